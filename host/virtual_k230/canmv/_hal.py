@@ -1,0 +1,73 @@
+"""Hardware calls of the virtual board, MicroPython side: every emulated module reaches its device through here.
+
+call(op, *args) -> value, call_blob(op, blob, *args) -> (value, bytes), token(handle) -> an object that frees the
+Python-side handle when it is collected. Errors raised by the Python side arrive as the same builtin exception.
+"""
+
+import builtins
+import json
+import struct
+
+_dev = open("/dev/hal", "r+b")
+_write = _dev.write
+_readinto = _dev.readinto
+_dumps = json.dumps
+_loads = json.loads
+_head = bytearray(8)
+_small = bytearray(2048)
+_small_view = memoryview(_small)
+
+
+def _error(reply):
+    kind = getattr(builtins, reply[1], RuntimeError)
+    if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+        kind = RuntimeError
+    return kind(*reply[2])
+
+
+def _send(request, blob, n_blob):
+    text = _dumps(request).encode()
+    _write(struct.pack("<II", len(text), n_blob) + text)
+    if n_blob:
+        _write(blob)
+
+
+def _receive():
+    _readinto(_head)
+    n_text, n_blob = struct.unpack("<II", _head)
+    if n_text <= 2048:
+        view = _small_view[:n_text]
+    else:
+        view = memoryview(bytearray(n_text))
+    _readinto(view)
+    return _loads(view), n_blob
+
+
+def call(op, *args):
+    _send((op, args), None, 0)
+    reply, n_blob = _receive()
+    if n_blob:
+        _readinto(bytearray(n_blob))
+    if len(reply) > 1:
+        raise _error(reply)
+    return reply[0]
+
+
+def call_blob(op, blob, *args):
+    """blob: bytes-like; b"" sends none. Returns (value, bytearray); the bytearray is new and belongs to the caller."""
+    n = len(blob)
+    if n and not isinstance(blob, (bytes, bytearray)):
+        n *= len(bytes(blob[:1]))
+    _send((op, args), blob, n)
+    reply, n_blob = _receive()
+    data = bytearray(n_blob)
+    if n_blob:
+        _readinto(data)
+    if len(reply) > 1:
+        raise _error(reply)
+    return reply[0], data
+
+
+def token(handle):
+    """An object whose collection (or close()) tells the Python side by op "hal.free" that `handle` is no longer used."""
+    return open("/dev/hal_handle/%d" % handle, "rb")

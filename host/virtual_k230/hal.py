@@ -1,0 +1,144 @@
+"""The hardware call server: what a script on the virtual board asks for by `_hal.call()` is answered here.
+
+One `Hal` belongs to one `VirtualK230`. Modules register named operations; one thread reads requests from the child's
+pipe, runs the operation and writes the reply, strictly one after the other, so operations need no locks among
+themselves.
+
+Wire, both directions: u32 json length, u32 blob length (little endian), JSON, blob. A request is `[op, [args...]]`; a
+reply is `[value]` or `[null, exception name, [args...]]`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+logger = logging.getLogger(__name__)
+
+_HEADER = struct.Struct("<II")
+
+Handler = Callable[..., Any]
+
+
+class HalError(Exception):
+    """Raised by an operation to raise a MicroPython builtin exception inside the script.
+
+    Args:
+        name: builtin exception class of MicroPython, such as "OSError".
+        args: its arguments; for OSError an errno number or a text.
+    """
+
+    def __init__(self, name: str, *args: Any) -> None:
+        super().__init__(name, *args)
+        self.name = name
+        self.error_args = args
+
+
+class Reply:
+    """A value together with bytes, for operations that are called by `call_blob`."""
+
+    __slots__ = ("blob", "value")
+
+    def __init__(self, value: Any, blob: bytes | bytearray | memoryview = b"") -> None:
+        self.value = value
+        self.blob = blob
+
+
+class Hal:
+    """Named operations and the loop that serves them to one child process."""
+
+    def __init__(self) -> None:
+        self._ops: dict[str, Handler] = {}
+        self._wants_blob: set[str] = set()
+        self.after_each: Callable[[str], HalError | None] | None = None
+        """Asked after each operation; an error it returns (a pending stop) replaces the reply."""
+        self.n_calls = 0
+
+    def op(self, name: str, handler: Handler) -> None:
+        """Make `handler` answer `name`; a parameter called `blob` receives the request's bytes as a memoryview."""
+        self._ops[name] = handler
+        code = getattr(getattr(handler, "__func__", handler), "__code__", None)
+        if code is not None and "blob" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+            self._wants_blob.add(name)
+        else:
+            self._wants_blob.discard(name)
+
+    def invoke(self, name: str, args: list[Any], blob: memoryview) -> tuple[list[Any], bytes | bytearray | memoryview]:
+        """Run one operation and return its reply as (JSON list, blob); never raises for a failing operation."""
+        handler = self._ops.get(name)
+        reply_blob: bytes | bytearray | memoryview = b""
+        try:
+            if handler is None:
+                raise HalError("NotImplementedError", f"virtual K230 has no operation {name}")
+            value = handler(*args, blob=blob) if name in self._wants_blob else handler(*args)
+            if isinstance(value, Reply):
+                value, reply_blob = value.value, value.blob
+            reply = [value]
+        except HalError as error:
+            reply = [None, error.name, list(error.error_args)]
+        except Exception as error:  # boundary: a bug in one emulated device must reach the script as an exception
+            logger.exception("operation %s failed", name)
+            reply = [None, "RuntimeError", [f"{name}: {type(error).__name__}: {error}"]]
+        if self.after_each is not None:
+            stop = self.after_each(name)
+            if stop is not None:
+                return [None, stop.name, list(stop.error_args)], b""
+        return reply, reply_blob
+
+    def serve(self, requests: BinaryIO, reply_fd: int) -> None:
+        """Answer requests until the child closes its end of the pipe."""
+        read = requests.read
+        while True:
+            header = read(_HEADER.size)
+            if len(header) < _HEADER.size:
+                return
+            json_length, blob_length = _HEADER.unpack(header)
+            body = read(json_length)
+            blob = read(blob_length) if blob_length else b""
+            if len(body) < json_length or len(blob) < blob_length:
+                return
+            name, args = json.loads(body)
+            self.n_calls += 1
+            reply, reply_blob = self.invoke(name, args, memoryview(blob))
+            try:
+                text = json.dumps(reply, separators=(",", ":")).encode()
+            except TypeError as error:
+                logger.error("operation %s returned a value that JSON cannot carry: %s", name, error)
+                text, reply_blob = json.dumps([None, "RuntimeError", [f"{name}: {error}"]]).encode(), b""
+            try:
+                _write_all(reply_fd, _HEADER.pack(len(text), len(reply_blob)) + text, reply_blob)
+            except BrokenPipeError:
+                return
+
+    def start(self, requests: BinaryIO, reply_fd: int, name: str, on_end: Callable[[], None]) -> threading.Thread:
+        """Serve in a daemon thread; `on_end` runs in it when the child is gone."""
+
+        def body() -> None:
+            try:
+                self.serve(requests, reply_fd)
+            finally:
+                on_end()
+
+        thread = threading.Thread(target=body, name=name, daemon=True)
+        thread.start()
+        return thread
+
+
+def _write_all(fd: int, head: bytes, blob: bytes | bytearray | memoryview) -> None:
+    if len(blob) == 0:
+        view = memoryview(head)
+    else:
+        flat = memoryview(blob).cast("B")
+        n_written = os.writev(fd, [head, flat])
+        if n_written >= len(head):
+            view = flat[n_written - len(head) :]
+        else:
+            os.write(fd, head[n_written:])
+            view = flat
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,58 @@
+"""Where a picture lies in a model input: board (ai2d), calibration, evaluation and drawing all use this one rule.
+
+Aspect kept, centred, padded with 114. Integer arithmetic only, so that single and double floats agree.
+"""
+
+PAD_VALUE = 114  # as ultralytics trains and the vendor's DetectionApp pads
+
+
+class Placement:
+    """A picture of source_w×source_h placed in an input of input_w×input_h: size after resize and the padding around it, px."""
+
+    def __init__(self, source_w: int, source_h: int, input_w: int, input_h: int) -> None:
+        """Compute the placement; see `placement`."""
+        if min(source_w, source_h, input_w, input_h) < 1:
+            raise ValueError("letterbox of {}x{} into {}x{}: every side must be at least 1 px".format(source_w, source_h, input_w, input_h))
+        self.source_w = source_w
+        self.source_h = source_h
+        self.input_w = input_w
+        self.input_h = input_h
+        if input_w * source_h <= input_h * source_w:  # the width decides the scale
+            self.width = input_w
+            self.height = max(1, (source_h * input_w + source_w // 2) // source_w)
+        else:
+            self.height = input_h
+            self.width = max(1, (source_w * input_h + source_h // 2) // source_h)
+        self.left = (input_w - self.width) // 2
+        self.top = (input_h - self.height) // 2
+        self.right = input_w - self.width - self.left
+        self.bottom = input_h - self.height - self.top
+
+    def to_source(self, x: float, y: float) -> "tuple[float, float]":
+        """A point of the input, in source px."""
+        return (x - self.left) * self.source_w / self.width, (y - self.top) * self.source_h / self.height
+
+    def to_input(self, x: float, y: float) -> "tuple[float, float]":
+        """A point of the source, in input px."""
+        return x * self.width / self.source_w + self.left, y * self.height / self.source_h + self.top
+
+
+def placement(source_w: int, source_h: int, input_w: int, input_h: int) -> Placement:
+    """Where a source_w×source_h picture lies in an input_w×input_h model input.
+
+    Raises:
+        ValueError: a side is smaller than 1 px.
+    """
+    return Placement(source_w, source_h, input_w, input_h)
+
+
+def input_size(source_w: int, source_h: int, long_side: int, multiple: int = 32) -> "tuple[int, int]":
+    """The model input (w, h) for pictures of this shape: the longer side `long_side`, the other rounded up to `multiple`."""
+    if source_w >= source_h:
+        return long_side, _round_up(long_side * source_h, source_w, multiple)
+    return _round_up(long_side * source_w, source_h, multiple), long_side
+
+
+def _round_up(numerator: int, denominator: int, multiple: int) -> int:
+    step = denominator * multiple
+    return (numerator + step - 1) // step * multiple

@@ -1,0 +1,165 @@
+"""The model manifest: everything a board must know about a kmodel before it runs it. JSON, signed per board, never re-encoded.
+
+    {"v": 1, "serial": 7, "digest": sha256, "bytes": n, "task": "detect", "head": "dfl6", "input": [320, 192], "labels": [...],
+     "score_permille": 400, "iou_permille": 500, "nncase": "2.11.0", "kmodel_version": 7,
+     "golden": {"digest": sha256, "bytes": n, "detections": [[class index, score permille, x, y, w, h], ...]},
+     "scores": {"float_map50": ..., ...}, "made_by": "run 3"}
+
+`serial` grows with every model of a host, so an old manifest cannot be played back. `golden` is a model input (uint8 CHW) with
+the detections that Canaan's simulator got from it, in input pixels. head "dfl6": six outputs, per stride 8, 16, 32 a box tensor
+[1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s].
+"""
+
+import json
+
+from .auth import is_same, sign
+from .errors import ModelRefusedError, RecordError
+from .sample_record import is_digest
+
+VERSION = 1
+HEAD_DFL6 = "dfl6"
+STRIDES = (8, 16, 32)
+
+BAD_SIGNATURE = "bad_signature"
+BAD_DIGEST = "bad_digest"
+WRONG_NNCASE = "wrong_nncase"
+OLD_SERIAL = "old_serial"
+GOLDEN_MISMATCH = "golden_mismatch"
+LOAD_FAILED = "load_failed"
+NO_ROOM = "no_room"
+REFUSALS = (BAD_SIGNATURE, BAD_DIGEST, WRONG_NNCASE, OLD_SERIAL, GOLDEN_MISMATCH, LOAD_FAILED, NO_ROOM)
+
+_SIGNING_WORD = b"snaploop manifest 1\n"  # a manifest's signature can never pass for a request's
+
+GOLDEN_MIN_IOU_PERMILLE = 700
+GOLDEN_SCORE_TOLERANCE_PERMILLE = 100
+
+
+class Manifest:
+    """A parsed manifest; attributes as in the module docstring, `raw` the bytes that travelled."""
+
+    def __init__(self, fields: dict, raw: bytes) -> None:
+        """Take the fields of checked JSON; use `parse`."""
+        self.raw = raw
+        self.serial = fields["serial"]
+        self.digest = fields["digest"]
+        self.kmodel_bytes = fields["bytes"]
+        self.task = fields["task"]
+        self.head = fields["head"]
+        self.input_w, self.input_h = fields["input"]
+        self.labels = fields["labels"]
+        self.score_permille = fields["score_permille"]
+        self.iou_permille = fields["iou_permille"]
+        self.nncase = fields["nncase"]
+        self.golden_digest = fields["golden"]["digest"]
+        self.golden_bytes = fields["golden"]["bytes"]
+        self.golden_detections = fields["golden"]["detections"]
+        self.scores = fields.get("scores", {})
+
+    @property
+    def short(self) -> str:
+        """The first 12 digits of the digest: the folder name and what people see."""
+        return self.digest[:12]
+
+
+def parse(raw: bytes) -> Manifest:
+    """The manifest in these bytes.
+
+    Raises:
+        RecordError: not JSON, a field missing or of the wrong kind, or of a version, task or head that this side cannot run.
+    """
+    try:
+        fields = json.loads(raw)
+        if fields["v"] != VERSION:
+            raise RecordError("manifest of version {}, this side knows {}: update it".format(fields["v"], VERSION))
+        manifest = Manifest(fields, bytes(raw))
+    except (ValueError, UnicodeError):
+        raise RecordError("manifest is not JSON")
+    except (KeyError, TypeError) as error:
+        raise RecordError("manifest is incomplete: {}".format(error))
+    if not is_digest(manifest.digest) or not is_digest(manifest.golden_digest):
+        raise RecordError("manifest with a digest that is no SHA-256")
+    numbers = (manifest.serial, manifest.kmodel_bytes, manifest.input_w, manifest.input_h, manifest.golden_bytes)
+    for number in numbers + (manifest.score_permille, manifest.iou_permille):
+        if not isinstance(number, int) or number < 0:
+            raise RecordError("manifest with a negative or broken number: {!r}".format(number))
+    if manifest.task != "detect" or manifest.head != HEAD_DFL6:
+        raise RecordError("task {!r} with head {!r} is not known here: update the board app".format(manifest.task, manifest.head))
+    if not isinstance(manifest.labels, list) or not manifest.labels:
+        raise RecordError("manifest without labels")
+    if manifest.input_w % 32 or manifest.input_h % 32 or not manifest.input_w or not manifest.input_h:
+        raise RecordError("model input {}x{}: both must be multiples of 32".format(manifest.input_w, manifest.input_h))
+    return manifest
+
+
+def signature(raw: bytes, key: bytes) -> bytes:
+    """The 32-byte signature of manifest bytes for the board with this key."""
+    return sign(key, _SIGNING_WORD, raw)
+
+
+def check_signature(raw: bytes, mac: bytes, key: bytes) -> None:
+    """Return when `mac` is the signature of `raw` for this key.
+
+    Raises:
+        ModelRefusedError: it is not.
+    """
+    if not is_same(signature(raw, key), mac):
+        raise ModelRefusedError(BAD_SIGNATURE, "the model was not signed by this board's host: pair the board again")
+
+
+def check_runtime(manifest: Manifest, runtime_version: str) -> None:
+    """Return when this firmware's nncase can be expected to run the kmodel.
+
+    The vendor's rule is the same major.minor on both sides (k230-platform §0.1).
+
+    Raises:
+        ModelRefusedError: the versions differ.
+    """
+    if _major_minor(manifest.nncase) != _major_minor(runtime_version):
+        raise ModelRefusedError(
+            WRONG_NNCASE,
+            "model compiled with nncase {}, this firmware runs {}: flash a firmware with nncase {} or compile with {}".format(
+                manifest.nncase, runtime_version, manifest.nncase, runtime_version
+            ),
+        )
+
+
+def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
+    """Return when the board's detections on the golden input agree with the simulator's.
+
+    Args:
+        manifest: holds the expected detections.
+        detections: (class index, score permille, x, y, w, h) in input pixels, in any order.
+
+    Raises:
+        ModelRefusedError: one is missing, or there is one more.
+    """
+    left = list(detections)
+    for expected in manifest.golden_detections:
+        for index in range(len(left)):
+            found = left[index]
+            if (
+                found[0] == expected[0]
+                and abs(found[1] - expected[1]) <= GOLDEN_SCORE_TOLERANCE_PERMILLE
+                and iou_permille(found[2:6], expected[2:6]) >= GOLDEN_MIN_IOU_PERMILLE
+            ):
+                left.pop(index)
+                break
+        else:
+            raise ModelRefusedError(GOLDEN_MISMATCH, "the model misses {} on its golden input: it was damaged, or this runtime differs".format(expected))
+    if left:
+        raise ModelRefusedError(GOLDEN_MISMATCH, "the model finds {} too many on its golden input".format(len(left)))
+
+
+def iou_permille(a: "tuple", b: "tuple") -> int:
+    """Intersection over union of two (x, y, w, h) boxes in permille."""
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    if w <= 0 or h <= 0:
+        return 0
+    both = w * h
+    return int(1000 * both / (a[2] * a[3] + b[2] * b[3] - both))
+
+
+def _major_minor(version: str) -> "list[str]":
+    return str(version).strip().lstrip("v").split(".")[:2]

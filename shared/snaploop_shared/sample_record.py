@@ -1,0 +1,151 @@
+"""The sample record: what a person said about one photo, as JSON beside the photo on the card and in the host's store.
+
+    {"v": 1, "name": "b3-000012", "photo": sha256, "size": bytes, "w": 640, "h": 360, "rev": 2, "state": "labelled",
+     "boxes": [{"class": "red", "xywh_px": [x, y, w, h]}]}
+
+`rev` grows with every change of the labels, so the newest wins whichever road it took. state: "new" (not looked at yet),
+"labelled" (boxes are complete; none means background), "rejected" (not for training).
+"""
+
+import json
+
+from .errors import RecordError
+
+VERSION = 1
+NEW = "new"
+LABELLED = "labelled"
+REJECTED = "rejected"
+STATES = (NEW, LABELLED, REJECTED)
+MIN_BOX_PX = 4
+MAX_BOXES = 300
+MAX_NAME_CHARS = 60
+
+
+class Box:
+    """A labelled rectangle in photo pixels, origin top left: class name, left, top, width, height (integers)."""
+
+    def __init__(self, class_name: str, x: int, y: int, w: int, h: int) -> None:
+        """Keep the fields; `SampleRecord.check` judges them."""
+        self.class_name = class_name
+        self.x = x
+        self.y = y
+        self.w = w
+        self.h = h
+
+    def __eq__(self, other: object) -> bool:
+        """Equal when every field is."""
+        return isinstance(other, Box) and self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        """By the fields."""
+        return hash(self._fields())
+
+    def __repr__(self) -> str:
+        """For logs and test output."""
+        return "Box({!r}, {}, {}, {}, {})".format(*self._fields())
+
+    def _fields(self):
+        return (self.class_name, self.x, self.y, self.w, self.h)
+
+
+class SampleRecord:
+    """One photo with what is said about it; see the module docstring."""
+
+    def __init__(self, name, photo, size, width, height, rev=0, state=NEW, boxes=()):
+        """Make a record; call `check` before trusting fields from outside."""
+        self.name = name
+        self.photo = photo
+        self.size = size
+        self.width = width
+        self.height = height
+        self.rev = rev
+        self.state = state
+        self.boxes = list(boxes)
+
+    def check(self) -> "SampleRecord":
+        """Itself, when every rule holds.
+
+        Raises:
+            RecordError: names the rule and the value that breaks it.
+        """
+        if not isinstance(self.name, str) or not 0 < len(self.name) <= MAX_NAME_CHARS or "/" in self.name or "\\" in self.name:
+            raise RecordError("sample name {!r}: 1 to {} characters without slashes".format(self.name, MAX_NAME_CHARS))
+        if not is_digest(self.photo):
+            raise RecordError("sample {}: photo {!r} is no SHA-256".format(self.name, self.photo))
+        for what in (self.size, self.width, self.height, self.rev):
+            if not isinstance(what, int) or isinstance(what, bool) or what < 0:
+                raise RecordError("sample {}: size, w, h and rev must be whole numbers, got {!r}".format(self.name, what))
+        if self.state not in STATES:
+            raise RecordError("sample {}: state {!r} is none of {}".format(self.name, self.state, ", ".join(STATES)))
+        if len(self.boxes) > MAX_BOXES:
+            raise RecordError("sample {}: {} boxes, at most {} fit".format(self.name, len(self.boxes), MAX_BOXES))
+        for box in self.boxes:
+            self._check_box(box)
+        return self
+
+    def to_json(self) -> bytes:
+        """The record as UTF-8 JSON."""
+        boxes = [{"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]} for box in self.boxes]
+        return json.dumps(
+            {
+                "v": VERSION,
+                "name": self.name,
+                "photo": self.photo,
+                "size": self.size,
+                "w": self.width,
+                "h": self.height,
+                "rev": self.rev,
+                "state": self.state,
+                "boxes": boxes,
+            }
+        ).encode()
+
+    def _check_box(self, box) -> None:
+        if not isinstance(box.class_name, str) or not box.class_name:
+            raise RecordError("sample {}: a box without a class".format(self.name))
+        for what in (box.x, box.y, box.w, box.h):
+            if not isinstance(what, int) or isinstance(what, bool):
+                raise RecordError("sample {}: box {!r} must be whole pixels".format(self.name, box))
+        inside = box.x >= 0 and box.y >= 0 and box.x + box.w <= self.width and box.y + box.h <= self.height
+        if box.w < 1 or box.h < 1 or not inside:
+            raise RecordError("sample {}: box {!r} lies outside the {}x{} photo".format(self.name, box, self.width, self.height))
+
+
+def parse(data: "bytes | str") -> SampleRecord:
+    """The checked record in JSON bytes.
+
+    Raises:
+        RecordError: not JSON, a field missing, another version, or a rule broken.
+    """
+    try:
+        fields = json.loads(data)
+        if fields["v"] != VERSION:
+            raise RecordError("sample record of version {}, this side knows {}: update it".format(fields["v"], VERSION))
+        boxes = [Box(one["class"], *one["xywh_px"]) for one in fields["boxes"]]
+        record = SampleRecord(
+            fields["name"], fields["photo"], fields["size"], fields["w"], fields["h"], fields["rev"], fields["state"], boxes
+        )
+    except (ValueError, UnicodeError):
+        raise RecordError("sample record is not JSON")
+    except (KeyError, TypeError) as error:
+        raise RecordError("sample record is incomplete: {}".format(error))
+    return record.check()
+
+
+def clipped_box(class_name: str, x0: int, y0: int, x1: int, y1: int, width: int, height: int) -> "Box | None":
+    """The box spanned by two corners in any order, cut to the photo; None when less than MIN_BOX_PX remain on a side."""
+    left, right = max(0, min(x0, x1)), min(width, max(x0, x1))
+    top, bottom = max(0, min(y0, y1)), min(height, max(y0, y1))
+    if right - left < MIN_BOX_PX or bottom - top < MIN_BOX_PX:
+        return None
+    return Box(class_name, left, top, right - left, bottom - top)
+
+
+def is_digest(text: object) -> bool:
+    """Whether it is a SHA-256 as 64 lower-case hex digits."""
+    if not isinstance(text, str) or len(text) != 64:
+        return False
+    for character in text:
+        if character not in "0123456789abcdef":
+            return False
+    return True

@@ -1,0 +1,24 @@
+# snaploop: everything a newcomer needs. `make demo` and `make test` do their own set-up.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test check setup fast clean
+
+demo: setup  ## the whole loop on a virtual board: photos by touch, labels, sync, training, kmodel, live video, twice
+	$(BIN)/snaploop demo --out out/demo
+
+test: setup  ## every test, with training, compiling and Canaan's simulator for real
+	$(BIN)/python -m pytest
+
+check: setup  ## format, lint, types, import contracts, unit tests: under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit tests/portable -q -m "not slow"
+
+setup:  ## .venv, Python and npm dependencies, .NET runtime, system libraries; seconds when nothing changed
+	@PYTHON="$(PYTHON)" bash setup.sh
+
+clean:  ## forget the environment and everything that was made
+	rm -rf .venv node_modules out

@@ -1,0 +1,7 @@
+"""The demo's one error: a stage that did not happen, with what to look at."""
+
+from __future__ import annotations
+
+
+class DemoError(Exception):
+    """A stage of the demo failed; the message names it and where to look."""

@@ -1,0 +1,188 @@
+"""image on the virtual board: pictures live on the PC (virtual_k230/image.py); compressed ones also carry their bytes."""
+
+from _hal import call as _call, call_blob as _call_blob, token as _token
+from ulab import numpy as _np
+
+BINARY = 1
+GRAYSCALE = 2
+RGB565 = 3
+BAYER = 4
+YUV422 = 5
+JPEG = 6
+PNG = 7
+ARGB8888 = 8
+ABGR8888 = 9
+RGBA8888 = 10
+BGRA8888 = 11
+RGB888 = 12
+BGR888 = 13
+RGBP888 = 14
+YUV420 = 15
+
+ALLOC_MPGC = 0
+ALLOC_HEAP = 1
+ALLOC_MMZ = 2
+ALLOC_VB = 3
+ALLOC_REF = 4
+
+_bytearray = bytearray
+
+
+class Image(_bytearray):
+    """One picture. The bytes it is made of are those of a JPEG or PNG stream, so that f.write(img) works; else none."""
+
+    def __init__(self, *args, alloc=2, cache=True, phyaddr=0, virtaddr=0, poolid=0, data=None, _info=None, _stream=b""):
+        if _info is None:
+            if len(args) == 1 or (args and type(args[0]) is str):
+                _info, _stream = _call_blob("image.load", b"", args[0])
+            elif len(args) < 3:
+                raise TypeError("Image takes a path, or width, height and format")
+            elif data is None:
+                _info = _call("image.new", args[0], args[1], args[2])
+            elif type(data) is _np.ndarray:
+                _info = _call("image.from_array", args[0], args[1], args[2], data._h)
+            else:
+                _info, _stream = _call_blob("image.from_data", data, args[0], args[1], args[2])
+        super().__init__(_stream)
+        self._info = _info
+        self._h = _info[0]
+        self._keep = data
+        self._t = _token(_info[0])
+
+    def __str__(self):
+        return '{"w":%d, "h":%d, "type"=%d, "size":%d}' % (self._info[1], self._info[2], self._info[3], self._info[4])
+
+    __repr__ = __str__
+
+    def width(self):
+        return self._info[1]
+
+    def height(self):
+        return self._info[2]
+
+    def format(self):
+        return self._info[3]
+
+    def size(self):
+        return self._info[4]
+
+    def phyaddr(self):
+        return 0x10000000 + self._h * 0x1000
+
+    def virtaddr(self):
+        return 0x10000000 + self._h * 0x1000
+
+    def poolid(self):
+        return 0
+
+    def bytearray(self):
+        return _call_blob("image.data", b"", self._h)[1]
+
+    def to_numpy_ref(self):
+        array = _np._wrap(_call("image.numpy_ref", self._h))
+        array._keep = self
+        return array
+
+    def _convert(self, target, options):
+        info, stream = _call_blob("image.convert", b"", self._h, target, options)
+        return Image(_info=info, _stream=stream)
+
+    def to_rgb565(self, **options):
+        return self._convert(RGB565, options)
+
+    def to_rgb888(self, **options):
+        return self._convert(RGB888, options)
+
+    def to_grayscale(self, **options):
+        return self._convert(GRAYSCALE, options)
+
+    def to_jpeg(self, **options):
+        return self._convert(JPEG, options)
+
+    def to_png(self, **options):
+        return self._convert(PNG, options)
+
+    def compressed(self, quality=50):
+        info, stream = _call_blob("image.compress", b"", self._h, quality, False)
+        return Image(_info=info, _stream=stream)
+
+    def compress(self, quality=50):
+        self._info, stream = _call_blob("image.compress", b"", self._h, quality, True)
+        self[:] = stream
+        return self
+
+    compressed_for_ide = compressed
+    compress_for_ide = compress
+
+    def save(self, path, roi=None, quality=50):
+        data = _call_blob("image.encode", b"", self._h, path, None if roi is None else list(roi), quality)[1]
+        with open(path, "wb") as file:
+            file.write(data)
+        return self
+
+    def copy(self, roi=None, **options):
+        info, stream = _call_blob("image.copy", b"", self._h, None if roi is None else list(roi), options)
+        return Image(_info=info, _stream=stream)
+
+    def crop(self, roi=None, **options):
+        self._info = _call("image.crop_in_place", self._h, None if roi is None else list(roi), options)
+        return self
+
+    scale = crop
+
+    def copy_from(self, other):
+        _call("image.copy_from", self._h, other._h)
+        return self
+
+    def copy_to(self, other):
+        _call("image.copy_from", other._h, self._h)
+        return self
+
+    def clear(self):
+        _call("image.clear", self._h)
+        return self
+
+    def get_pixel(self, x, y):
+        value = _call("image.pixel", self._h, x, y)
+        return tuple(value) if type(value) is list else value
+
+    def set_pixel(self, x, y, value):
+        _call("image.set_pixel", self._h, x, y, value)
+        return self
+
+    def draw_line(self, *args, **options):
+        _call("image.draw", self._h, "line", args, options)
+        return self
+
+    def draw_rectangle(self, *args, **options):
+        _call("image.draw", self._h, "rectangle", args, options)
+        return self
+
+    def draw_circle(self, *args, **options):
+        _call("image.draw", self._h, "circle", args, options)
+        return self
+
+    def draw_ellipse(self, *args, **options):
+        _call("image.draw", self._h, "ellipse", args, options)
+        return self
+
+    def draw_cross(self, *args, **options):
+        _call("image.draw", self._h, "cross", args, options)
+        return self
+
+    def draw_arrow(self, *args, **options):
+        _call("image.draw", self._h, "arrow", args, options)
+        return self
+
+    def draw_string_advanced(self, x, y, char_size, text, color=(255, 255, 255), font=None):
+        _call("image.draw_string", self._h, x, y, char_size, str(text), color, font)
+        return self
+
+    def draw_string(self, x, y, text, color=(255, 255, 255), scale=1, **options):
+        print("draw_string is deprecated, please use draw_string_advanced")
+        _call("image.draw_string", self._h, x, y, int(10 * scale), str(text), color, None)
+        return self
+
+    def draw_image(self, other, x=0, y=0, x_scale=1.0, y_scale=1.0, alpha=256, **options):
+        _call("image.draw_image", self._h, other._h, x, y, x_scale, y_scale, alpha)
+        return self

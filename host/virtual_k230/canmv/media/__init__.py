@@ -1,0 +1,1 @@
+"""The CanMV media package of the virtual board."""

@@ -1,0 +1,270 @@
+"""The Python side of `media.display.Display`: layers of the panel and the picture they make together.
+
+Video layers follow the camera by themselves and are only composed when somebody looks (`screen`). OSD layers keep what
+`show_image` showed, together with the draw calls that made it and when it was shown: that is how tests and the demo
+read the screen. `screen`, `layer`, `drawn`, `shown` and `history` may be called from any thread.
+Facts: vendor API as described in the K230 platform notes, §3; error texts are the firmware's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image as PilImage
+
+from . import drawing
+from . import pixels as px
+from .hal import HalError
+from .image import Image
+
+logger = logging.getLogger(__name__)
+
+VIDEO_LAYERS = ("VIDEO1", "VIDEO2", "VIDEO3")
+OSD_LAYERS = ("OSD0", "OSD1", "OSD2", "OSD3")
+_SHOWABLE = frozenset({px.GRAYSCALE, px.RGB565, px.RGB888, px.BGR888, *px.CHANNELS_ARGB})
+_HISTORY_SHOWS = 2000
+
+# First size is the panel's default. The last field: the panel (not a fixed list of modes) takes any size.
+PANELS: dict[str, tuple[tuple[int, int], ...]] = {
+    "VIRT": ((640, 480),),
+    "DEBUGGER": ((640, 480),),
+    "ST7701": ((800, 480), (480, 800), (854, 480), (640, 480), (480, 640), (368, 544), (544, 368)),
+    "HX8399": ((1920, 1080), (1080, 1920)),
+    "ILI9806": ((800, 480), (480, 800)),
+    "LT9611": ((1920, 1080), (1280, 720), (640, 480)),
+    "ILI9881": ((1280, 800), (800, 1280)),
+    "NT35516": ((960, 536), (536, 960)),
+    "NT35532": ((1920, 1080), (1080, 1920)),
+    "GC9503": ((800, 480), (480, 800)),
+    "ST7102": ((640, 480), (480, 640)),
+    "AML020T": ((480, 360), (360, 480)),
+    "JD9852": ((320, 240), (240, 320)),
+    "ST7789": ((320, 240), (240, 320)),
+}
+_ANY_SIZE = frozenset({"VIRT", "DEBUGGER"})
+
+
+@dataclass
+class OsdLayer:
+    """What one OSD layer shows."""
+
+    pixels: px.Pixels
+    format: int
+    x: int
+    y: int
+    alpha: int
+    drawn: list[drawing.Call]
+    camera_frame: int
+    shows: int
+
+
+@dataclass
+class VideoLayer:
+    """A sensor channel that a video layer follows: port, channel and where it lies on the panel (x, y, w, h)."""
+
+    port: int
+    channel: int
+    rect: tuple[int, int, int, int]
+
+
+@dataclass
+class _Record:
+    shows: int = 0
+    history: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_HISTORY_SHOWS))
+
+
+class DisplayOps:
+    """The operations behind one board's `media.display`, and the ways to look at its panel."""
+
+    def __init__(self, board: Any) -> None:
+        self._board = board
+        self._lock = threading.RLock()
+        self._records: dict[str, _Record] = {}
+        self._has_c_display = str(board.options.get("profile", "B")).upper() in ("C", "D")
+        panel = board.options.get("panel")
+        self._panel: tuple[int, int] | None = tuple(panel) if panel else None
+        self.reset()
+
+    def reset(self) -> None:
+        """As after a hard reset: dark, nothing initialised. How often layers were shown goes on counting."""
+        with self._lock:
+            self.type: str | None = None
+            self.size = self._panel or (800, 480)
+            self.fps = 0
+            self.osd_num = 0
+            self._osd: dict[str, OsdLayer] = {}
+            self._video: dict[str, VideoLayer] = {}
+            self._is_unreserved_said = False
+
+    # ---- operations -------------------------------------------------------------------------------------------------
+
+    def init(self, kind: str, width: int, height: int, fps: int, osd_num: int, to_ide: bool, quality: int) -> list[int]:
+        """Display.init(); returns width and height."""
+        if self.type is not None:
+            raise HalError("RuntimeError", "Display is already inited, call deinit() first")
+        self._board.sensor.check_buffers_open()
+        sizes = PANELS.get(kind)
+        if sizes is None:
+            raise HalError("ValueError", f"unknown display type {kind}")
+        if (width == 0) != (height == 0):
+            raise HalError("ValueError", "width and height must both be given")
+        size = (width, height) if width else sizes[0]
+        if kind in _ANY_SIZE:
+            is_possible = 64 <= size[0] <= 4096 and 64 <= size[1] <= 4096
+        else:
+            is_possible = size in sizes
+        if not is_possible:
+            self._refuse(f"{kind} not support {size[0]}x{size[1]}@{fps or 30}")
+        if self._panel is not None and kind not in _ANY_SIZE and size != self._panel:
+            # The board under test was given a certain panel; another driver finds nothing to talk to.
+            self._refuse("init panel failed")
+        if not 10 <= quality <= 100:
+            raise HalError("ValueError", "quality must be 10 to 100")
+        with self._lock:
+            self.type, self.size, self.fps, self.osd_num = kind, size, fps or 30, osd_num
+        return list(size)
+
+    def _refuse(self, text: str) -> None:
+        raise HalError("RuntimeError" if self._has_c_display else "ValueError", text)
+
+    def deinit(self) -> None:
+        """Display.deinit(): dark."""
+        with self._lock:
+            self.type = None
+            self._osd.clear()
+            self._video.clear()
+
+    def bind_layer(self, layer: str, port: int, channel: int, rect: list[int], pix_format: str) -> None:
+        """bind_layer(): a video layer follows a sensor channel."""
+        if layer in VIDEO_LAYERS and pix_format != "YUV420SP":
+            raise HalError(
+                "AssertionError", "bind video layer only support format PIXEL_FORMAT_YUV_SEMIPLANAR_420"
+            )
+        if layer not in VIDEO_LAYERS and layer not in OSD_LAYERS:
+            raise HalError("ValueError", f"unknown layer {layer}")
+        x, y, w, h = (drawing.whole(v) for v in rect)
+        with self._lock:
+            self._video[layer] = VideoLayer(port, channel, (x, y, w, h))
+
+    def unbind_layer(self, layer: str) -> bool:
+        """unbind_layer()."""
+        with self._lock:
+            return self._video.pop(layer, None) is not None
+
+    def disable_layer(self, layer: str) -> None:
+        """disable_layer(): nothing of it is seen any more."""
+        with self._lock:
+            self._video.pop(layer, None)
+            self._osd.pop(layer, None)
+
+    def show_image(self, handle: int, x: int, y: int, layer: str, alpha: int | None) -> None:
+        """show_image(): what the image holds now is what the layer shows from now on."""
+        if self.type is None:
+            raise HalError("RuntimeError", "show image without init")
+        image: Image = self._board.images.get(handle)
+        if layer not in OSD_LAYERS:
+            raise HalError("ValueError", "show_image only support osd layers")
+        if image.format not in _SHOWABLE:
+            raise HalError("ValueError", "unsupport image format")
+        x, y = drawing.whole(x), drawing.whole(y)
+        if x < 0 or y < 0 or x + image.width > self.size[0] or y + image.height > self.size[1]:
+            raise HalError("ValueError", "image exceed the panel resolution")
+        pixels = image.readable()
+        if image.has_view:
+            pixels = pixels.copy()
+        else:
+            image.is_shared = True  # whoever draws next copies first; showing itself costs nothing
+        with self._lock:
+            if layer not in self._osd and len(self._osd) >= self.osd_num:
+                if not self._is_unreserved_said:
+                    self._is_unreserved_said = True
+                    logger.warning("LAYER_%s is not reserved (osd_num=%d): the panel does not show it", layer, self.osd_num)
+                return
+            record = self._records.setdefault(layer, _Record())
+            record.shows += 1
+            frame = self._board.camera.frame
+            record.history.append((time.monotonic(), frame))
+            opacity = 255 if alpha is None else drawing.whole(alpha) & 255
+            self._osd[layer] = OsdLayer(
+                pixels, image.format, x, y, opacity, list(image.drawn), frame, record.shows
+            )
+
+    # ---- looking at the panel ---------------------------------------------------------------------------------------
+
+    def screen(self) -> PilImage.Image:
+        """The composed panel as an RGB picture of the panel's size; black where nothing is shown."""
+        with self._lock:
+            layers = dict(self._osd)
+            videos = dict(self._video)
+            width, height = self.size
+            is_on = self.type is not None
+        canvas = np.zeros((height, width, 3), np.uint8)
+        if is_on:
+            for name in sorted(videos):
+                self._compose_video(canvas, videos[name])
+            for name in OSD_LAYERS:
+                if name in layers:
+                    shown = layers[name]
+                    drawing.paste(canvas, px.RGB888, shown.pixels, shown.format, shown.x, shown.y, 1, 1, shown.alpha)
+        return PilImage.fromarray(canvas)
+
+    def _compose_video(self, canvas: px.Pixels, video: VideoLayer) -> None:
+        picture = self._board.sensor.view(video.port, video.channel)
+        if picture is None:
+            return
+        x, y, w, h = video.rect
+        if (w, h) != (picture.shape[1], picture.shape[0]) and w > 0 and h > 0:
+            picture = cv2.resize(picture, (w, h), interpolation=cv2.INTER_LINEAR)
+        drawing.paste(canvas, px.RGB888, picture, px.RGB888, x, y, 1, 1, 255)
+
+    def layer(self, name: str) -> px.Pixels:
+        """HxWx4 uint8 RGBA of one layer at panel size; transparent where it shows nothing."""
+        canvas = np.zeros((self.size[1], self.size[0], 4), np.uint8)
+        with self._lock:
+            osd, video = self._osd.get(name), self._video.get(name)
+        if osd is not None:
+            rgba = px.to_rgba(osd.pixels, osd.format)
+            canvas[osd.y : osd.y + rgba.shape[0], osd.x : osd.x + rgba.shape[1]] = rgba
+        elif video is not None:
+            self._compose_rgba(canvas, video)
+        return canvas
+
+    def _compose_rgba(self, canvas: px.Pixels, video: VideoLayer) -> None:
+        rgb = np.zeros((*canvas.shape[:2], 3), np.uint8)
+        self._compose_video(rgb, video)
+        x, y, w, h = video.rect
+        canvas[:, :, :3] = rgb
+        canvas[max(0, y) : y + h, max(0, x) : x + w, 3] = 255
+
+    def drawn(self, name: str = "OSD1") -> list[list[Any]]:
+        """The draw calls that made what the layer shows now, each as a list: shape name, then numbers and colour."""
+        with self._lock:
+            osd = self._osd.get(name)
+            return [list(call) for call in osd.drawn] if osd is not None else []
+
+    def shown(self, name: str = "OSD1") -> tuple[int, int]:
+        """How often the layer was shown, and the camera frame at the last time (0, 0 when never)."""
+        with self._lock:
+            osd = self._osd.get(name)
+            record = self._records.get(name)
+            return (record.shows if record else 0, osd.camera_frame if osd else 0)
+
+    def history(self, name: str = "OSD1") -> list[tuple[float, int]]:
+        """When the layer was shown lately: (time.monotonic() seconds, camera frame), oldest first."""
+        with self._lock:
+            record = self._records.get(name)
+            return list(record.history) if record else []
+
+
+def register(hal: Any, board: Any) -> None:
+    """Give the board its display operations."""
+    ops = board.display = DisplayOps(board)
+    for name in ("init", "deinit", "bind_layer", "unbind_layer", "disable_layer", "show_image"):
+        hal.op(f"display.{name}", getattr(ops, name))

@@ -1,0 +1,336 @@
+"""The Python side of `nncase_runtime`: tensors, and a KPU that really runs kmodels.
+
+Two engines: Canaan's own simulator on the kmodel itself (bit-exact, seconds per frame), or onnxruntime on an ONNX twin
+that the user names by the kmodel's SHA-256 and asks for. `engine` says which one ran last; nothing changes silently.
+Results are remembered by (kmodel, input), so a still picture costs one run.
+Facts: vendor API as described in the K230 platform notes, §6.1; error texts are the firmware's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from .arrays import Array, describe, fit
+from .hal import HalError
+from .handles import handles_of
+from .kmodel import KmodelError, check_kmodel
+from .kpu_simulator import SimulatorError, SimulatorProcess, TensorSpec
+
+logger = logging.getLogger(__name__)
+
+SIMULATOR, ONNX = "simulator", "onnx"
+_CACHE_BYTES = 96 << 20
+
+# What nncase calls the types of tensors, for inputs_desc() and outputs_desc().
+_TYPECODES = {
+    "bool": 0, "int8": 2, "int16": 3, "int32": 4, "int64": 5, "uint8": 6, "uint16": 7, "uint32": 8, "uint64": 9,
+    "float16": 10, "float32": 11, "float64": 12,
+}  # fmt: skip
+
+
+class Engine(Protocol):
+    """Something that runs one model."""
+
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+
+    def run(self, inputs: list[Array]) -> list[Array]:
+        """Outputs for checked, contiguous inputs."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class OnnxEngine:
+    """An ONNX twin in onnxruntime. A uint8 kmodel input becomes what the float twin takes: 0..1.
+
+    Raises:
+        SimulatorError: onnxruntime is missing or refuses the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import onnxruntime  # noqa: PLC0415 - heavy, and only this engine needs it
+        except ImportError as error:
+            raise SimulatorError("--kpu onnx needs onnxruntime: pip install onnxruntime") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # boundary: onnxruntime raises its own kinds for any bad file
+            raise SimulatorError(f"onnxruntime cannot load {path}: {error}") from error
+        self._names = [each.name for each in self._session.get_inputs()]
+        self._takes_float = [each.type == "tensor(float)" for each in self._session.get_inputs()]
+        self.inputs = [TensorSpec("uint8", tuple(each.shape)) for each in self._session.get_inputs()]
+        self.outputs = [TensorSpec("float32", tuple(each.shape)) for each in self._session.get_outputs()]
+
+    def run(self, inputs: list[Array]) -> list[Array]:
+        feeds = {
+            name: array.astype(np.float32) / np.float32(255) if takes_float else array
+            for name, takes_float, array in zip(self._names, self._takes_float, inputs, strict=True)
+        }
+        return [np.asarray(output) for output in self._session.run(None, feeds)]
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class Tensor:
+    """A runtime_tensor: an array in the KPU's memory."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+
+class Kpu:
+    """One `nn.kpu()` object of the script."""
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+        self.engine_name = SIMULATOR
+        self.digest = ""
+        self.inputs: dict[int, Tensor] = {}
+        self.outputs: list[Array] | None = None
+        self.targets: dict[int, Tensor] = {}
+
+    def loaded(self) -> Engine:
+        """The engine.
+
+        Raises:
+            HalError: RuntimeError before load_kmodel.
+        """
+        if self.engine is None:
+            raise HalError("RuntimeError", "KPU has no model, call load_kmodel() first")
+        return self.engine
+
+    def close(self) -> None:
+        """Unload; also called when the script's object is collected."""
+        if self.engine is not None:
+            self.engine.close()
+            self.engine = None
+        self.inputs.clear()
+        self.targets.clear()
+        self.outputs = None
+
+
+class KpuOps:
+    """The operations behind one board's `nncase_runtime`.
+
+    Attributes:
+        runs: how often a script ran the KPU.
+        computed: how many of these were really computed, not remembered.
+        engine: "simulator" or "onnx", what ran last; before the first run what was asked for.
+    """
+
+    def __init__(self, board: Any) -> None:
+        self._board = board
+        self._handles = handles_of(board)
+        self.runs = 0
+        self.computed = 0
+        self.engine = ONNX if board.options.get("kpu") == ONNX else SIMULATOR
+        self._asked = self.engine
+        self._twins: dict[str, Path] = {
+            str(digest).lower(): Path(path) for digest, path in dict(board.options.get("onnx_twins") or {}).items()
+        }
+        self._results: OrderedDict[tuple[str, str, bytes], list[Array]] = OrderedDict()
+        self._results_bytes = 0
+        self._live: list[Kpu] = []
+        profile = str(board.options.get("profile", "B")).upper()
+        self._version = "2.11.0" if profile == "D" else "2.9.0"
+
+    def add_twin(self, digest: str, onnx: str | Path) -> None:
+        """From now on the kmodel with this SHA-256 has an ONNX twin (used when the KPU is asked to be "onnx")."""
+        self._twins[digest.lower()] = Path(onnx)
+
+    def reset(self) -> None:
+        """Unload all models, as a reset does."""
+        for kpu in self._live:
+            kpu.close()
+        self._live.clear()
+
+    def close(self) -> None:
+        """End all child processes; a run in progress fails."""
+        self.reset()
+
+    def version(self) -> str:
+        """nn.version()."""
+        return self._version
+
+    # ---- tensors ------------------------------------------------------------------------------------------------------
+
+    def from_numpy(self, array: int) -> int:
+        """nn.from_numpy(): a tensor of its own."""
+        return self._handles.put(Tensor(np.ascontiguousarray(self._handles.get(array, np.ndarray)).copy()))
+
+    def to_numpy(self, tensor: int) -> list[Any]:
+        """tensor.to_numpy(): a copy."""
+        array = fit(self._handles.get(tensor, Tensor).array)
+        return describe(self._handles, array.copy())
+
+    def drop(self, handle: int) -> None:
+        """release() of tensors, models and builders."""
+        self._handles.drop(handle)
+
+    # ---- models -------------------------------------------------------------------------------------------------------
+
+    def new(self) -> int:
+        """nn.kpu()."""
+        return self._handles.put(Kpu())
+
+    def load_path(self, handle: int, path: str) -> None:
+        """load_kmodel(path)."""
+        try:
+            data = Path(self._board.host_path(path)).read_bytes()
+        except OSError as error:
+            raise HalError("OSError", "Kmodel file not exist.") from error
+        self._load(handle, data, path, "KPU load model failed from path.")
+
+    def load_buffer(self, handle: int, *, blob: memoryview) -> None:
+        """load_kmodel(buffer)."""
+        self._load(handle, bytes(blob), "a buffer", "KPU load model failed from buffer.")
+
+    def _load(self, handle: int, data: bytes, name: str, failure: str) -> None:
+        kpu = self._handles.get(handle, Kpu)
+        kpu.close()
+        try:
+            check_kmodel(data)
+        except KmodelError as error:
+            # The firmware does not say why; the log of the virtual board does.
+            logger.error("kmodel %s: %s", name, error)
+            raise HalError("EOFError", failure) from error
+        kpu.digest = hashlib.sha256(data).hexdigest()
+        twin = self._twins.get(kpu.digest) if self._asked == ONNX else None
+        if self._asked == ONNX and twin is None:
+            logger.warning("kmodel %s (sha256 %s) has no ONNX twin; the simulator runs it", name, kpu.digest[:12])
+        try:
+            kpu.engine = OnnxEngine(twin) if twin is not None else SimulatorProcess(data)
+        except SimulatorError as error:
+            logger.error("kmodel %s: %s", name, error)
+            raise HalError("EOFError", failure) from error
+        kpu.engine_name = ONNX if twin is not None else SIMULATOR
+        self.engine = kpu.engine_name
+        logger.info("kmodel %s (sha256 %s) loaded; the KPU is %s", name, kpu.digest[:12], kpu.engine_name)
+        self._live = [each for each in self._live if each.engine is not None]
+        self._live.append(kpu)
+
+    def sizes(self, handle: int) -> list[int]:
+        """Number of inputs and outputs."""
+        engine = self._handles.get(handle, Kpu).loaded()
+        return [len(engine.inputs), len(engine.outputs)]
+
+    def desc(self, handle: int, is_input: bool, index: int) -> list[int]:
+        """Type code, start and bytes of an input or output."""
+        engine = self._handles.get(handle, Kpu).loaded()
+        specs = engine.inputs if is_input else engine.outputs
+        _check_index(index, specs)
+        start = sum(spec.nbytes() for spec in specs[:index])
+        return [_TYPECODES[specs[index].dtype], start, specs[index].nbytes()]
+
+    def set_input(self, handle: int, index: int, tensor: int) -> None:
+        """set_input_tensor(); a later run() takes what the tensor then holds.
+
+        Raises:
+            HalError: ValueError for a wrong index, type or shape (the simulator itself would just compute nonsense).
+        """
+        kpu = self._handles.get(handle, Kpu)
+        specs = kpu.loaded().inputs
+        _check_index(index, specs)
+        array = self._handles.get(tensor, Tensor).array
+        spec = specs[index]
+        if array.dtype.name != spec.dtype or array.shape != spec.shape:
+            raise HalError(
+                "ValueError",
+                f"input {index} must be {spec.dtype} {list(spec.shape)}, not {array.dtype.name} {list(array.shape)}",
+            )
+        kpu.inputs[index] = self._handles.get(tensor, Tensor)
+
+    def get_input(self, handle: int, index: int) -> int:
+        """get_input_tensor()."""
+        kpu = self._handles.get(handle, Kpu)
+        specs = kpu.loaded().inputs
+        _check_index(index, specs)
+        if index not in kpu.inputs:
+            kpu.inputs[index] = Tensor(np.zeros(specs[index].shape, specs[index].dtype))
+        return self._handles.put(kpu.inputs[index])
+
+    def run(self, handle: int) -> None:
+        """run().
+
+        Raises:
+            HalError: RuntimeError "KPU run failed." when an input is missing or the engine fails.
+        """
+        kpu = self._handles.get(handle, Kpu)
+        engine = kpu.loaded()
+        if len(kpu.inputs) < len(engine.inputs):
+            logger.error("KPU run: %d of %d inputs are set", len(kpu.inputs), len(engine.inputs))
+            raise HalError("RuntimeError", "KPU run failed.")
+        arrays = [np.ascontiguousarray(kpu.inputs[i].array) for i in range(len(engine.inputs))]
+        digest = hashlib.sha256()
+        for array in arrays:
+            digest.update(array.data)
+        key = (kpu.engine_name, kpu.digest, digest.digest())
+        outputs = self._results.get(key)
+        if outputs is None:
+            try:
+                outputs = engine.run(arrays)
+            except SimulatorError as error:
+                logger.error("KPU run: %s", error)
+                raise HalError("RuntimeError", "KPU run failed.") from error
+            self.computed += 1
+            self._remember(key, outputs)
+        else:
+            self._results.move_to_end(key)
+        kpu.outputs = outputs
+        for index, target in kpu.targets.items():
+            target.array = outputs[index].copy()
+        self.runs += 1
+        self.engine = kpu.engine_name
+
+    def _remember(self, key: tuple[str, str, bytes], outputs: list[Array]) -> None:
+        self._results[key] = outputs
+        self._results_bytes += sum(output.nbytes for output in outputs)
+        while self._results_bytes > _CACHE_BYTES and len(self._results) > 1:
+            _, oldest = self._results.popitem(last=False)
+            self._results_bytes -= sum(output.nbytes for output in oldest)
+
+    def set_output(self, handle: int, index: int, tensor: int) -> None:
+        """set_output_tensor(): run() writes this output there too."""
+        kpu = self._handles.get(handle, Kpu)
+        specs = kpu.loaded().outputs
+        _check_index(index, specs)
+        target = self._handles.get(tensor, Tensor)
+        if target.array.dtype.name != specs[index].dtype or target.array.shape != specs[index].shape:
+            raise HalError("ValueError", f"output {index} is {specs[index].dtype} {list(specs[index].shape)}")
+        kpu.targets[index] = target
+
+    def get_output(self, handle: int, index: int) -> int:
+        """get_output_tensor()."""
+        kpu = self._handles.get(handle, Kpu)
+        _check_index(index, kpu.loaded().outputs)
+        if kpu.outputs is None:
+            spec = kpu.loaded().outputs[index]
+            return self._handles.put(Tensor(np.zeros(spec.shape, spec.dtype)))
+        return self._handles.put(Tensor(kpu.outputs[index]))
+
+
+def _check_index(index: int, specs: list[TensorSpec]) -> None:
+    if not isinstance(index, int) or not 0 <= index < len(specs):
+        raise HalError("ValueError", f"tensor index {index} out of range, the model has {len(specs)}")
+
+
+def register(hal: Any, board: Any) -> None:
+    """Give the board its `nncase_runtime` operations."""
+    ops = board.kpu = KpuOps(board)
+    for name in (
+        "version", "from_numpy", "to_numpy", "drop", "new", "load_path", "load_buffer", "sizes", "desc", "set_input", "get_input",
+        "run", "set_output", "get_output",
+    ):  # fmt: skip
+        hal.op(f"nn.{name}", getattr(ops, name))

@@ -32,6 +32,6 @@ def is_same(left: bytes, right: bytes) -> bool:
     if len(left) != len(right):
         return False
     difference = 0
-    for a, b in zip(left, right):  # noqa: B905  # MicroPython's zip has no strict=
+    for a, b in zip(left, right):  # MicroPython's zip has no strict=
         difference |= a ^ b
     return difference == 0

@@ -1,12 +1,12 @@
 """Every error that the contract can raise, for board and host.
 
-    SnaploopError
-    ├── ProtocolError        bytes from the other side that are no valid message
-    ├── AuthError            wrong key, bad signature or a replayed counter
-    ├── LinkLostError        the other side stopped answering
-    ├── RecordError          a sample record or manifest that breaks its rules
-    ├── ModelRefusedError    a model that must not go live (digest, version, signature, golden answer)
-    └── CardFullError        no room left on the card
+SnaploopError
+├── ProtocolError        bytes from the other side that are no valid message
+├── AuthError            wrong key, bad signature or a replayed counter
+├── LinkLostError        the other side stopped answering
+├── RecordError          a sample record or manifest that breaks its rules
+├── ModelRefusedError    a model that must not go live (digest, version, signature, golden answer)
+└── CardFullError        no room left on the card
 """
 
 

@@ -46,7 +46,9 @@ class Frame:
 
     def __repr__(self) -> str:
         """For test output."""
-        return "Frame({}, s{:08x}, seq {}, ack {}, {} B)".format(self.kind, self.session, self.seq, self.ack, len(self.payload))
+        return "Frame({}, s{:08x}, seq {}, ack {}, {} B)".format(
+            self.kind, self.session, self.seq, self.ack, len(self.payload)
+        )
 
 
 def encode(frame: Frame) -> bytes:

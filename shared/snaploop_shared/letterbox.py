@@ -12,7 +12,11 @@ class Placement:
     def __init__(self, source_w: int, source_h: int, input_w: int, input_h: int) -> None:
         """Compute the placement; see `placement`."""
         if min(source_w, source_h, input_w, input_h) < 1:
-            raise ValueError("letterbox of {}x{} into {}x{}: every side must be at least 1 px".format(source_w, source_h, input_w, input_h))
+            raise ValueError(
+                "letterbox of {}x{} into {}x{}: every side must be at least 1 px".format(
+                    source_w, source_h, input_w, input_h
+                )
+            )
         self.source_w = source_w
         self.source_h = source_h
         self.input_w = input_w

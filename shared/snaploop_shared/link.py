@@ -116,7 +116,9 @@ class Link:
         elif self.state == OPEN:
             if self._queue and ticks_since(now_ms, self._heard_ms) > LOST_AFTER_MS:
                 self.close()
-                raise LinkLostError("no answer for {} s: is the host still running and the cable in?".format(LOST_AFTER_MS // 1000))
+                raise LinkLostError(
+                    "no answer for {} s: is the host still running and the cable in?".format(LOST_AFTER_MS // 1000)
+                )
             self._send_data(out, now_ms)
             if self._ack_due:
                 kind = frames.NAK if self._gap_seen else frames.ACK

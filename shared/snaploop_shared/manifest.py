@@ -84,7 +84,9 @@ def parse(raw: bytes) -> Manifest:
         if not isinstance(number, int) or number < 0:
             raise RecordError("manifest with a negative or broken number: {!r}".format(number))
     if manifest.task != "detect" or manifest.head != HEAD_DFL6:
-        raise RecordError("task {!r} with head {!r} is not known here: update the board app".format(manifest.task, manifest.head))
+        raise RecordError(
+            "task {!r} with head {!r} is not known here: update the board app".format(manifest.task, manifest.head)
+        )
     if not isinstance(manifest.labels, list) or not manifest.labels:
         raise RecordError("manifest without labels")
     if manifest.input_w % 32 or manifest.input_h % 32 or not manifest.input_w or not manifest.input_h:
@@ -146,7 +148,10 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
                 left.pop(index)
                 break
         else:
-            raise ModelRefusedError(GOLDEN_MISMATCH, "the model misses {} on its golden input: it was damaged, or this runtime differs".format(expected))
+            raise ModelRefusedError(
+                GOLDEN_MISMATCH,
+                "the model misses {} on its golden input: it was damaged, or this runtime differs".format(expected),
+            )
     if left:
         raise ModelRefusedError(GOLDEN_MISMATCH, "the model finds {} too many on its golden input".format(len(left)))
 

@@ -65,7 +65,9 @@ class Request:
             AuthError: it was not.
         """
         if not is_same(sign(key, self._signed), self._mac):
-            raise AuthError("request of board {} is not signed with its key: pair the board again".format(self.board_id))
+            raise AuthError(
+                "request of board {} is not signed with its key: pair the board again".format(self.board_id)
+            )
 
 
 class Response:
@@ -102,7 +104,12 @@ def decode_request(data: bytes) -> Request:
         method, path, board_id, counter, arguments = head["m"], head["p"], head["id"], head["n"], head["a"]
     except KeyError as error:
         raise ProtocolError("request without {}".format(error))
-    if not isinstance(counter, int) or not isinstance(board_id, str) or not isinstance(path, str) or not isinstance(arguments, dict):
+    if (
+        not isinstance(counter, int)
+        or not isinstance(board_id, str)
+        or not isinstance(path, str)
+        or not isinstance(arguments, dict)
+    ):
         raise ProtocolError("request with a field of the wrong type")
     return Request(method, path, board_id, counter, arguments, body, signed, mac)
 

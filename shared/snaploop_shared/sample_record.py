@@ -68,13 +68,20 @@ class SampleRecord:
         Raises:
             RecordError: names the rule and the value that breaks it.
         """
-        if not isinstance(self.name, str) or not 0 < len(self.name) <= MAX_NAME_CHARS or "/" in self.name or "\\" in self.name:
+        if (
+            not isinstance(self.name, str)
+            or not 0 < len(self.name) <= MAX_NAME_CHARS
+            or "/" in self.name
+            or "\\" in self.name
+        ):
             raise RecordError("sample name {!r}: 1 to {} characters without slashes".format(self.name, MAX_NAME_CHARS))
         if not is_digest(self.photo):
             raise RecordError("sample {}: photo {!r} is no SHA-256".format(self.name, self.photo))
         for what in (self.size, self.width, self.height, self.rev):
             if not isinstance(what, int) or isinstance(what, bool) or what < 0:
-                raise RecordError("sample {}: size, w, h and rev must be whole numbers, got {!r}".format(self.name, what))
+                raise RecordError(
+                    "sample {}: size, w, h and rev must be whole numbers, got {!r}".format(self.name, what)
+                )
         if self.state not in STATES:
             raise RecordError("sample {}: state {!r} is none of {}".format(self.name, self.state, ", ".join(STATES)))
         if len(self.boxes) > MAX_BOXES:
@@ -108,7 +115,9 @@ class SampleRecord:
                 raise RecordError("sample {}: box {!r} must be whole pixels".format(self.name, box))
         inside = box.x >= 0 and box.y >= 0 and box.x + box.w <= self.width and box.y + box.h <= self.height
         if box.w < 1 or box.h < 1 or not inside:
-            raise RecordError("sample {}: box {!r} lies outside the {}x{} photo".format(self.name, box, self.width, self.height))
+            raise RecordError(
+                "sample {}: box {!r} lies outside the {}x{} photo".format(self.name, box, self.width, self.height)
+            )
 
 
 def parse(data: "bytes | str") -> SampleRecord:
@@ -123,7 +132,14 @@ def parse(data: "bytes | str") -> SampleRecord:
             raise RecordError("sample record of version {}, this side knows {}: update it".format(fields["v"], VERSION))
         boxes = [Box(one["class"], *one["xywh_px"]) for one in fields["boxes"]]
         record = SampleRecord(
-            fields["name"], fields["photo"], fields["size"], fields["w"], fields["h"], fields["rev"], fields["state"], boxes
+            fields["name"],
+            fields["photo"],
+            fields["size"],
+            fields["w"],
+            fields["h"],
+            fields["rev"],
+            fields["state"],
+            boxes,
         )
     except (ValueError, UnicodeError):
         raise RecordError("sample record is not JSON")

@@ -1,7 +1,5 @@
 """The contract's own checks with plain asserts: the same file runs under CPython (pytest imports it) and MicroPython (virtual board)."""
 
-
-
 from snaploop_shared import auth, frames, letterbox, link, manifest, messages, model_slots, portable, sample_record
 from snaploop_shared.errors import AuthError, ModelRefusedError, ProtocolError, RecordError
 
@@ -52,7 +50,11 @@ def check_frame_is_plain_text():
     assert len(wire) <= frames.MAX_LINE_BYTES
     for byte in wire[1:-1]:
         assert 32 < byte < 127, byte
-    assert len(frames.encode(frames.Frame(frames.DATA, 1, 2, 3, bytes(frames.MAX_PAYLOAD_BYTES)))) * link.TO_BOARD_WINDOW_FRAMES <= 4096
+    assert (
+        len(frames.encode(frames.Frame(frames.DATA, 1, 2, 3, bytes(frames.MAX_PAYLOAD_BYTES))))
+        * link.TO_BOARD_WINDOW_FRAMES
+        <= 4096
+    )
 
 
 def check_damaged_frame_is_dropped():
@@ -182,7 +184,9 @@ def check_letterbox():
 
 def check_sample_record():
     box = sample_record.Box("rot ü", 1, 2, 30, 40)
-    record = sample_record.SampleRecord("b3-000012", portable.sha256_hex(b"x"), 9, 640, 360, 2, sample_record.LABELLED, [box])
+    record = sample_record.SampleRecord(
+        "b3-000012", portable.sha256_hex(b"x"), 9, 640, 360, 2, sample_record.LABELLED, [box]
+    )
     again = sample_record.parse(record.to_json())
     assert again.boxes == [box] and again.rev == 2 and again.state == "labelled"
     record.boxes.append(sample_record.Box("red", 630, 0, 20, 10))
@@ -207,7 +211,10 @@ def check_manifest():
     raw = manifest_bytes()
     model = manifest.parse(raw)
     manifest.check_signature(raw, manifest.signature(raw, KEY), KEY)
-    assert raises(ModelRefusedError, manifest.check_signature, raw + b" ", manifest.signature(raw, KEY), KEY).reason == "bad_signature"
+    assert (
+        raises(ModelRefusedError, manifest.check_signature, raw + b" ", manifest.signature(raw, KEY), KEY).reason
+        == "bad_signature"
+    )
     manifest.check_runtime(model, "2.11.0")
     assert raises(ModelRefusedError, manifest.check_runtime, model, "2.9.0").reason == "wrong_nncase"
     manifest.check_golden(model, [(0, 880, 11, 20, 30, 41)])

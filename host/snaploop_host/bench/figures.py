@@ -33,9 +33,19 @@ class Figure:
 def machine() -> dict[str, object]:
     """What it ran on, as far as numbers depend on it."""
     memory_kib = next(
-        (int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal")), 0
+        (
+            int(line.split()[1])
+            for line in Path("/proc/meminfo").read_text().splitlines()
+            if line.startswith("MemTotal")
+        ),
+        0,
     )
-    return {"cores": os.cpu_count(), "memory_gib": round(memory_kib / 2**20, 1), "python": platform.python_version(), "system": platform.platform()}
+    return {
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory_kib / 2**20, 1),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
 
 
 def as_json(bench: str, figures: list[Figure]) -> str:
@@ -58,5 +68,13 @@ def show_table(bench: str, figures: list[Figure]) -> None:
     for figure in figures:
         goal = f"{'≤' if figure.at_most else '≥'} {figure.goal:g}"
         peer_value = "" if figure.peer_value is None else f"{figure.peer_value:.3g}"
-        table.add_row(figure.name, f"{figure.value:.3g}", figure.unit, goal, "yes" if figure.met else "NO", figure.peer or "", peer_value)
+        table.add_row(
+            figure.name,
+            f"{figure.value:.3g}",
+            figure.unit,
+            goal,
+            "yes" if figure.met else "NO",
+            figure.peer or "",
+            peer_value,
+        )
     Console().print(table)

@@ -45,10 +45,17 @@ class Child:
             try:
                 # A session of its own: Ctrl-C reaches us alone, and we end the children in order.
                 self._process = subprocess.Popen(
-                    list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True
+                    list(argv),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    text=True,
+                    start_new_session=True,
                 )
             except OSError as error:
-                raise DemoError(f"{name}: {argv[0]} cannot be started ({error}); is the environment set up? make setup") from error
+                raise DemoError(
+                    f"{name}: {argv[0]} cannot be started ({error}); is the environment set up? make setup"
+                ) from error
         self._reader = threading.Thread(target=self._read_lines, name=f"{name} output", daemon=True)
         self._reader.start()
 
@@ -96,7 +103,9 @@ class Child:
     def __enter__(self) -> Child:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -119,7 +128,9 @@ def run_command(name: str, argv: Sequence[str], timeout_s: float = 120) -> str:
         DemoError: it failed; holds its last words.
     """
     try:
-        done = subprocess.run(list(argv), capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            list(argv), capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise DemoError(f"{name} did not finish in {timeout_s:.0f} s") from error
     if done.returncode:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import DemoError
@@ -20,17 +21,17 @@ class JsonHttp:
         self._timeout_s = timeout_s
         self._connection: http.client.HTTPConnection | None = None
 
-    def get(self, path: str) -> dict[str, object]:
-        """The JSON object at `path`."""
-        return _object(self._request("GET", path, None), path)
+    def get(self, path: str) -> Any:
+        """The JSON value at `path`."""
+        return json.loads(self._request("GET", path, None))
 
     def get_bytes(self, path: str) -> bytes:
         """The bytes at `path`."""
         return self._request("GET", path, None)
 
-    def post(self, path: str, content: dict[str, object] | None = None) -> dict[str, object]:
-        """The JSON object that a POST of `content` answers."""
-        return _object(self._request("POST", path, content or {}), path)
+    def post(self, path: str, content: dict[str, object] | None = None) -> Any:
+        """The JSON value that a POST of `content` answers."""
+        return json.loads(self._request("POST", path, content or {}) or b"null")
 
     def _request(self, method: str, path: str, content: dict[str, object] | None) -> bytes:
         body = None if content is None else json.dumps(content).encode()
@@ -50,13 +51,8 @@ class JsonHttp:
                     continue
                 raise DemoError(f"{self._name} does not answer {method} {path}: {error}") from error
             if response.status >= 400:
-                raise DemoError(f"{self._name} answers {method} {path} with {response.status}: {answer[:300].decode(errors='replace')}")
+                raise DemoError(
+                    f"{self._name} answers {method} {path} with {response.status}: {answer[:300].decode(errors='replace')}"
+                )
             return answer
         raise DemoError(f"{self._name} does not answer {method} {path}")
-
-
-def _object(answer: bytes, path: str) -> dict[str, object]:
-    found = json.loads(answer or b"{}")
-    if not isinstance(found, dict):
-        raise DemoError(f"{path} answered {type(found).__name__} instead of an object")
-    return found

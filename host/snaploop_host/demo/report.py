@@ -92,7 +92,13 @@ def write_json(path: Path, laps: list[LapReport]) -> dict[str, object]:
     return content
 
 
-def write_html(path: Path, title: str, laps: list[LapReport], colours: dict[str, tuple[int, int, int]], verdicts: list[tuple[str, bool]]) -> None:
+def write_html(
+    path: Path,
+    title: str,
+    laps: list[LapReport],
+    colours: dict[str, tuple[int, int, int]],
+    verdicts: list[tuple[str, bool]],
+) -> None:
     """Write report.html; pictures are named relative to it.
 
     Args:
@@ -102,13 +108,17 @@ def write_html(path: Path, title: str, laps: list[LapReport], colours: dict[str,
         colours: class name to (r, g, b), as the board draws them.
         verdicts: what was promised, and whether it was kept.
     """
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("snaploop_host.demo"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("snaploop_host.demo"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     template = environment.get_template("report.html.j2")
     hexed = {name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in colours.items()}
     path.write_text(
         template.render(
             title=title,
-            laps=[{**asdict(lap), "seconds": lap.seconds, "live": lap.live, "curves": curves(lap.epochs)} for lap in laps],
+            laps=[
+                {**asdict(lap), "seconds": lap.seconds, "live": lap.live, "curves": curves(lap.epochs)} for lap in laps
+            ],
             colours=hexed,
             verdicts=verdicts,
             total_seconds=sum(lap.seconds for lap in laps),
@@ -139,6 +149,8 @@ def curves(epochs: list[dict[str, float]]) -> list[Curve]:
             continue
         top = max(1.0 if key.startswith("map") else max(value for _, value in points), 1e-9)
         last_epoch = max(epoch for epoch, _ in points) or 1
-        coordinates = " ".join(f"{epoch / last_epoch * CHART_PX[0]:.1f},{(1 - value / top) * CHART_PX[1]:.1f}" for epoch, value in points)
+        coordinates = " ".join(
+            f"{epoch / last_epoch * CHART_PX[0]:.1f},{(1 - value / top) * CHART_PX[1]:.1f}" for epoch, value in points
+        )
         found.append(Curve(name, colour, coordinates, points[-1][1]))
     return found

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import io
+import logging
 from pathlib import Path
 
-from ..services.voc_import import read_voc_folder
+from PIL import Image, UnidentifiedImageError
+
+from ..domain.samples import AnnotatedPicture
+from ..storage.voc_folder import VocFolder
 from .errors import DemoError
 from .json_http import JsonHttp
 from .live_check import LabelledBox
+
+logger = logging.getLogger(__name__)
 
 WINDOW_PX = (640, 360)  # photo, window and AI frame are one geometry: docs/decisions/0005-one-window.md
 
@@ -42,39 +48,67 @@ class TrafficLights(Subjects):
         truth = board.get("/camera")["truth"]
         assert isinstance(truth, list)
         width, height = WINDOW_PX
-        return [LabelledBox(one["label"], one["x"] * width, one["y"] * height, one["w"] * width, one["h"] * height) for one in truth]
+        return [
+            LabelledBox(one["label"], one["x"] * width, one["y"] * height, one["w"] * width, one["h"] * height)
+            for one in truth
+        ]
 
 
 class AnnotatedPictures(Subjects):
     """A folder of pictures with Pascal VOC files; the finger draws their boxes."""
 
     def __init__(self, pictures: Path, annotations: Path, classes_at_most: int) -> None:
-        """Read the annotations.
+        """Read the annotations; what cannot be used is logged, one line each.
 
         Raises:
-            DemoError: nothing usable there, or more classes than the label screen holds.
+            BadInputError: no folder, or no pictures in it.
+            DemoError: no picture with a box, or more classes than the label screen has colours.
         """
-        found = read_voc_folder(pictures, annotations)
-        usable = [picture for picture in found.pictures if picture.boxes]
-        if not usable:
-            raise DemoError(f"no picture of {pictures} has boxes in {annotations}: give --camera the pictures and --labels their VOC files")
-        self._pictures = usable
-        self.classes = sorted({box.label for picture in usable for box in picture.boxes})
+        folder = VocFolder(pictures, annotations)
+        self._pictures: list[tuple[Path, list[LabelledBox]]] = []
+        for found in folder.pictures():
+            if isinstance(found, str):
+                logger.warning("%s", found)
+                continue
+            boxes = _in_window(found)
+            if boxes:
+                self._pictures.append((folder.path_of(found.name), boxes))
+        if not self._pictures:
+            raise DemoError(
+                f"no picture of {pictures} has boxes in {annotations}: --camera wants pictures, --labels their VOC files"
+            )
+        self.classes = sorted({box.label for _, boxes in self._pictures for box in boxes})
         if len(self.classes) > classes_at_most:
-            raise DemoError(f"{annotations} has {len(self.classes)} classes, the label screen holds {classes_at_most}")
-        self.camera = str(pictures)
-        self.title = f"{len(usable)} annotated pictures of {pictures.name}"
-        self.count = len(usable)
-        self.problems = list(found.problems)
+            raise DemoError(
+                f"{annotations} has {len(self.classes)} classes, the board's palette {classes_at_most}: label fewer"
+            )
+        self.camera = str(self._pictures[0][0].parent)
+        self.title = f"{len(self._pictures)} annotated pictures of {pictures}"
+        self.count = len(self._pictures)
 
     def show(self, board: JsonHttp, number: int) -> list[LabelledBox]:
         """Bring picture `number` (modulo their count) into view; its true boxes in window pixels."""
-        picture = self._pictures[number % len(self._pictures)]
-        board.post("/camera", {"path": str(picture.path)})
-        scale_x, scale_y = WINDOW_PX[0] / picture.width, WINDOW_PX[1] / picture.height
-        return [LabelledBox(box.label, box.x * scale_x, box.y * scale_y, box.w * scale_x, box.h * scale_y) for box in picture.boxes]
+        path, boxes = self._pictures[number % len(self._pictures)]
+        board.post("/camera", {"path": str(path.resolve())})
+        return list(boxes)
 
 
-def describe(truth: list[LabelledBox]) -> str:
-    """The boxes as one line of JSON, for the log."""
-    return json.dumps([[box.label, round(box.x), round(box.y), round(box.w), round(box.h)] for box in truth])
+def _in_window(picture: AnnotatedPicture) -> list[LabelledBox]:
+    """The boxes as the board's camera shows them: the sensor squeezes every picture into its field of view."""
+    try:
+        with Image.open(io.BytesIO(picture.data)) as image:
+            width, height = image.size
+            image.load()
+    except (UnidentifiedImageError, OSError):
+        logger.warning("%s is no readable picture: left out", picture.name)
+        return []
+    boxes = []
+    for box in picture.boxes:
+        if box.x < 0 or box.y < 0 or box.w < 1 or box.h < 1 or box.x + box.w > width + 1 or box.y + box.h > height + 1:
+            logger.warning(
+                "%s: box of %s lies outside the %sx%s picture: left out", picture.name, box.class_name, width, height
+            )
+            continue
+        scale_x, scale_y = WINDOW_PX[0] / width, WINDOW_PX[1] / height
+        boxes.append(LabelledBox(box.class_name, box.x * scale_x, box.y * scale_y, box.w * scale_x, box.h * scale_y))
+    return boxes

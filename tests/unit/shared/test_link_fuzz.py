@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from snaploop_shared import frames, link
 from snaploop_shared.errors import ProtocolError
 

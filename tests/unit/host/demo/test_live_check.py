@@ -9,7 +9,14 @@ GREEN = (56, 176, 0)
 def test_counts_found_missed_false_and_doubles() -> None:
     result = LiveResult()
     truth = [LabelledBox("red", 10, 10, 50, 100), LabelledBox("green", 200, 10, 50, 100)]
-    result.add(truth, [LabelledBox("red", 12, 12, 50, 100), LabelledBox("red", 11, 11, 50, 100), LabelledBox("red", 200, 10, 50, 100)])
+    result.add(
+        truth,
+        [
+            LabelledBox("red", 12, 12, 50, 100),
+            LabelledBox("red", 11, 11, 50, 100),
+            LabelledBox("red", 200, 10, 50, 100),
+        ],
+    )
     assert (result.frames, result.true_boxes, result.found, result.false) == (1, 2, 1, 2)
     assert result.found_share == 0.5
 

@@ -1,0 +1,30 @@
+"""`snaploop bench NAME`: run a bench and print its figures; always succeeds when it could measure, whatever the figures say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .figures import Figure, as_json, show_table
+
+
+def _loop(out: Path) -> list[Figure]:
+    from .loop import measure
+
+    return measure(out)
+
+
+BENCHES: dict[str, Callable[[Path], list[Figure]]] = {"loop": _loop}
+
+
+def run_bench(name: str, out: Path, as_json_object: bool) -> None:
+    """Measure and print.
+
+    Raises:
+        KeyError: no bench of that name.
+    """
+    figures = BENCHES[name](out)
+    if as_json_object:
+        print(as_json(name, figures))  # noqa: T201  # the command's output
+    else:
+        show_table(name, figures)

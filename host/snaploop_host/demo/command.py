@@ -1,0 +1,220 @@
+"""`snaploop demo`: a host, a virtual board, two laps of the loop, a report. Everything is done with the commands a person would use."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from snaploop_device import layout
+
+from .children import Child, command_path, run_command
+from .errors import DemoError
+from .finger import Finger
+from .host_api import HostApi
+from .json_http import JsonHttp
+from .lap import LapPlan, Scene, run_lap
+from .report import LapReport, Stage, write_html, write_json
+from .subjects import AnnotatedPictures, Subjects, TrafficLights
+
+logger = logging.getLogger(__name__)
+
+PANEL_PX = (800, 480)
+FIRST_PHOTOS = 96
+SECOND_PHOTOS = 12
+LIVE_SCENES = 6
+UNSEEN_FROM = 10_000  # built-in scenes from this number on are shown live only, never photographed
+START_WAIT_S = 60
+# Firmware profile with the nncase runtime that we compile for (k230-platform §0.1).
+PROFILE = "D"
+WIFI = "snaploop-demo"
+
+
+def run_demo(
+    out: Path,
+    camera: Path | None = None,
+    labels: Path | None = None,
+    photos: int = FIRST_PHOTOS,
+    more_photos: int = SECOND_PHOTOS,
+    kpu: str = "sim",
+) -> dict[str, Any]:
+    """Do two laps and leave report.html and report.json in `out`.
+
+    Args:
+        out: folder for everything; what an earlier demo left there is removed.
+        camera: a folder of pictures instead of the built-in scene; needs `labels`.
+        labels: their Pascal VOC files, or the folder that holds Annotations/.
+        photos: how many photos the first lap takes.
+        more_photos: how many the second lap takes.
+        kpu: "sim" (Canaan's simulator) or "onnx" (onnxruntime on the same network, faster, said so everywhere).
+
+    Returns:
+        The content of report.json.
+
+    Raises:
+        DemoError: a stage failed; the children's logs are in out/logs.
+    """
+    subjects = _subjects(camera, labels)
+    plans = _plans(subjects, photos, more_photos)
+    _empty(out)
+    laps: list[LapReport] = []
+    with ExitStack() as children:
+        started = time.monotonic()
+        scene = _set_up(children, subjects, out, kpu)
+        set_up = Stage("start host and board, install, pair", time.monotonic() - started)
+        for plan in plans:
+            lap = run_lap(plan, scene, known_photos=sum(done.photos for done in laps))
+            if not laps:
+                lap.stages.insert(0, set_up)
+            laps.append(lap)
+            _say(lap)
+    content = write_json(out / "report.json", laps)
+    colours = {name: layout.class_colour(index) for index, name in enumerate(subjects.classes)}
+    write_html(out / "report.html", subjects.title, laps, colours, verdicts(laps, is_built_in=camera is None))
+    return content
+
+
+def verdicts(laps: list[LapReport], is_built_in: bool) -> list[tuple[str, bool]]:
+    """What the demo promises, and whether each lap kept it; the scores of somebody's own pictures are not promised."""
+    found = []
+    for lap in laps:
+        model = lap.model
+        for name, key in (("mAP50", "map50"), ("mAP50-95", "map50_95")):
+            lost = float(model[f"float_{key}"]) - float(model[f"kmodel_{key}"])  # type: ignore[arg-type]  # checked by HostApi
+            found.append(
+                (f"{lap.title}: the kmodel is within 0.03 {name} of the float model ({-lost:+.3f})", abs(lost) <= 0.03)
+            )
+        if is_built_in:
+            score = float(model["kmodel_map50"])  # type: ignore[arg-type]  # checked by HostApi
+            found.append((f"{lap.title}: kmodel mAP50 is 0.85 or more ({score:.3f})", score >= 0.85))
+            share = lap.live.found_share
+            found.append(
+                (f"{lap.title}: 80 % or more of the true boxes are on the live screen ({share:.0%})", share >= 0.8)
+            )
+    return found
+
+
+def _subjects(camera: Path | None, labels: Path | None) -> Subjects:
+    if camera is None and labels is None:
+        return TrafficLights()
+    if camera is None or labels is None:
+        raise DemoError("--camera and --labels go together: the pictures, and their Pascal VOC files")
+    return AnnotatedPictures(camera, labels, classes_at_most=len(layout.CLASS_COLOURS))
+
+
+def _plans(subjects: Subjects, photos: int, more_photos: int) -> list[LapPlan]:
+    if subjects.count is None:
+        unseen = list(range(UNSEEN_FROM, UNSEEN_FROM + 2 * LIVE_SCENES))
+        available = list(range(photos + more_photos))
+    else:
+        needed = more_photos + 2 * LIVE_SCENES
+        if subjects.count < needed + 8:
+            raise DemoError(
+                f"{subjects.count} annotated pictures are too few: {needed + 8} are needed for two laps and the live check"
+            )
+        photos = min(photos, subjects.count - needed)
+        # Every picture has a number of its own; spread them, since neighbours in a folder are often alike.
+        stride = next(step for step in range(int(subjects.count * 0.618), 10**6) if _is_coprime(step, subjects.count))
+        order = [position * stride % subjects.count for position in range(subjects.count)]
+        available, unseen = (
+            order[: photos + more_photos],
+            order[photos + more_photos : photos + more_photos + 2 * LIVE_SCENES],
+        )
+    return [
+        LapPlan("Lap 1", available[:photos], ["usb", "wifi"], unseen[:LIVE_SCENES]),
+        LapPlan("Lap 2", available[photos:], ["usb", "wifi"], unseen[LIVE_SCENES:]),
+    ]
+
+
+def _is_coprime(a: int, b: int) -> bool:
+    while b:
+        a, b = b, a % b
+    return a == 1
+
+
+def _empty(out: Path) -> None:
+    """Make the folder; remove what we know to be ours in it, nothing else."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("host", "card", "logs", "photos", "screens"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in ("report.html", "report.json"):
+        (out / name).unlink(missing_ok=True)
+
+
+def _set_up(children: ExitStack, subjects: Subjects, out: Path, kpu: str) -> Scene:
+    """Start a virtual board with an empty card and a host, and put the app on the board as a kit owner would."""
+    snaploop, virtual = command_path("snaploop"), command_path("virtual-k230")
+    logs, card, data = out / "logs", out / "card", out / "host"
+    wifi_key = secrets.token_hex(8)
+    for folder in (card / "sdcard", card / "data"):
+        folder.mkdir(parents=True)
+    board_argv = [virtual, "serve", "--sd", str(card / "sdcard"), "--data", str(card / "data"), "--profile", PROFILE]
+    board_argv += ["--camera", subjects.camera, "--kpu", kpu, "--wifi", f"{WIFI}:{wifi_key}", "--port", "0"]
+    board_child = children.enter_context(Child("virtual board", board_argv, logs / "board.log"))
+    board_says = board_child.first_json_line(START_WAIT_S)
+    project = "demo"
+    run_command(
+        "projects add",
+        [snaploop, "projects", "add", project, "--classes", ",".join(subjects.classes), "--data", str(data)],
+    )
+    serve_argv = [
+        snaploop,
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--usb",
+        str(board_says["pty"]),
+        "--data",
+        str(data),
+        "--json",
+    ]
+    host_child = children.enter_context(Child("host", serve_argv, logs / "host.log"))
+    host_says = host_child.first_json_line(START_WAIT_S)
+    address = str(host_says["url"]).removeprefix("http://").rstrip("/")
+    install = [
+        snaploop,
+        "board",
+        "install",
+        "--port",
+        str(board_says["pty"]),
+        "--name",
+        "virtual-1",
+        "--project",
+        project,
+    ]
+    install += ["--wifi", f"{WIFI}:{wifi_key}", "--host", address, "--data", str(data)]
+    run_command("board install", install)
+    board = JsonHttp("the virtual board", str(board_says["url"]))
+    host = HostApi(JsonHttp("the host", str(host_says["url"])), project)
+    finger = Finger(board, PANEL_PX, subjects.classes)
+    # Classes come with the first sync, so their names on the label screen tell that the board has found its host.
+    finger.wait_for(
+        "the app's first screen",
+        lambda texts: any("tap the white disc" in text.lower() for text in texts),
+        START_WAIT_S,
+    )
+    finger.wait_for("the first sync", lambda texts: all(name in texts for name in subjects.classes[:4]), START_WAIT_S)
+    logger.info("host %s, board %s", host_says["url"], board_says["url"])
+    return Scene(finger, board, host, subjects, out)
+
+
+def _say(lap: LapReport) -> None:
+    model = lap.model
+    logger.info(
+        "%s: %.0f s; %s photos (%s); kmodel mAP50 %s (float %s), mAP50-95 %s (float %s); live %s of %s boxes, %s false",
+        lap.title,
+        lap.seconds,
+        lap.photos,
+        ", ".join(f"{count} over {road}" for road, count in lap.synced.items()),
+        model.get("kmodel_map50"),
+        model.get("float_map50"),
+        model.get("kmodel_map50_95"),
+        model.get("float_map50_95"),
+        lap.live.found,
+        lap.live.true_boxes,
+        lap.live.false,
+    )

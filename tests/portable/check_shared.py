@@ -30,6 +30,13 @@ def check_hmac_rfc4231_style():
     raises(ValueError, auth.sign, b"short", b"x")
 
 
+def check_longest_missing_answer_fits():
+    digests = ["%064x" % number for number in range(60)]
+    answer = {"photos": [[digest, 999999] for digest in digests], "records": digests}
+    data = messages.encode_response(messages.Response(messages.OK, answer), 1, KEY)
+    assert messages.decode_response(data, 1, KEY).arguments == answer
+
+
 def check_frame_cut_at_every_position():
     one = frames.Frame(frames.DATA, 0xDEADBEEF, 7, 3, bytes(range(256)))
     two = frames.Frame(frames.ACK, 0xDEADBEEF, 0, 9)
@@ -251,6 +258,7 @@ CHECKS = (
     check_link_delivers_both_ways,
     check_link_survives_damage,
     check_host_restart_resets_the_client,
+    check_longest_missing_answer_fits,
     check_messages,
     check_letterbox,
     check_sample_record,

@@ -1,0 +1,56 @@
+"""`snaploop demo` and `snaploop bench`: options here, the work in snaploop_host.demo and snaploop_host.bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import BadInputError, HostError
+from .options import JsonOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(demo)
+    app.command()(bench)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for report.html, report.json and everything else.")] = Path(
+        "out/demo"
+    ),
+    camera: Annotated[
+        Path | None, typer.Option("--camera", metavar="DIR", help="Your own pictures instead of the built-in scene.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option("--labels", metavar="VOC_DIR", help="Their Pascal VOC files.")] = None,
+    photos: Annotated[int | None, typer.Option("--photos", min=8, help="Photos of the first lap.")] = None,
+    more_photos: Annotated[int | None, typer.Option("--more-photos", min=0, help="Photos of the second lap.")] = None,
+    kpu: Annotated[str, typer.Option("--kpu", help="sim: Canaan's simulator; onnx: onnxruntime, faster.")] = "sim",
+) -> None:
+    """The whole loop on a virtual board, driven through its touch panel; leaves a report."""
+    from ..demo.command import run_demo
+    from ..demo.errors import DemoError
+    from .logs import set_up_logging
+
+    set_up_logging(False)
+    asked = {"photos": photos, "more_photos": more_photos}
+    try:
+        run_demo(out, camera, labels, kpu=kpu, **{name: value for name, value in asked.items() if value is not None})
+    except DemoError as error:
+        raise HostError(str(error)) from error
+    print(f"report: {out / 'report.html'}")
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="Which bench, such as loop.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for what it makes.")] = Path("out/bench"),
+    as_json: JsonOption = False,
+) -> None:
+    """Measure against a peer in the same run."""
+    from ..bench.command import BENCHES, run_bench
+
+    if name not in BENCHES:
+        raise BadInputError(f"no bench {name!r}: there is {', '.join(sorted(BENCHES))}")
+    run_bench(name, out, as_json)

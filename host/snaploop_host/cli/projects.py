@@ -1,0 +1,88 @@
+"""`snaploop projects add|list|classes` and `snaploop import`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..domain.projects import DETECT, check_classes, check_project_name
+from .options import DataOption, JsonOption, opened, show
+
+projects = typer.Typer(help="Projects: a task and its classes.", no_args_is_help=True)
+ClassesOption = Annotated[str, typer.Option("--classes", metavar="A,B,C", help="Class names, separated by commas.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(projects, name="projects")
+    app.command("import")(import_samples)
+
+
+@projects.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="Name of the new project.")],
+    classes: ClassesOption,
+    data: DataOption = None,
+) -> None:
+    """Make a project."""
+    check_project_name(name)
+    names = check_classes(tuple(classes.split(",")))
+    with opened(data) as host:
+        host.store.add_project(name, DETECT, names, time.time())
+    print(
+        f"project {name} finds {', '.join(names)}. Next: `snaploop board install --project {name}` with a board on USB, or `snaploop import`."
+    )
+
+
+@projects.command("classes")
+def set_classes(
+    name: Annotated[str, typer.Argument(help="Name of the project.")], classes: ClassesOption, data: DataOption = None
+) -> None:
+    """Replace the classes of a project; give the old ones too, in their order."""
+    names = check_classes(tuple(classes.split(",")))
+    with opened(data) as host:
+        host.store.set_classes(host.store.project_named(name).id, names)
+    print(f"project {name} finds {', '.join(names)}; boards learn it at their next sync.")
+
+
+@projects.command("list")
+def list_projects(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Projects with their counts."""
+    from ..services.overview import Overview
+
+    with opened(data) as host:
+        rows = Overview(host.store, host.train).projects()
+    columns = {"name": "project", "classes": "classes", "photos": "photos", "boxes": "boxes"}
+    if not as_json:
+        rows = [row | {"boxes": ", ".join(f"{count} {name}" for name, count in row["boxes"].items())} for row in rows]
+    show(rows, columns, as_json, "no project yet: make one with `snaploop projects add NAME --classes A,B`")
+
+
+def import_samples(
+    project: Annotated[
+        str, typer.Option("--project", "-p", help="Project; made with the folder's classes when it is new.")
+    ],
+    voc: Annotated[Path, typer.Option("--voc", metavar="DIR", help="Pascal VOC folder: pictures and XML files.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import annotated pictures. What cannot be taken gets one line each; the rest is kept."""
+    import dataclasses
+    import json
+    import sys
+
+    from ..storage.voc_folder import VocFolder
+
+    with opened(data) as host:
+        report = host.importer.run(project, VocFolder(voc))
+    if as_json:
+        print(json.dumps(dataclasses.asdict(report), indent=1))
+    else:
+        for line in report.problems:
+            print(line, file=sys.stderr)
+        print(f"{report.added} pictures added, {report.known} were here already, {len(report.problems)} problems")
+    if report.problems and not report.added and not report.known:
+        raise typer.Exit(4)

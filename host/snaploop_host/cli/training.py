@@ -1,0 +1,158 @@
+"""`snaploop train`, `runs`, `cancel` and `models`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..config import Config, data_dir
+from ..errors import HostError
+from .options import DataOption, JsonOption, ago, opened, show
+
+if TYPE_CHECKING:
+    from ..app import Host
+
+ProjectFilter = Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")]
+EpochsOption = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Epochs; default: chosen by the number of photos.")
+]
+_POLL_S = 1.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(train)
+    app.command()(cancel)
+    app.command()(runs)
+    app.command()(models)
+
+
+def train(
+    project: Annotated[str, typer.Option("--project", "-p", help="Project to train.")],
+    epochs: EpochsOption = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for the end (a daemon works on without).")
+    ] = True,
+    data: DataOption = None,
+) -> None:
+    """Train on the labelled photos, compile, check, and offer the model to the project's boards."""
+    from ..app import Supervisor, daemon_address, sole_trainer
+    from .logs import set_up_logging
+
+    parameters: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
+    folder = data_dir(data)
+    daemon = daemon_address(folder)
+    with opened(data) as host:
+        if daemon is not None:
+            run_id = _asked(daemon, f"/api/projects/{project}/train", {"parameters": parameters})["id"]
+            print(f"run {run_id} is queued at {daemon['url']}")
+            if wait:
+                _watch(host, run_id)
+            return
+        set_up_logging(False)
+        with sole_trainer(Config(folder)):
+            run_id = host.train.start(host.store.project_named(project).id, parameters).id
+            supervisor = Supervisor(host.train)
+            try:
+                _watch(host, run_id)
+            except KeyboardInterrupt:
+                host.train.cancel(run_id)
+                print(f"run {run_id} cancelled")
+                raise typer.Exit(130) from None
+            finally:
+                supervisor.close()
+
+
+def cancel(run_id: Annotated[int, typer.Argument(help="Number of the run.")], data: DataOption = None) -> None:
+    """Cancel a run."""
+    from ..app import daemon_address
+
+    daemon = daemon_address(data_dir(data))
+    if daemon is not None:
+        _asked(daemon, f"/api/runs/{run_id}/cancel", {})
+    else:
+        with opened(data) as host:
+            host.train.cancel(run_id)
+    print(f"run {run_id} cancelled")
+
+
+def runs(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Trainings, newest first."""
+    from ..services.overview import Overview
+
+    with opened(data) as host:
+        rows = Overview(host.store, host.train).runs(host.store.project_named(project) if project else None)
+    if not as_json:
+        rows = [row | {"when": ago(row["created_at_s"]), "epochs": f"{row['epoch']}/{row['epochs']}"} for row in rows]
+    columns = {
+        "id": "run",
+        "project": "project",
+        "state": "state",
+        "stage": "stage",
+        "epochs": "epochs",
+        "map50": "mAP50",
+        "when": "made",
+        "text": "",
+    }
+    show(rows, columns, as_json, "no run yet: start one with `snaploop train --project NAME`")
+
+
+def models(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Models with their float and kmodel scores."""
+    from ..services.overview import Overview
+
+    with opened(data) as host:
+        rows = Overview(host.store, host.train).models(host.store.project_named(project) if project else None)
+    if not as_json:
+        rows = [
+            row | {"where": [board["board_id"] for board in row["boards"] if board["state"] == "confirmed"]}
+            for row in rows
+        ]
+    columns = {
+        "short": "model",
+        "serial": "serial",
+        "run_id": "run",
+        "is_gate_passed": "gate",
+        "float_map50": "float mAP50",
+        "kmodel_map50": "kmodel",
+        "float_map50_95": "float mAP50-95",
+        "kmodel_map50_95": "kmodel",
+        "kmodel_bytes": "bytes",
+        "where": "live on",
+    }
+    show(rows, columns, as_json, "no model yet: `snaploop train --project NAME` makes one")
+
+
+def _watch(host: Host, run_id: int) -> None:
+    """Print progress until the run ends; exit code 1 when it brought no model to the boards."""
+    said = ""
+    while True:
+        run = host.store.run(run_id)
+        line = f"run {run.id}: {run.state} {run.stage}"
+        if run.epochs:
+            line += f", epoch {run.epoch} of {run.epochs}"
+        if run.map50 is not None:
+            line += f", mAP50 {run.map50:.3f}"
+        if run.eta_s is not None:
+            line += f", about {run.eta_s:.0f} s to go"
+        if line != said and run.is_active:
+            print(line, flush=True)
+            said = line
+        if not run.is_active:
+            print(f"run {run.id} {run.state}: {run.text}")
+            if run.state != "succeeded":
+                raise typer.Exit(1)
+            return
+        time.sleep(_POLL_S)
+
+
+def _asked(daemon: dict[str, Any], path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The daemon's answer to a POST."""
+    from .daemon_client import post
+
+    answer = post(daemon, path, body)
+    if not isinstance(answer, dict):
+        raise HostError(f"{daemon['url']} answered something unexpected: is it of this version?")
+    return answer

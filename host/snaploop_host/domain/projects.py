@@ -1,0 +1,58 @@
+"""A project: a task and its classes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import BadInputError
+
+DETECT = "detect"
+TASKS = (DETECT,)  # the other six tasks of design §6 come with their own modules
+
+MAX_CLASSES = 80  # as many as COCO; the board's class bar scrolls
+MAX_NAME_CHARS = 40
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A task and its classes; the order of `classes` gives class indices."""
+
+    id: int
+    name: str
+    task: str
+    classes: tuple[str, ...]
+    created_at_s: float
+
+
+def check_project_name(name: str) -> str:
+    """The name itself, when it can be part of an address and a folder name.
+
+    Raises:
+        BadInputError: it cannot.
+    """
+    if len(name) > MAX_NAME_CHARS or not _NAME.fullmatch(name):
+        raise BadInputError(
+            f"project name {name!r}: use 1 to {MAX_NAME_CHARS} letters, digits, dots, dashes or underscores"
+        )
+    return name
+
+
+def check_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The class names, stripped, when there are 1 to MAX_CLASSES different ones without commas.
+
+    Raises:
+        BadInputError: names the class that breaks a rule.
+    """
+    names = tuple(name.strip() for name in classes)
+    if not 0 < len(names) <= MAX_CLASSES:
+        raise BadInputError(
+            f"a project has 1 to {MAX_CLASSES} classes, got {len(names)}: give them as red,yellow,green"
+        )
+    for name in names:
+        if not name or len(name) > MAX_NAME_CHARS or "," in name or not name.isprintable():
+            raise BadInputError(f"class name {name!r}: use 1 to {MAX_NAME_CHARS} printable characters without commas")
+        if names.count(name) > 1:
+            raise BadInputError(f"class {name!r} is given twice")
+    return names

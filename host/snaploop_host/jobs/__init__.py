@@ -1,0 +1,1 @@
+"""Training jobs as processes: one folder and one process per job."""

@@ -1,0 +1,1 @@
+"""The roads to boards that need a library of their own: serial ports (pyserial) and installing (mpremote)."""

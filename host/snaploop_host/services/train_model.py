@@ -1,0 +1,251 @@
+"""Train a project: make a dataset version, queue a run, follow its job, publish what it made. The app calls `step` every second.
+
+The job's process outlives the daemon. What it says stands in its events; a daemon that starts reads them from the beginning
+(`resume`), so nothing is lost when it was killed: running jobs are adopted, jobs that died with the machine are started again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..domain.datasets import TRAIN, VAL, DatasetItem, DatasetVersion, split_samples
+from ..domain.models import GATE_IMAGES, GATE_LIMIT_POINTS
+from ..domain.projects import Project
+from ..domain.runs import CANCELLED, FAILED, QUEUED, REFUSED, RUNNING, SUCCEEDED, Run, check_move
+from ..domain.samples import LABELLED, Sample
+from ..errors import CannotTrainError, HostError
+from ..ports import Blobs, Jobs, Store
+from .publish_model import PublishModel
+
+logger = logging.getLogger(__name__)
+
+MIN_PHOTOS = 8  # fewer leave a validation side of one or two photos, whose scores mean nothing
+MAX_ATTEMPTS = 3  # a job that dies with the machine three times is not started again
+
+
+class TrainModel:
+    """Start, follow and cancel runs; one job works at a time, the others wait in order."""
+
+    def __init__(
+        self, store: Store, blobs: Blobs, jobs: Jobs, publish: PublishModel, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Wire it up; only one process per data folder may call `step` and `resume` (app.py holds a lock file for it)."""
+        self._store = store
+        self._blobs = blobs
+        self._jobs = jobs
+        self._publish = publish
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def start(self, project_id: int, parameters: Mapping[str, Any] | None = None) -> Run:
+        """The queued run on the project's labelled photos.
+
+        Args:
+            project_id: the project.
+            parameters: for the job, such as {"epochs": 40}; see training/.
+
+        Raises:
+            CannotTrainError: too few labelled photos, no boxes, a box of a class that the project does not have, or a run is active.
+        """
+        with self._lock:
+            project = self._store.project(project_id)
+            active = next((run for run in self._store.runs(project_id) if run.is_active), None)
+            if active is not None:
+                raise CannotTrainError(
+                    f"run {active.id} of {project.name} is {active.state} already: wait for it or cancel it"
+                )
+            samples = [sample for sample in self._store.samples(project_id) if sample.state == LABELLED]
+            _check_trainable(project, samples)
+            version = self._make_version(project, samples)
+            warm = self._warm_start_run(project)
+            run = self._store.add_run(project_id, version.id, None if warm is None else warm.id, self._clock())
+            self._jobs.prepare(run.id, self._job(run, project, version, warm, parameters or {}))
+        logger.info(
+            "run %d of %s is queued with %d photos (%d for validation)",
+            run.id,
+            project.name,
+            len(samples),
+            len(version.side(VAL)),
+        )
+        return run
+
+    def cancel(self, run_id: int) -> Run:
+        """The cancelled run; its job's process has ended.
+
+        Raises:
+            NotFoundError: no such run.
+            CannotTrainError: it has ended already.
+        """
+        with self._lock:
+            run = self._store.run(run_id)
+            if not run.is_active:
+                raise CannotTrainError(f"run {run_id} is {run.state} already")
+            if run.state == RUNNING:
+                self._jobs.stop(run_id)
+                run = _with_progress(run, self._jobs.events(run_id))
+            return self._end(run, CANCELLED, "cancelled")
+
+    def resume(self) -> None:
+        """After a start of the daemon: adopt jobs whose process works on, start those again whose process is gone."""
+        with self._lock:
+            for run in self._store.active_runs():
+                if run.state != RUNNING or _last_word(self._jobs.events(run.id)) is not None:
+                    continue
+                if self._jobs.is_running(run.id):
+                    logger.info("run %d works on: adopted", run.id)
+                elif run.attempts >= MAX_ATTEMPTS:
+                    self._end(run, FAILED, f"its process was lost {run.attempts} times: see the job's log")
+                else:
+                    logger.warning("run %d lost its process: started again", run.id)
+                    self._store.save_run(replace(run, attempts=run.attempts + 1))
+                    self._jobs.start(run.id)
+
+    def step(self) -> None:
+        """Take what running jobs said, end runs that are done, start the next in the queue."""
+        with self._lock:
+            is_busy = False
+            for run in self._store.active_runs():
+                if run.state == RUNNING:
+                    is_busy = self._follow(run).is_active or is_busy
+            waiting = [run for run in self._store.active_runs() if run.state == QUEUED]
+            if waiting and not is_busy:
+                self._begin(waiting[0])
+
+    def curve(self, run_id: int) -> list[dict[str, Any]]:
+        """The epoch events of a run in order, the newest of each epoch."""
+        epochs = {event.get("epoch"): event for event in self._jobs.events(run_id) if event.get("kind") == "epoch"}
+        return [epochs[number] for number in sorted(epoch for epoch in epochs if isinstance(epoch, int))]
+
+    def events(self, run_id: int) -> list[dict[str, Any]]:
+        """All events of a run, oldest first."""
+        return self._jobs.events(run_id)
+
+    def _begin(self, run: Run) -> None:
+        try:
+            self._jobs.start(run.id)
+        except HostError as error:
+            self._end(run, FAILED, str(error))
+            return
+        check_move(run, RUNNING)
+        self._store.save_run(replace(run, state=RUNNING, started_at_s=self._clock(), attempts=run.attempts + 1))
+        logger.info("run %d begins", run.id)
+
+    def _follow(self, run: Run) -> Run:
+        is_running = self._jobs.is_running(run.id)  # asked before reading, so that its last words are read
+        events = self._jobs.events(run.id)
+        now = _with_progress(run, events)
+        last = _last_word(events)
+        if last is None and not is_running:
+            return self._end(now, FAILED, f"its process ended without a word: {self._jobs.last_words(run.id)}")
+        if last is None or is_running:  # a process that said its last word may still be closing its files
+            if now != run:
+                self._store.save_run(now)
+            return now
+        if last["kind"] == "error":
+            return self._end(now, FAILED, _text_of(last) or "failed without saying why")
+        if last["kind"] == "cancelled":
+            return self._end(now, CANCELLED, "cancelled")
+        try:
+            model = self._publish.publish(now)
+        except HostError as error:
+            return self._end(now, FAILED, str(error))
+        return self._end(now, SUCCEEDED if model.is_gate_passed else REFUSED, model.gate_text)
+
+    def _end(self, run: Run, state: str, text: str) -> Run:
+        ended = replace(run, state=check_move(run, state), ended_at_s=self._clock(), eta_s=None, text=text)
+        self._store.save_run(ended)
+        logger.info("run %d %s: %s", run.id, state, text)
+        return ended
+
+    def _make_version(self, project: Project, samples: list[Sample]) -> DatasetVersion:
+        sides = split_samples(samples, self._store.last_split(project.id))
+        items = [
+            DatasetItem(one.id, one.name, one.photo, one.width_px, one.height_px, one.boxes, sides[one.photo])
+            for one in samples
+        ]
+        return self._store.add_dataset_version(project.id, project.classes, items, self._clock())
+
+    def _warm_start_run(self, project: Project) -> Run | None:
+        """The run of the last good model, when its classes are today's and its weights are still there."""
+        model = self._store.offered_model(project.id)
+        if model is None or not self._jobs.artifact(model.run_id, "best.pt").exists():
+            return None
+        run = self._store.run(model.run_id)
+        return run if self._store.dataset_version(run.dataset_version_id).classes == project.classes else None
+
+    def _job(
+        self, run: Run, project: Project, version: DatasetVersion, warm: Run | None, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        index = {name: number for number, name in enumerate(project.classes)}
+
+        def entry(item: DatasetItem) -> dict[str, Any]:
+            boxes = [
+                {"class": index[box.class_name], "box_xywh_px": [box.x, box.y, box.w, box.h]} for box in item.boxes
+            ]
+            image = str(self._blobs.path(item.photo))
+            return {"image": image, "name": item.name, "width": item.width_px, "height": item.height_px, "boxes": boxes}
+
+        return {
+            "run_id": run.id,
+            "project": project.name,
+            "classes": list(project.classes),
+            "dataset": {side: [entry(item) for item in version.side(side)] for side in (TRAIN, VAL)},
+            "parameters": dict(parameters),
+            "warm_start": None if warm is None else str(self._jobs.artifact(warm.id, "best.pt")),
+            "gate": {"limit_points": GATE_LIMIT_POINTS, "images": GATE_IMAGES},
+        }
+
+
+def _check_trainable(project: Project, samples: list[Sample]) -> None:
+    if len(samples) < MIN_PHOTOS:
+        raise CannotTrainError(
+            f"{project.name} has {len(samples)} labelled photos, training needs {MIN_PHOTOS}: take and label some more"
+        )
+    shown = {box.class_name for sample in samples for box in sample.boxes}
+    if not shown:
+        raise CannotTrainError(
+            f"no photo of {project.name} has a box: drag one around each thing that the camera should find"
+        )
+    strangers = sorted(shown - set(project.classes))
+    if strangers:
+        names = ", ".join(strangers)
+        raise CannotTrainError(
+            f"boxes of {names}, which {project.name} does not have: add it with `snaploop projects classes {project.name}`"
+        )
+
+
+def _last_word(events: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The event with which the job ended, if it did; a job that was started again speaks again after it."""
+    if events and events[-1].get("kind") in ("done", "error", "cancelled"):
+        return events[-1]
+    return None
+
+
+def _text_of(event: Mapping[str, Any]) -> str:
+    return str(event.get("text") or event.get("error") or event.get("message") or "")
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _with_progress(run: Run, events: list[dict[str, Any]]) -> Run:
+    """The run with the newest stage, epoch, scores and time to go that its events tell."""
+    fields: dict[str, Any] = {}
+    for event in events:
+        if event.get("kind") == "stage":
+            fields["stage"] = str(event.get("stage") or event.get("name") or event.get("text") or "")[:40]
+            fields["eta_s"] = _number(event.get("eta_s"))
+        elif event.get("kind") == "epoch":
+            fields["epoch"] = int(event.get("epoch") or 0)
+            fields["epochs"] = int(event.get("epochs") or 0)
+            fields["loss"] = _number(event.get("loss"))
+            fields["map50"] = _number(event.get("map50"))
+            fields["map50_95"] = _number(event.get("map50_95"))
+            fields["eta_s"] = _number(event.get("eta_s"))
+    return replace(run, **fields) if fields else run

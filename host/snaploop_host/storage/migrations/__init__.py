@@ -1,0 +1,1 @@
+"""Alembic migrations of snaploop.db; run by storage.database at every start."""

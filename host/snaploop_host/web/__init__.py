@@ -1,0 +1,1 @@
+"""HTTP: the board road, the JSON API and the page. Handlers parse, call one service, render."""

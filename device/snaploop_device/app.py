@@ -1,0 +1,258 @@
+"""The app: builds everything from the board it is given, runs the one loop, and is the only one that changes the state."""
+
+import gc
+import sys
+
+from snaploop_shared.errors import SnaploopError
+from snaploop_shared.portable import ticks_since
+
+from . import APP_VERSION, boot_count, config, layout, project
+from .actions import Actions
+from .capture import Capture
+from .card import Card
+from .log import Log
+from .model_files import ModelFiles
+from .models import ModelManager
+from .requester import Requester
+from .samples import SampleStore
+from .screens import capture as capture_screen
+from .screens import label as label_screen
+from .screens import live as live_screen
+from .screens import sync as sync_screen
+from .state import AppState
+from .sync import Sync
+from .usb_road import UsbRoad
+from .wifi_road import WifiRoad
+
+ROOT = "/data/snaploop"
+FRAME_MS = 33
+SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
+BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
+FPS_EVERY_MS = 1000
+COLLECT_EVERY_STEPS = 16
+MOST_FAILURES = 30  # steps in a row that failed: then the app gives up with its error
+
+SCREENS = {
+    layout.CAPTURE: capture_screen,
+    layout.LABEL: label_screen,
+    layout.SYNC: sync_screen,
+    layout.LIVE: live_screen,
+}
+
+
+class App:
+    """Made with a board, started with `run` (or, in tests, `start`, `step` and `close`)."""
+
+    def __init__(self, board, root: str = ROOT) -> None:
+        """Keep board and card folder; nothing is touched yet."""
+        self.board = board
+        self.root = root
+        self.now_ms = 0
+        self.is_stopping = False
+        self.state = None
+        self.models = None
+        self.log = Log()
+        self._steps = 0
+        self._failures = 0
+        self._links = None
+        self._fps_ms = None
+        self._fps_frames = 0
+
+    def run(self) -> None:
+        """Run until someone stops the script; everything is released then."""
+        try:
+            self.start()
+            while not self.is_stopping:
+                self._guarded_step()
+        finally:
+            self.close()
+
+    def start(self) -> None:
+        """Open card and board, and build the app on them.
+
+        Raises:
+            OSError, SnaploopError, RuntimeError: card or hardware refuse; the message says what.
+        """
+        self.now_ms = self.board.clock.now_ms()
+        self.card = Card(self.root)
+        self.log = Log(self.card)
+        settings, trouble = config.load(self.card)
+        self.config = settings
+        self.board.open(settings.panel)
+        display = self.board.display
+        self.state = AppState(display.width, display.height)
+        boot = boot_count.next_boot(self.card)
+        identity = self.board.identity
+        self.log.info("app", "snaploop {} start {} on {}, {}".format(APP_VERSION, boot, identity.machine(), identity.firmware()))
+        self.store = SampleStore(self.card, boot, self.log)
+        self.capture = Capture(self.board.camera, display, self.store)
+        files = ModelFiles(self.card, settings.key, self.log)
+        self.models = ModelManager(files, self.board.kpu, settings.key, layout.PHOTO_W, layout.PHOTO_H, self.card, self.log)
+        self.usb = UsbRoad(self.board.usb, identity, self.log)
+        self.wifi = WifiRoad(self.board.wifi, settings, self.log)
+        self.requester = Requester(settings, boot, self.usb, self.wifi, self._keep_boot_count, self.log)
+        self.requester.road = settings.road
+        self.sync = Sync(self.requester, self.store, self.models, self._describe, self.log)
+        self.actions = Actions(self)
+        self.state.road = settings.road
+        self.state.label_at_once = settings.label_at_once
+        self.state.is_paired = settings.is_paired
+        self.actions.use_project(project.load(self.card))
+        self.actions.do_counts_changed()
+        if trouble:
+            self.apply(("say", trouble, "warning"))
+
+    def close(self) -> None:
+        """Release models, log and hardware; may be called at any time."""
+        try:
+            if self.models is not None:
+                self.models.close()
+            self.log.flush()
+        finally:
+            self.board.close()
+
+    def apply(self, command: tuple) -> None:
+        """Do a command. The only way the state changes; what goes wrong shows as one line."""
+        name = command[0]
+        action = getattr(self.actions, "do_" + name)
+        self.state.dirty = True
+        try:
+            action(*command[1:])
+        except (SnaploopError, OSError, RuntimeError, ValueError) as error:  # boundary: one failed command must not stop the app
+            self.log.error("app", "{}: {}: {}".format(name, type(error).__name__, error))
+            self.state.say(str(error), "error", self.now_ms)
+
+    def step(self) -> None:
+        """One turn of the loop."""
+        self.now_ms = self.board.clock.now_ms()
+        self._steps += 1
+        for event, x, y in self.board.touch.events():
+            self.touch(event, x, y)
+        if self.store.step():
+            self.apply(("counts_changed",))
+        self._step_sync()
+        self.models.step(self.now_ms)
+        if self.models.changed:
+            self.apply(("models_changed",))
+        has_run = self._step_live()
+        self.state.expire(self.now_ms)
+        self.log.step(self.now_ms)
+        has_drawn = self._draw()
+        if has_run or has_drawn or self._steps % COLLECT_EVERY_STEPS == 0:
+            gc.collect()
+        spent = ticks_since(self.board.clock.now_ms(), self.now_ms)
+        self.board.clock.pause(max(1, FRAME_MS - spent) if not has_run and not self.sync.is_busy else 1)
+
+    def touch(self, event: str, x: int, y: int) -> None:
+        """A finger did something at a point of the panel."""
+        state = self.state
+        rects = layout.button_rects(state.screen, state.panel_w, state.panel_h, state.classes, state.class_page)
+        name = layout.button_at(rects, x, y)
+        screen = state.screen
+        if event == "down" and name != "picture":
+            self.apply(("press", name))
+        self._pass_on(screen, event, name, x, y)
+        if event == "up" and state.pressed:
+            pressed = state.pressed
+            self.apply(("press", ""))
+            if pressed == name and state.screen == screen:
+                if name.startswith("tab:"):
+                    self.apply(("open", name[4:]))
+                else:
+                    self._pass_on(screen, "tap", name, x, y)
+
+    def restart_fps(self) -> None:
+        """Measure the frame rate anew."""
+        self._fps_ms = None
+        self._fps_frames = 0
+
+    def _guarded_step(self):
+        try:
+            self.step()
+            self._failures = 0
+        except Exception as error:  # boundary: a failed step shows a line, the loop goes on
+            self._failures += 1
+            if self._failures > MOST_FAILURES or self.state is None:
+                raise
+            if hasattr(sys, "print_exception"):
+                sys.print_exception(error)
+            text = "{}: {}".format(type(error).__name__, error)
+            self.log.error("app", text)
+            self.state.say(text, "error", self.now_ms)
+            gc.collect()
+            self.board.clock.pause(FRAME_MS)
+
+    def _pass_on(self, screen, event, name, x, y):
+        command = SCREENS[screen].touched(self.state, event, name, x, y)
+        if command is not None:
+            self.apply(command)
+
+    def _step_sync(self):
+        is_watched = self.state.screen == layout.SYNC
+        if self.state.labelling is not None and self.state.labelling.drag is not None:
+            return  # the finger has the board's whole attention
+        slice_ms = BUSY_SLICE_MS if is_watched and self.sync.is_busy else SLICE_MS
+        for command in self.sync.step(self.now_ms, slice_ms, is_watched):
+            self.apply(command)
+        links = (self.usb.status, self.wifi.status, self.wifi.address, self.sync.activity)
+        if links != self._links:
+            self._links = links
+            self.apply(("links",) + links)
+
+    def _step_live(self):
+        """Run the model on a frame when Live shows it or a new model must prove itself; whether it ran."""
+        is_shown = self.state.screen == layout.LIVE
+        if is_shown:
+            self.models.count_frame()
+        if not self.models.is_ready or not (is_shown or self.models.is_trial):
+            return False
+        frame = self.board.camera.ai_frame()
+        found = self.models.detect(frame, self.now_ms)
+        if found is not None and is_shown:
+            if found != self.state.detections:
+                self.apply(("detections", found))
+            self._count_fps()
+        self.state.inferences += 1
+        return True
+
+    def _count_fps(self):
+        now_ms = self.board.clock.now_ms()
+        if self._fps_ms is None:
+            self._fps_ms = now_ms
+            return
+        self._fps_frames += 1
+        spent = ticks_since(now_ms, self._fps_ms)
+        if spent >= FPS_EVERY_MS:
+            self.apply(("fps", self._fps_frames * 10000 // spent))
+            self._fps_ms = now_ms
+            self._fps_frames = 0
+
+    def _draw(self):
+        """Draw the screen if it changed; whether it was drawn."""
+        if not self.state.dirty:
+            return False
+        self.state.dirty = False
+        canvas = self.board.display.canvas
+        canvas.clear()
+        SCREENS[self.state.screen].draw(self.state, canvas)
+        canvas.show()
+        return True
+
+    def _describe(self):
+        """The arguments of hello."""
+        identity = self.board.identity
+        return {
+            "name": self.config.name,
+            "machine": identity.machine(),
+            "firmware": identity.firmware(),
+            "nncase": self.board.kpu.version(),
+            "app": APP_VERSION,
+            "panel": [self.state.panel_w, self.state.panel_h],
+            "free_bytes": self.card.free_bytes(),
+            "heap_free": identity.heap_free(),
+            "model": self.models.active,
+            "samples": len(self.store),
+        }
+
+    def _keep_boot_count(self, count):
+        boot_count.keep(self.card, count)

@@ -1,0 +1,254 @@
+"""What the app needs of a board. K230Board implements it on hardware (and on the virtual K230), tests/fakes in plain Python."""
+
+
+class Board:
+    """Everything the app is given. `open` before use, `close` always."""
+
+    camera = None
+    display = None
+    touch = None
+    kpu = None
+    usb = None
+    wifi = None
+    clock = None
+    identity = None
+
+    def open(self, panel) -> None:
+        """Start camera, display and the rest; `panel` is (w, h) or None for what this board has.
+
+        Raises:
+            RuntimeError, OSError: the firmware refuses; the message says what.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Release everything; may be called after a failed `open`."""
+        raise NotImplementedError
+
+
+class Photo:
+    """A frozen frame: `width`, `height` px."""
+
+    width = 0
+    height = 0
+
+    def jpeg(self, quality: int) -> "bytes | bytearray":
+        """The frame as JPEG."""
+        raise NotImplementedError
+
+
+class Camera:
+    """All channels show the same field of view (k230-platform §2.4)."""
+
+    def freeze(self) -> Photo:
+        """The newest frame; valid until the next `freeze` or `load`.
+
+        Raises:
+            RuntimeError: the sensor gave none.
+        """
+        raise NotImplementedError
+
+    def load(self, path: str) -> Photo:
+        """A stored JPEG as a frozen frame; valid until the next `freeze` or `load`.
+
+        Raises:
+            OSError: the file cannot be read or is no JPEG.
+        """
+        raise NotImplementedError
+
+    def ai_frame(self):
+        """The newest frame for the KPU: 3×H×W uint8 RGB array; valid until the next call."""
+        raise NotImplementedError
+
+
+class Canvas:
+    """The UI layer: drawn from scratch, then shown. Colours are RGB; the layer is transparent where nothing is drawn."""
+
+    def clear(self) -> None:
+        """Begin a new picture."""
+        raise NotImplementedError
+
+    def rectangle(self, x, y, w, h, colour, thickness=1, fill=False, alpha=255) -> None:
+        """A frame, or a filled rectangle."""
+        raise NotImplementedError
+
+    def circle(self, x, y, r, colour, thickness=1, fill=False) -> None:
+        """A ring, or a disc."""
+        raise NotImplementedError
+
+    def line(self, x0, y0, x1, y1, colour, thickness=1) -> None:
+        """A line."""
+        raise NotImplementedError
+
+    def text(self, x, y, size, text, colour) -> None:
+        """One line of text, its top left corner at (x, y)."""
+        raise NotImplementedError
+
+    def show(self) -> None:
+        """Put the picture on the panel."""
+        raise NotImplementedError
+
+
+class Display:
+    """The panel: live video below, a frozen photo over it, the canvas on top."""
+
+    width = 0
+    height = 0
+    canvas = None
+
+    def show_photo(self, photo: Photo) -> None:
+        """Cover the live video with a frozen frame."""
+        raise NotImplementedError
+
+    def hide_photo(self) -> None:
+        """Show live video again."""
+        raise NotImplementedError
+
+
+class Touch:
+    """The panel's fingers, first one only."""
+
+    def events(self) -> "list[tuple[str, int, int]]":
+        """What happened since the last call, in order: ("down"|"move"|"up", x, y) in panel px."""
+        raise NotImplementedError
+
+
+class Network:
+    """A loaded kmodel with its pre-processing and buffers."""
+
+    def run(self, frame) -> None:
+        """Letterbox a camera frame and run the model.
+
+        Raises:
+            RuntimeError: the KPU failed.
+        """
+        raise NotImplementedError
+
+    def run_input(self, data: bytes) -> None:
+        """Run the model on its exact input, uint8 CHW bytes (the golden input).
+
+        Raises:
+            RuntimeError: the KPU failed.
+            ValueError: not 3·H·W bytes.
+        """
+        raise NotImplementedError
+
+    def output(self, index: int):
+        """Output `index` of the last run, an array of its own."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Free its memory; the object is dead then."""
+        raise NotImplementedError
+
+
+class Kpu:
+    """The accelerator."""
+
+    def version(self) -> str:
+        """Version of the firmware's nncase runtime."""
+        raise NotImplementedError
+
+    def has_room(self, kmodel_bytes: int) -> bool:
+        """Whether such a model fits beside what is loaded."""
+        raise NotImplementedError
+
+    def load(self, path: str, placement) -> Network:
+        """Load a kmodel whose input takes camera frames at `placement` (shared letterbox).
+
+        Raises:
+            RuntimeError, OSError, EOFError: it cannot be loaded.
+        """
+        raise NotImplementedError
+
+
+class UsbStream:
+    """The console's bytes."""
+
+    def read(self, slice_ms: int) -> bytes:
+        """What arrived; returns when nothing waits or after `slice_ms`."""
+        raise NotImplementedError
+
+    def write(self, data: bytes) -> None:
+        """Write all of it."""
+        raise NotImplementedError
+
+
+class Connection:
+    """A TCP connection that never blocks."""
+
+    def send(self, data: "bytes | memoryview") -> int:
+        """Send what fits now; how many bytes went.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        raise NotImplementedError
+
+    def receive(self, limit: int) -> "bytes | None":
+        """What arrived, up to `limit` bytes; None when nothing did, b"" when the other side closed.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close it."""
+        raise NotImplementedError
+
+
+class Wifi:
+    """The radio."""
+
+    def join(self, ssid: str, key: str) -> None:
+        """Begin to join a network; look at `address` later."""
+        raise NotImplementedError
+
+    def address(self) -> str:
+        """Our IP address, "" while there is none."""
+        raise NotImplementedError
+
+    def connect(self, address: str, port: int) -> Connection:
+        """Open a connection; waits a second or two at most.
+
+        Raises:
+            OSError: nobody answers there.
+        """
+        raise NotImplementedError
+
+
+class Clock:
+    """Time."""
+
+    def now_ms(self) -> int:
+        """Milliseconds from an arbitrary start (portable.ticks_ms)."""
+        raise NotImplementedError
+
+    def pause(self, ms: int) -> None:
+        """Wait, and let the firmware deliver a stop that someone asked for."""
+        raise NotImplementedError
+
+
+class Identity:
+    """What this board is."""
+
+    def chip_id(self) -> str:
+        """Unique per chip, hex."""
+        raise NotImplementedError
+
+    def machine(self) -> str:
+        """os.uname() machine."""
+        raise NotImplementedError
+
+    def firmware(self) -> str:
+        """Firmware release."""
+        raise NotImplementedError
+
+    def heap_free(self) -> int:
+        """Free heap bytes."""
+        raise NotImplementedError
+
+    def random_u32(self) -> int:
+        """A random number from 1 to 2**32 - 1."""
+        raise NotImplementedError

@@ -1,0 +1,118 @@
+"""Sync: which road, what is still to send, the training run on the host with its curve, the model that is coming."""
+
+from .. import layout
+from . import widgets as w
+
+_LINK_COLOURS = {"connected": w.GOOD, "waiting": w.WARN, "connecting": w.WARN, "failed": w.BAD, "off": w.DIM}
+_ROAD_TITLES = {"auto": "Auto", "usb": "USB", "wifi": "Wi-Fi"}
+
+
+def draw(state, canvas) -> None:
+    """Draw the screen."""
+    rects = w.rects_of(state)
+    width = min(state.panel_w, 800)
+    canvas.rectangle(0, 0, width, layout.PHOTO_H, w.BACKGROUND, fill=True)
+    w.bars(canvas, state, rects)
+    _links(canvas, state)
+    for road in layout.ROADS:
+        chosen = road == state.road
+        w.button(canvas, state, rects, "road:" + road, _ROAD_TITLES[road], fill=w.ACCENT if chosen else w.BUTTON, ink=w.BLACK if chosen else w.TEXT)
+    _photos(canvas, state)
+    run = state.run
+    running = run is not None and run.get("state") in ("queued", "running")
+    title = "Training.." if running else "Train"
+    w.button(canvas, state, rects, "train", title, size=28, fill=(36, 120, 60), enabled=state.is_paired and not running)
+    _run(canvas, state, 330, width - 346)
+    x, y, _w, _h = layout.strip_rect(state.panel_w, state.panel_h)
+    text = "Model: " + state.model_state
+    if state.message:
+        canvas.text(x + 20, y + 18, 20, w.fitted(state.message, 20, width - 40), w.LEVEL_COLOURS.get(state.message_level, w.TEXT))
+    else:
+        canvas.text(x + 20, y + 8, 20, w.fitted(text, 20, width - 40), w.TEXT)
+        if state.progress is not None:
+            _bar(canvas, 20, y + 38, width - 40, 12, state.progress[0], state.progress[1])
+
+
+def touched(state, event, name, x, y):
+    """Road buttons and Train."""
+    if event == "tap" and name.startswith("road:"):
+        return ("road", name[5:])
+    if event == "tap" and name == "train":
+        return ("train",)
+    return None
+
+
+def _links(canvas, state):
+    canvas.text(20, 12, 26, w.fitted(state.project or "Sync", 26, 290), w.TEXT)
+    rows = (("USB", state.usb, ""), ("Wi-Fi", state.wifi, state.wifi_address))
+    for index in range(2):
+        name, link, detail = rows[index]
+        y = 54 + index * 34
+        canvas.circle(32, y + 12, 8, _LINK_COLOURS.get(link, w.DIM), fill=True)
+        canvas.text(52, y, 20, w.fitted("{}: {} {}".format(name, link, detail), 20, 256), w.TEXT)
+
+
+def _photos(canvas, state):
+    text = "all {} photos sent".format(state.photos) if not state.pending else "{} of {} photos to send".format(state.pending, state.photos)
+    canvas.text(20, 200, 20, w.fitted(text, 20, 284), w.TEXT)
+    _bar(canvas, 20, 230, 284, 14, state.photos - state.pending, state.photos)
+    sent = "sent now: {} by USB, {} by Wi-Fi".format(state.synced["usb"], state.synced["wifi"])
+    canvas.text(20, 252, 17, w.fitted(sent, 17, 284), w.DIM)
+    if state.activity:
+        canvas.text(20, 273, 16, w.fitted(state.activity, 16, 284), w.DIM)
+
+
+def _run(canvas, state, x, width):
+    canvas.rectangle(x, 12, width, 348, w.PANEL, fill=True)
+    run = state.run
+    if run is None:
+        w.centred(canvas, (x, 130, width, 40), 24, "No training yet", w.DIM)
+        hint = "Label some photos, then tap Train" if state.is_paired else "Not paired: snaploop board install"
+        w.centred(canvas, (x, 170, width, 40), 18, hint, w.DIM)
+        return
+    title = "Run {}: {}".format(run.get("id", ""), run.get("state", ""))
+    colour = w.BAD if run.get("state") == "failed" else w.TEXT
+    canvas.text(x + 14, 18, 24, w.fitted(title, 24, width - 28), colour)
+    canvas.text(x + 14, 52, 20, w.fitted(_stage(run), 20, width - 28), w.DIM)
+    if run.get("map50_permille") is not None:
+        canvas.text(x + 14, 82, 34, w.percent(run["map50_permille"]), w.GOOD)
+        canvas.text(x + 140, 94, 18, "mAP50", w.DIM)
+    if run.get("loss_milli") is not None:
+        canvas.text(x + 220, 94, 18, "loss {}.{:03d}".format(run["loss_milli"] // 1000, run["loss_milli"] % 1000), w.DIM)
+    _curve(canvas, state.curve, x + 14, 136, width - 28, 210)
+
+
+def _stage(run):
+    parts = [str(run.get("stage") or "")]
+    if run.get("epochs"):
+        parts.append("epoch {} of {}".format(run.get("epoch", 0), run["epochs"]))
+    if run.get("queue"):
+        parts.append("{} before it".format(run["queue"]))
+    if run.get("eta_s"):
+        parts.append("{}:{:02d} left".format(run["eta_s"] // 60, run["eta_s"] % 60))
+    return "  ".join([part for part in parts if part])
+
+
+def _curve(canvas, points, x, y, width, height):
+    """mAP50 (green, 0 to 100 %) and loss (orange, own scale) over the epochs."""
+    canvas.rectangle(x, y, width, height, w.OUTLINE)
+    for quarter in (1, 2, 3):
+        canvas.line(x, y + height * quarter // 4, x + width - 1, y + height * quarter // 4, w.BUTTON)
+    if len(points) < 2:
+        return
+    most_loss = max([point[2] or 0 for point in points]) or 1
+    last = len(points) - 1
+    for index in range(last):
+        x0 = x + 2 + index * (width - 4) // last
+        x1 = x + 2 + (index + 1) * (width - 4) // last
+        one, two = points[index], points[index + 1]
+        if one[2] is not None and two[2] is not None:
+            canvas.line(x0, y + height - one[2] * height // most_loss, x1, y + height - two[2] * height // most_loss, w.WARN, 2)
+        if one[1] is not None and two[1] is not None:
+            canvas.line(x0, y + height - one[1] * height // 1000, x1, y + height - two[1] * height // 1000, w.GOOD, 3)
+
+
+def _bar(canvas, x, y, width, height, done, total):
+    canvas.rectangle(x, y, width, height, w.BUTTON, fill=True)
+    if total > 0 and done > 0:
+        canvas.rectangle(x, y, max(2, width * min(done, total) // total), height, w.ACCENT, fill=True)

@@ -1,0 +1,76 @@
+"""The one state of the app. Only app.apply(command) changes it; screens, sync and models read it."""
+
+from snaploop_shared.portable import ticks_since
+
+from .layout import CAPTURE
+
+MESSAGE_MS = 4000
+FLASH_MS = 200
+CURVE_POINTS = 240
+
+
+class AppState:
+    """What the screens show. `dirty` says that a new picture of it is due."""
+
+    def __init__(self, panel_w: int, panel_h: int) -> None:
+        """The state at start: live view, nothing known."""
+        self.panel_w = panel_w
+        self.panel_h = panel_h
+        self.dirty = True
+        self.screen = CAPTURE
+        self.pressed = ""  # name of the button under the finger
+        self.message = ""
+        self.message_level = "info"
+        self.message_ms = None
+        self.flash_ms = None  # when the last photo was taken
+        # project
+        self.project = ""
+        self.classes = []
+        # samples
+        self.photos = 0
+        self.unlabelled = 0
+        self.class_counts = {}
+        self.free_bytes = 0
+        # labelling
+        self.labelling = None
+        self.class_page = 0
+        self.class_index = 0
+        self.label_at_once = True
+        self.after_label = CAPTURE
+        # sync
+        self.is_paired = False
+        self.road = "auto"
+        self.usb = "off"  # off, waiting, connected
+        self.wifi = "off"  # off, connecting, connected, failed
+        self.wifi_address = ""
+        self.activity = ""
+        self.pending = 0
+        self.progress = None  # (done bytes, all bytes) of the model that is being fetched
+        self.synced = {"usb": 0, "wifi": 0}
+        self.run = None  # as in the answer to GET /status
+        self.curve = []  # (epoch, mAP50 permille, loss milli)
+        # models and live video
+        self.model = None  # Manifest of the live model
+        self.model_state = "no model yet"
+        self.models = []  # digests on the card, oldest first
+        self.detections = []  # (class index, score permille, x, y, w, h) photo px
+        self.fps_tenths = 0
+        self.inferences = 0
+        self.gap_frames = 0
+
+    def say(self, text: str, level: str, now_ms: int) -> None:
+        """Show one line for some seconds."""
+        self.message = text
+        self.message_level = level
+        self.message_ms = now_ms
+        self.dirty = True
+
+    def expire(self, now_ms: int) -> None:
+        """Drop what was to be shown for a moment only."""
+        if self.message_ms is not None and ticks_since(now_ms, self.message_ms) > MESSAGE_MS:
+            self.message = ""
+            self.message_ms = None
+            self.dirty = True
+        if self.flash_ms is not None and ticks_since(now_ms, self.flash_ms) > FLASH_MS:
+            self.flash_ms = None
+            self.dirty = True

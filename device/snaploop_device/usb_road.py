@@ -1,0 +1,91 @@
+"""Messages over the USB cable: the shared link, fed from the console stream. One message at a time; the requester uses it."""
+
+from snaploop_shared.errors import LinkLostError, ProtocolError
+from snaploop_shared.link import CLOSED, OPEN, TO_HOST_WINDOW_FRAMES, Link
+from snaploop_shared.portable import ticks_since
+
+NAME = "usb"
+REOPEN_AFTER_MS = 1000  # after a lost or refused session
+
+
+class UsbRoad:
+    """The road over the cable. It is up once a host answered."""
+
+    name = NAME
+
+    def __init__(self, stream, identity, log) -> None:
+        """`stream` is the board's UsbStream."""
+        self._stream = stream
+        self._identity = identity
+        self._log = log
+        self._link = Link(True, TO_HOST_WINDOW_FRAMES)
+        self._answers = []
+        self._closed_ms = None
+        self.is_wanted = False
+        self.failure = ""  # why the message on the way will not be answered
+        self.heard_ms = 0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a host answers on the cable."""
+        return self._link.state == OPEN
+
+    @property
+    def status(self) -> str:
+        """For the screen."""
+        if not self.is_wanted:
+            return "off"
+        return "connected" if self.is_up else "waiting"
+
+    def send(self, message: bytes, now_ms: int) -> None:
+        """Begin to send a message.
+
+        Raises:
+            LinkLostError: no host.
+        """
+        self.failure = ""
+        self._answers = []
+        self.heard_ms = now_ms
+        self._link.send(message)
+
+    def take_answer(self) -> "bytes | None":
+        """The answer, once."""
+        return self._answers.pop(0) if self._answers else None
+
+    def cancel(self) -> None:
+        """Forget the message on the way; a late answer will not be mistaken for the next one's."""
+        self._link.close()
+        self._closed_ms = None
+
+    def step(self, now_ms: int, slice_ms: int) -> bool:
+        """Move bytes for at most about `slice_ms`; True when some came."""
+        if not self.is_wanted:
+            if self._link.state != CLOSED:
+                self._link.close()
+            return False
+        data = self._stream.read(slice_ms)
+        was_up = self.is_up
+        try:
+            if data:
+                self.heard_ms = now_ms
+                self._answers.extend(self._link.receive(data, now_ms))
+            if self._link.state == CLOSED:
+                self._reopen(was_up, now_ms)
+            out = self._link.output(now_ms)
+        except (LinkLostError, ProtocolError) as error:
+            self.failure = str(error)
+            self._log.warning("usb", self.failure)
+            self._link.close()
+            self._closed_ms = now_ms
+            return bool(data)
+        if out:
+            self._stream.write(out)
+        return bool(data)
+
+    def _reopen(self, was_up, now_ms):
+        if was_up:
+            self.failure = "the host began anew"
+            self._closed_ms = now_ms
+        if self._closed_ms is None or ticks_since(now_ms, self._closed_ms) >= REOPEN_AFTER_MS:
+            self._closed_ms = now_ms
+            self._link.open(self._identity.random_u32(), now_ms)

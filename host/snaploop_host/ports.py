@@ -1,5 +1,7 @@
 """What services may ask of the outside, as Protocols. The real ones are in storage/ and jobs/, wired in app.py."""
 
+# ruff: noqa: D102  # what each method does is said once, in its real implementation
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -131,10 +132,9 @@ class BlobFolder:
         return here + len(piece)
 
     def _append_or_undo(self, path: Path, here: int, piece: bytes) -> None:
-        with path.open("ab") as file:
+        with path.open("ab", buffering=0) as file:  # unbuffered: closing must not write what was undone
             try:
-                file.write(piece)
-                file.flush()
+                _write_all(file, piece)
             except OSError:
                 os.ftruncate(file.fileno(), here)
                 raise
@@ -170,6 +170,13 @@ class BlobFolder:
 
     def _place(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest
+
+
+def _write_all(file: RawIOBase, piece: bytes) -> None:
+    """Write every byte; the system may take a part at a time."""
+    view = memoryview(piece)
+    while view:
+        view = view[file.write(view) or 0 :]
 
 
 def _digest_of(file: BinaryIO) -> str:

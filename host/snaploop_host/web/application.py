@@ -51,7 +51,7 @@ async def serve(app: web.Application, host: str, port: int, is_up: Callable[[int
 def _listen_error(error: OSError, host: str, port: int) -> Exception:
     if error.errno == errno.EADDRINUSE:
         return AddressTakenError(
-            f"port {port} on {host} is taken by another program (maybe another snaploop): stop it, or choose one with --listen {host}:{port + 1}"
+            f"port {port} on {host} is taken by another program: stop it, or choose one with --listen {host}:{port + 1}"
         )
     if error.errno == errno.EACCES:
         return BadInputError(f"port {port} needs root: choose one above 1023 with --listen {host}:8230")

@@ -1,0 +1,1 @@
+"""Working stand-ins for the other side of an interface."""

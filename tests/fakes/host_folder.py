@@ -1,0 +1,60 @@
+"""A host on a folder, for tests: a project "lights", one paired board, a training worker that only pretends to train."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from fakes.board_client import BoardClient
+
+from snaploop_host.app import Host, open_host
+from snaploop_host.config import Config
+
+CLASSES = ("red", "yellow", "green")
+PRETENDING_WORKER = (sys.executable, str(Path(__file__).with_name("pretending_worker.py")))
+
+
+def make_host(folder: Path, **config: object) -> Host:
+    """A host with its project."""
+    host = open_host(Config(folder, **config), worker=PRETENDING_WORKER)  # type: ignore[arg-type]
+    if not host.store.projects():
+        host.store.add_project("lights", "detect", CLASSES, 1000.0)
+    return host
+
+
+def pair_client(host: Host, road: str = "usb", board_id: str = "a1b2c3d4") -> BoardClient:
+    """A paired board that asks the host directly."""
+    board, _ = host.pair.pair(board_id, "desk", None)
+    return BoardClient(board.id, board.key, lambda data: host.board_api.handle(data, road))
+
+
+def write_artifacts(folder: Path, passed: bool = True, kmodel: bytes = b"LDMK\x07\x00\x00\x00kmodel", **changes: object) -> None:
+    """What a good job leaves in its artifacts folder."""
+    golden = bytes(3 * 192 * 320)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "best.pt").write_bytes(b"weights")
+    (folder / "model.kmodel").write_bytes(kmodel)
+    (folder / "golden_input.bin").write_bytes(golden)
+    result = {
+        "digest": hashlib.sha256(kmodel).hexdigest(),
+        "input": [320, 192],
+        "labels": list(CLASSES),
+        "thresholds": {"score": 0.4, "iou": 0.5},
+        "nncase_version": "2.11.0",
+        "kmodel_bytes": len(kmodel),
+        "float_map50": 0.95,
+        "kmodel_map50": 0.94 if passed else 0.5,
+        "float_map50_95": 0.8,
+        "kmodel_map50_95": 0.79 if passed else 0.3,
+        "evaluated_images": 24,
+        "simulator": "nncase 2.11.0",
+        "golden": {
+            "input_sha256": hashlib.sha256(golden).hexdigest(),
+            "input_bytes": len(golden),
+            "detections": [{"class": 0, "score_permille": 900, "box_xywh_px": [10, 20, 30, 40]}],
+        },
+        "gate": {"passed": passed, "limit_points": 0.03},
+    }
+    (folder / "result.json").write_text(json.dumps(result | changes))

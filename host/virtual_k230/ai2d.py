@@ -1,7 +1,7 @@
 """The Python side of `nncase_runtime.ai2d`: crop, resize or affine, and pad in one pass, as the hardware unit does.
 
-Order as on the board: crop, resize or affine, pad. Planar uint8 (NCHW) in and out. Facts: vendor API as described in the
-K230 platform notes, §6.1; interpolation as OpenCV's, whose pixel centres are those of the half_pixel mode.
+Order as on the board: crop, resize or affine, pad. Planar uint8 (NCHW) in and out. Facts: vendor API as described in
+the K230 platform notes, §6.1; interpolation as OpenCV's, whose pixel centres are those of the half_pixel mode.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class Ai2dSetup:
             x, y, w, h = self.crop
             picture = picture[y : y + h, x : x + w]
             if picture.shape[:2] != (h, w):
-                raise HalError("RuntimeError", f"{_FAILED} crop {x},{y},{w},{h} exceeds {source.shape[2]}x{source.shape[1]}")
+                raise HalError(
+                    "RuntimeError", f"{_FAILED} crop {x},{y},{w},{h} exceeds {source.shape[2]}x{source.shape[1]}"
+                )
         top, bottom, left, right = self.pad[4:] if self.pad is not None else (0, 0, 0, 0)
         out_h, out_w = self.out_shape[2] - top - bottom, self.out_shape[3] - left - right
         if out_h <= 0 or out_w <= 0:
@@ -77,7 +79,8 @@ class Ai2dSetup:
         if picture.shape[:2] != (out_h, out_w):
             raise HalError(
                 "RuntimeError",
-                f"{_FAILED} {picture.shape[1]}x{picture.shape[0]} and padding do not make {self.out_shape[3]}x{self.out_shape[2]}",
+                f"{_FAILED} {picture.shape[1]}x{picture.shape[0]} and padding do not make "
+                f"{self.out_shape[3]}x{self.out_shape[2]}",
             )
         out = np.empty(self.out_shape[1:], np.uint8)
         for channel in range(out.shape[0]):

@@ -3,8 +3,8 @@
 What differs between ulab and NumPy is done ulab's way, because scripts must behave as on the board: only uint8, int8,
 uint16, int16, 32-bit float and bool; small result types (uint8 + uint8 wraps around); sums along an axis keep the
 type; no index arrays; no flattened argsort. Facts: public ulab source and documentation.
-MicroPython's `canmv/ulab/numpy.py` calls the operations; a reply is a number, `[handle, type code, shape]` for an array, or
-`{"t": [...]}` for a tuple of arrays.
+MicroPython's `canmv/ulab/numpy.py` calls the operations; a reply is a number, `[handle, type code, shape]`
+for an array, or `{"t": [...]}` for a tuple of arrays.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ _COMPARE: dict[str, Callable[..., Array]] = {
 }  # fmt: skip
 _MATH = {
     name: getattr(np, name)
-    for name in ("exp", "expm1", "sqrt", "log", "log2", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "floor", "ceil",
-                 "degrees", "radians", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "sinc")
+    for name in ("exp", "expm1", "sqrt", "log", "log2", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "floor",
+                 "ceil", "degrees", "radians", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "sinc")
 }  # fmt: skip
 
 
 def code_of(array: Array) -> int:
-    """ulab's type code of an array."""
+    """Ulab's type code of an array."""
     return _CODES[array.dtype]
 
 
@@ -187,7 +187,7 @@ class ArrayOps:
     # ---- arithmetic ---------------------------------------------------------------------------------------------
 
     def binary(self, name: str, left: Any, right: Any) -> Any:
-        """left `name` right, at least one of them {"h": handle}."""
+        """Left `name` right, at least one of them {"h": handle}."""
         if isinstance(left, dict) and "h" in left:
             a = self.get(left["h"])
             b = self._operand(right, _CODES[a.dtype])
@@ -208,7 +208,7 @@ class ArrayOps:
         return self._out(result)
 
     def inplace(self, name: str, handle: int, right: Any) -> None:
-        """a += b and the like; the type of `a` stays.
+        """A += b and the like; the type of `a` stays.
 
         Raises:
             HalError: TypeError where the result would not fit the type.
@@ -294,11 +294,15 @@ class ArrayOps:
         a = self.get(handle)
         if axis is not None:
             if not -a.ndim <= axis < a.ndim:
-                raise HalError("ValueError", "axis is out of bounds" if name[:3] in ("arg", "max", "min") else "index out of range")
+                raise HalError(
+                    "ValueError", "axis is out of bounds" if name[:3] in ("arg", "max", "min") else "index out of range"
+                )
             axis %= a.ndim
         if name in ("max", "min", "argmax", "argmin") and a.size == 0:
             raise HalError("ValueError", "attempt to get (arg)min/(arg)max of empty sequence")
-        result = getattr(np, name)(a.astype(np.uint8) if a.dtype == np.bool_ and name not in ("any", "all") else a, axis=axis)
+        result = getattr(np, name)(
+            a.astype(np.uint8) if a.dtype == np.bool_ and name not in ("any", "all") else a, axis=axis
+        )
         if not isinstance(result, np.ndarray):
             if name == "sum" and a.dtype != np.float32:
                 return int(result)
@@ -314,7 +318,7 @@ class ArrayOps:
         return self._out(result)
 
     def sort(self, name: str, handle: int, axis: int | None, has_axis: bool) -> Any:
-        """argsort and sort."""
+        """Argsort and sort."""
         a = self.get(handle)
         if name == "argsort":
             if axis is None:
@@ -327,7 +331,7 @@ class ArrayOps:
         return self._out(tuple(index.astype(np.uint16) for index in np.nonzero(self.get(handle))))
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
-        """x where the condition holds, else y."""
+        """X where the condition holds, else y."""
         c, a, b = (self._operand(operand, UINT8) for operand in (condition, x, y))
         dtype = _DTYPES[_result_code(_CODES[a.dtype], _CODES[b.dtype])]
         return self._out(np.where(c != 0, a, b).astype(dtype))
@@ -428,8 +432,8 @@ def register(hal: Any, board: Any) -> None:
     """Give the board its `ulab` operations."""
     ops = board.arrays = ArrayOps(board)
     for name in (
-        "make", "full", "arange", "linspace", "eye", "frombuffer", "asarray", "binary", "inplace", "unary", "math", "getitem",
-        "setitem", "rows", "data", "reduce", "sort", "nonzero", "where", "clip", "dot", "concatenate", "reshape", "transform",
-        "text",
+        "make", "full", "arange", "linspace", "eye", "frombuffer", "asarray", "binary", "inplace", "unary", "math",
+        "getitem", "setitem", "rows", "data", "reduce", "sort", "nonzero", "where", "clip", "dot", "concatenate",
+        "reshape", "transform", "text",
     ):  # fmt: skip
         hal.op(f"np.{name}", getattr(ops, name))

@@ -101,11 +101,17 @@ class Camera:
         self.frame += 1
 
     def scaled(
-        self, width: int, height: int, crop: tuple[int, int, int, int] | None = None, mirror: tuple[bool, bool] = (False, False)
+        self,
+        width: int,
+        height: int,
+        crop: tuple[int, int, int, int] | None = None,
+        mirror: tuple[bool, bool] = (False, False),
     ) -> Rgb:
         """The picture in view at width x height px, its aspect squeezed as the sensor does; cached per picture.
 
         Args:
+            width: of the result.
+            height: of the result.
             crop: x, y, w, h in pixels of a 1920x1080 field of view; None takes all of it.
             mirror: horizontally, vertically.
 
@@ -133,9 +139,11 @@ class SceneCamera(Camera):
         self.scene = scene
 
     def picture(self) -> Rgb:
+        """The picture in view."""
         return self.scene.render(self.index)[0]
 
     def truth(self) -> list[dict[str, Any]]:
+        """What the scene put there."""
         return [box.as_json() for box in self.scene.render(self.index)[1]]
 
 
@@ -168,6 +176,11 @@ class PictureCamera(Camera):
         self._path = path
 
     def picture(self) -> Rgb:
+        """The picture in view, or the next that can be read.
+
+        Raises:
+            CameraError: none of them can.
+        """
         for _ in range(len(self.paths) + 1):
             if self._loaded is not None and self._loaded[0] == self._path:
                 return self._loaded[1]
@@ -180,7 +193,9 @@ class PictureCamera(Camera):
                 self._unreadable.add(self._path)
                 logger.warning("camera: skipping %s, it is not a readable picture; replace or remove it", self._path)
             self._choose((self.index + 1) % len(self.paths))
-        raise CameraError(f"none of the {len(self.paths)} pictures of {self.name} can be read; put good JPEG files there")
+        raise CameraError(
+            f"none of the {len(self.paths)} pictures of {self.name} can be read; put good JPEG files there"
+        )
 
 
 class VideoCamera(Camera):
@@ -198,9 +213,11 @@ class VideoCamera(Camera):
         self._picture: Rgb = np.ascontiguousarray(first[:, :, ::-1])
 
     def picture(self) -> Rgb:
+        """The picture in view."""
         return self._picture
 
     def advance(self) -> None:
+        """The next sensor frame, which is the next frame of the film."""
         super().advance()
         if self.frame > 1:
             self._read(self.index + 1)
@@ -221,6 +238,7 @@ class VideoCamera(Camera):
             self.index = index
 
     def close(self) -> None:
+        """Close the file."""
         self._capture.release()
 
 
@@ -251,7 +269,9 @@ def open_camera(source: str | Path | Camera, seed: int = 0, fps: float = 0) -> C
             raise CameraError(f"the camera folder {path} has no pictures; put .jpg or .png files there")
         return PictureCamera(str(path), paths, fps)
     if not path.exists():
-        raise CameraError(f"the camera source {path} does not exist; give a folder, a picture, a video or scene:traffic_lights")
+        raise CameraError(
+            f"the camera source {path} does not exist; give a folder, a picture, a video or scene:traffic_lights"
+        )
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoCamera(path, fps)
     if _read_picture(path) is None:
@@ -260,7 +280,7 @@ def open_camera(source: str | Path | Camera, seed: int = 0, fps: float = 0) -> C
 
 
 def _read_picture(path: Path) -> Rgb | None:
-    """HxWx3 uint8 RGB with the camera's turn (EXIF) undone, or None when the file is missing, cut short or no picture."""
+    """HxWx3 uint8 RGB with the camera's turn (EXIF) undone, or None for a missing, cut or other file."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -284,7 +304,8 @@ def _scale(
         picture = picture[top : max(bottom, top + 1), left : max(right, left + 1)]
     if picture.shape[:2] != (height, width):
         shrinks = picture.shape[0] >= height and picture.shape[1] >= width
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=how), dtype=np.uint8)
     if mirror[0]:
         picture = picture[:, ::-1]
     if mirror[1]:

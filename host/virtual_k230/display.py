@@ -106,7 +106,7 @@ class DisplayOps:
     # ---- operations -------------------------------------------------------------------------------------------------
 
     def init(self, kind: str, width: int, height: int, fps: int, osd_num: int, to_ide: bool, quality: int) -> list[int]:
-        """Display.init(); returns width and height."""
+        """Switch the panel on, Display.init(); returns width and height."""
         if self.type is not None:
             raise HalError("RuntimeError", "Display is already inited, call deinit() first")
         self._board.sensor.check_buffers_open()
@@ -135,18 +135,16 @@ class DisplayOps:
         raise HalError("RuntimeError" if self._has_c_display else "ValueError", text)
 
     def deinit(self) -> None:
-        """Display.deinit(): dark."""
+        """Go dark, Display.deinit()."""
         with self._lock:
             self.type = None
             self._osd.clear()
             self._video.clear()
 
     def bind_layer(self, layer: str, port: int, channel: int, rect: list[int], pix_format: str) -> None:
-        """bind_layer(): a video layer follows a sensor channel."""
+        """Let a video layer follow a sensor channel."""
         if layer in VIDEO_LAYERS and pix_format != "YUV420SP":
-            raise HalError(
-                "AssertionError", "bind video layer only support format PIXEL_FORMAT_YUV_SEMIPLANAR_420"
-            )
+            raise HalError("AssertionError", "bind video layer only support format PIXEL_FORMAT_YUV_SEMIPLANAR_420")
         if layer not in VIDEO_LAYERS and layer not in OSD_LAYERS:
             raise HalError("ValueError", f"unknown layer {layer}")
         x, y, w, h = (drawing.whole(v) for v in rect)
@@ -154,18 +152,18 @@ class DisplayOps:
             self._video[layer] = VideoLayer(port, channel, (x, y, w, h))
 
     def unbind_layer(self, layer: str) -> bool:
-        """unbind_layer()."""
+        """Stop following; True if the layer did."""
         with self._lock:
             return self._video.pop(layer, None) is not None
 
     def disable_layer(self, layer: str) -> None:
-        """disable_layer(): nothing of it is seen any more."""
+        """Show nothing of a layer any more."""
         with self._lock:
             self._video.pop(layer, None)
             self._osd.pop(layer, None)
 
     def show_image(self, handle: int, x: int, y: int, layer: str, alpha: int | None) -> None:
-        """show_image(): what the image holds now is what the layer shows from now on."""
+        """Show from now on what the image holds now."""
         if self.type is None:
             raise HalError("RuntimeError", "show image without init")
         image: Image = self._board.images.get(handle)
@@ -185,16 +183,16 @@ class DisplayOps:
             if layer not in self._osd and len(self._osd) >= self.osd_num:
                 if not self._is_unreserved_said:
                     self._is_unreserved_said = True
-                    logger.warning("LAYER_%s is not reserved (osd_num=%d): the panel does not show it", layer, self.osd_num)
+                    logger.warning(
+                        "LAYER_%s is not reserved (osd_num=%d): the panel does not show it", layer, self.osd_num
+                    )
                 return
             record = self._records.setdefault(layer, _Record())
             record.shows += 1
             frame = self._board.camera.frame
             record.history.append((time.monotonic(), frame))
             opacity = 255 if alpha is None else drawing.whole(alpha) & 255
-            self._osd[layer] = OsdLayer(
-                pixels, image.format, x, y, opacity, list(image.drawn), frame, record.shows
-            )
+            self._osd[layer] = OsdLayer(pixels, image.format, x, y, opacity, list(image.drawn), frame, record.shows)
 
     # ---- looking at the panel ---------------------------------------------------------------------------------------
 

@@ -32,7 +32,9 @@ def whole(value: Any) -> int:
     if isinstance(value, bool):
         return int(value)
     if not isinstance(value, int):
-        kind = {float: "float", str: "str", type(None): "NoneType", list: "tuple"}.get(type(value), type(value).__name__)
+        kind = {float: "float", str: "str", type(None): "NoneType", list: "tuple"}.get(
+            type(value), type(value).__name__
+        )
         raise HalError("TypeError", f"can't convert {kind} to int")
     return value
 
@@ -72,7 +74,9 @@ def _thick(value: Any, fill: Any = False) -> int:
 
 
 def _line(target: Any, fmt: int, args: list[Any], options: dict[str, Any]) -> Call:
-    x0, y0, x1, y1, colour, thickness = _take(args, options, ("x0", "y0", "x1", "y1", "color", "thickness"), (_WHITE, 1))
+    x0, y0, x1, y1, colour, thickness = _take(
+        args, options, ("x0", "y0", "x1", "y1", "color", "thickness"), (_WHITE, 1)
+    )
     points = [whole(v) for v in (x0, y0, x1, y1)]
     argb = colour_argb(colour)
     cv2.line(target, tuple(points[:2]), tuple(points[2:]), px.colour_value(argb, fmt), _thick(thickness))
@@ -206,7 +210,7 @@ def paste(
         if opaque:
             region[:] = px.from_rgb(np.ascontiguousarray(part[:, :, :3]), fmt)
         else:
-            share = (part[:, :, 3:].astype(np.uint32) * min(alpha, 256)) >> 8
+            share = (part[:, :, 3:].astype(np.uint32) * (256 if alpha >= 255 else alpha)) >> 8
             below = px.to_rgba(region, fmt).astype(np.uint32)
             mixed = (below[:, :, :3] * (255 - share) + part[:, :, :3] * share) // 255
             region[:] = px.from_rgb(mixed.astype(np.uint8), fmt)

@@ -63,4 +63,4 @@ def handles_of(board: Any) -> Handles:
     if table is None:
         table = board.handles = Handles(getattr(board, "new_handle", None))
         board.on_free(table.drop)
-    return table  # type: ignore[no-any-return]  # board is duck-typed so that unit tests can hand in a small one
+    return table  # board is duck-typed: unit tests hand in a small one

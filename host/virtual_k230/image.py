@@ -41,7 +41,9 @@ class Image:
 
     __slots__ = ("drawn", "format", "gone", "has_view", "height", "is_shared", "pixels", "width")
 
-    def __init__(self, pixels: px.Pixels, pixel_format: int, size: tuple[int, int] | None = None, is_shared: bool = False) -> None:
+    def __init__(
+        self, pixels: px.Pixels, pixel_format: int, size: tuple[int, int] | None = None, is_shared: bool = False
+    ) -> None:
         self.pixels = pixels
         self.format = pixel_format
         self.width, self.height = size if size is not None else _size_of(pixels, pixel_format)
@@ -181,7 +183,8 @@ class ImageOps:
         if source.format not in _JPEG_SOURCES:
             raise HalError(
                 "ValueError",
-                f"{px.NAMES.get(source.format, '?')} can not be compressed; capture RGB565 (a real board gives a corrupt picture or hangs)",
+                f"{px.NAMES.get(source.format, '?')} can not be compressed; capture RGB565 "
+                "(a real board gives a corrupt picture or hangs)",
             )
         quality = options.get("quality")
         quality = default_quality if quality is None else drawing.whole(quality)
@@ -295,9 +298,9 @@ class ImageOps:
         """TrueType text; `font` is a file on the card."""
         image = self.get(handle)
         px.colour_value((0, 0, 0, 0), image.format)
-        place = [drawing.whole(v) for v in (x, y, size)]
+        left, top, high = (drawing.whole(v) for v in (x, y, size))
         call = drawing.draw_text(
-            image.writable(), image.format, *place, text, drawing.colour_argb(colour), self._font_path(font)
+            image.writable(), image.format, left, top, high, text, drawing.colour_argb(colour), self._font_path(font)
         )
         image.drawn.append(call)
 
@@ -306,7 +309,15 @@ class ImageOps:
         image, source = self.get(handle), self.get(other)
         px.colour_value((0, 0, 0, 0), image.format)
         call = drawing.paste(
-            image.writable(), image.format, source.readable(), source.format, drawing.whole(x), drawing.whole(y), x_scale, y_scale, alpha
+            image.writable(),
+            image.format,
+            source.readable(),
+            source.format,
+            drawing.whole(x),
+            drawing.whole(y),
+            x_scale,
+            y_scale,
+            alpha,
         )
         image.drawn.append(call)
 

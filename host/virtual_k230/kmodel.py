@@ -1,8 +1,8 @@
 """Reading a kmodel's header: is it whole, and of the generation that this board's firmware runs?
 
 nncase's own loader hangs on a file that was cut short and aborts on other damage, so `kpu.py` looks here first.
-Layout (measured on nncase 2.11 output): u32 "LDMK", u32 version, u32 flags, u32 alignment, u32 modules, 3 x u32; then the
-modules, each char kind[16], 4 x u32, u64 length counted from the module's own start. All little endian.
+Layout (measured on nncase 2.11 output): u32 "LDMK", u32 version, u32 flags, u32 alignment, u32 modules, 3 x u32; then
+the modules, each char kind[16], 4 x u32, u64 length counted from the module's own start. All little endian.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class OnnxEngine:
 
     def __init__(self, path: Path) -> None:
         try:
-            import onnxruntime  # noqa: PLC0415 - heavy, and only this engine needs it
+            import onnxruntime
         except ImportError as error:
             raise SimulatorError("--kpu onnx needs onnxruntime: pip install onnxruntime") from error
         options = onnxruntime.SessionOptions()
@@ -71,6 +71,7 @@ class OnnxEngine:
         self.outputs = [TensorSpec("float32", tuple(each.shape)) for each in self._session.get_outputs()]
 
     def run(self, inputs: list[Array]) -> list[Array]:
+        """Outputs of the twin."""
         feeds = {
             name: array.astype(np.float32) / np.float32(255) if takes_float else array
             for name, takes_float, array in zip(self._names, self._takes_float, inputs, strict=True)
@@ -144,7 +145,7 @@ class KpuOps:
         self._results_bytes = 0
         self._live: list[Kpu] = []
         profile = str(board.options.get("profile", "B")).upper()
-        self._version = "2.11.0" if profile == "D" else "2.9.0"
+        self._version = str(board.options.get("nncase_version") or ("2.11.0" if profile == "D" else "2.9.0"))
 
     def add_twin(self, digest: str, onnx: str | Path) -> None:
         """From now on the kmodel with this SHA-256 has an ONNX twin (used when the KPU is asked to be "onnx")."""
@@ -164,7 +165,7 @@ class KpuOps:
         """nn.version()."""
         return self._version
 
-    # ---- tensors ------------------------------------------------------------------------------------------------------
+    # ---- tensors ----------------------------------------------------------------------------------------------
 
     def from_numpy(self, array: int) -> int:
         """nn.from_numpy(): a tensor of its own."""
@@ -179,7 +180,7 @@ class KpuOps:
         """release() of tensors, models and builders."""
         self._handles.drop(handle)
 
-    # ---- models -------------------------------------------------------------------------------------------------------
+    # ---- models -----------------------------------------------------------------------------------------------
 
     def new(self) -> int:
         """nn.kpu()."""
@@ -262,7 +263,7 @@ class KpuOps:
         return self._handles.put(kpu.inputs[index])
 
     def run(self, handle: int) -> None:
-        """run().
+        """Compute the outputs, or remember them.
 
         Raises:
             HalError: RuntimeError "KPU run failed." when an input is missing or the engine fails.
@@ -330,7 +331,7 @@ def register(hal: Any, board: Any) -> None:
     """Give the board its `nncase_runtime` operations."""
     ops = board.kpu = KpuOps(board)
     for name in (
-        "version", "from_numpy", "to_numpy", "drop", "new", "load_path", "load_buffer", "sizes", "desc", "set_input", "get_input",
-        "run", "set_output", "get_output",
+        "version", "from_numpy", "to_numpy", "drop", "new", "load_path", "load_buffer", "sizes", "desc", "set_input",
+        "get_input", "run", "set_output", "get_output",
     ):  # fmt: skip
         hal.op(f"nn.{name}", getattr(ops, name))

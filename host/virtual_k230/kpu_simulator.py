@@ -1,11 +1,11 @@
 """One kmodel in Canaan's K230 simulator, as a process of its own: nncase aborts or hangs where it meets trouble.
 
-Two halves in one file. `SimulatorProcess` is what kpu.py uses. Run as a script (`python kpu_simulator.py MODEL`), it is the
-child: it loads the model, says what goes in and out, and then answers each set of inputs with the outputs until its
+Two halves in one file. `SimulatorProcess` is what kpu.py uses. Run as a script (`python kpu_simulator.py MODEL`), it is
+the child: it loads the model, says what goes in and out, and then answers each set of inputs with the outputs until its
 stdin ends. Only the extension module `_nncase` is loaded, which needs no .NET; the simulator is a program that must be
 on PATH, which the parent sees to.
-Messages, child to parent: u32 JSON length, u32 blob length, JSON, blob. Parent to child: u32 number of inputs, then for each
-u32 length and the bytes.
+Messages, child to parent: u32 JSON length, u32 blob length, JSON, blob. Parent to child: u32 number of inputs, then for
+each u32 length and the bytes.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class SimulatorProcess:
         at = 0
         for dtype, shape in reply["outputs"]:
             spec = TensorSpec(dtype, tuple(shape))
-            outputs.append(np.frombuffer(blob, dtype, offset=at, count=spec.nbytes() // np.dtype(dtype).itemsize).reshape(shape))
+            outputs.append(
+                np.frombuffer(blob, dtype, offset=at, count=spec.nbytes() // np.dtype(dtype).itemsize).reshape(shape)
+            )
             at += spec.nbytes()
         return outputs
 
@@ -170,7 +172,7 @@ def _site_packages() -> Path:
     return site
 
 
-# ---- the child --------------------------------------------------------------------------------------------------------
+# ---- the child -------------------------------------------------------------------------------------------------
 
 
 def _send(out: BinaryIO, message: dict[str, Any], blob: bytes = b"") -> None:
@@ -185,7 +187,7 @@ def child_main(model: str, site: str) -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.path.append(site)
-    import _nncase  # noqa: PLC0415 - the parent must not load it
+    import _nncase
 
     simulator = _nncase.Simulator()
     try:

@@ -2,8 +2,8 @@
 
 A picture is a NumPy array in its own format, so that `to_numpy_ref` can share memory with it:
 RGB565 (h, w) uint16 · RGB888, BGR888 (h, w, 3) · ARGB8888, ABGR8888, RGBA8888, BGRA8888 (h, w, 4) in the order of the
-letters · RGBP888 (3, h, w) · GRAYSCALE (h, w) · YUV420 (3h/2, w) NV12 · JPEG and PNG (n,) the compressed stream; all uint8
-except RGB565. The order of the four bytes of 32-bit formats on the real board is unconfirmed; it is as named here.
+letters · RGBP888 (3, h, w) · GRAYSCALE (h, w) · YUV420 (3h/2, w) NV12 · JPEG and PNG (n,) the compressed stream; all
+uint8 except RGB565. The order of the four bytes of 32-bit formats on the real board is unconfirmed; here as named.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ ARGB8888, ABGR8888, RGBA8888, BGRA8888, RGB888, BGR888, RGBP888, YUV420 = 8, 9, 
 
 NAMES = {
     GRAYSCALE: "GRAYSCALE", RGB565: "RGB565", JPEG: "JPEG", PNG: "PNG", ARGB8888: "ARGB8888", ABGR8888: "ABGR8888",
-    RGBA8888: "RGBA8888", BGRA8888: "BGRA8888", RGB888: "RGB888", BGR888: "BGR888", RGBP888: "RGBP888", YUV420: "YUV420",
+    RGBA8888: "RGBA8888", BGRA8888: "BGRA8888", RGB888: "RGB888", BGR888: "BGR888", RGBP888: "RGBP888",
+    YUV420: "YUV420",
 }  # fmt: skip
 
 COMPRESSED = frozenset({JPEG, PNG})
@@ -150,7 +151,7 @@ def colour_value(colour_argb: tuple[int, int, int, int], pixel_format: int) -> A
     Raises:
         HalError: ValueError for formats that cannot be drawn on.
     """
-    a, r, g, b = colour_argb
+    _, r, g, b = colour_argb
     if pixel_format == RGB565:
         return (r >> 3) << 11 | (g >> 2) << 5 | b >> 3
     if pixel_format == GRAYSCALE:

@@ -1,7 +1,7 @@
 """The Python side of `aidemo` and `aicube`: decoding detection heads, as the firmware's C functions do.
 
-Formulas and argument orders: K230 platform notes, §6.3 and §6.4. What the vendor offers beyond detection is not emulated; the
-MicroPython modules then raise AttributeError, as on firmware that lacks a function.
+Formulas and argument orders: K230 platform notes, §6.3 and §6.4. What the vendor offers beyond detection is not
+emulated; the MicroPython modules then raise AttributeError, as on firmware that lacks a function.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def suppress(boxes_xyxy: Array, scores: Array, classes: Array, overlap: float, i
 
     Args:
         boxes_xyxy: (n, 4) float pixels.
+        scores: (n,) float.
+        classes: (n,) integers.
         overlap: a box that covers a better one by more than this (intersection over union) goes.
         is_agnostic: suppress across classes too.
     """
@@ -48,11 +50,17 @@ def decode_yolov8(
     output: Array, frame_hw: list[int], input_hw: list[int], display_hw: list[int], classes: int, confidence: float,
     overlap: float, limit: int,
 ) -> tuple[Array, Array, Array] | None:  # fmt: skip
-    """Boxes (n, 4) int16 x, y, w, h in display pixels, class numbers uint16, scores float32; None when nothing is found.
+    """Boxes (n, 4) int16 x, y, w, h in display pixels, class numbers uint16, scores float32; None: nothing found.
 
     Args:
         output: (candidates, 4 + classes) float: centre x, y, w, h in input pixels, then class scores.
         frame_hw: camera frame that was letterboxed to the top left corner of the input.
+        input_hw: model input.
+        display_hw: what the boxes are to be drawn on.
+        classes: how many there are.
+        confidence: boxes must score more.
+        overlap: for suppress().
+        limit: most boxes to return.
     """
     if output.ndim != 2 or output.shape[1] < 4 + classes:
         raise HalError("ValueError", f"output must be (N,{4 + classes}), not {list(output.shape)}")
@@ -82,6 +90,13 @@ def decode_aicube(
 
     Args:
         kind: "anchorbasedet", "anchorfreedet" or "gfldet".
+        model_wh: model input.
+        frame_wh: the frame that was letterboxed into it.
+        strides: pixels per cell of each head.
+        classes: how many there are.
+        confidence: boxes must score more.
+        overlap: for suppress().
+        is_agnostic: for suppress().
         outputs: one head per stride, flat or (1, H/s, W/s, channels).
         anchors: 18 numbers, width and height of three anchors for each stride; only anchorbasedet.
     """
@@ -89,6 +104,10 @@ def decode_aicube(
     for number, (output, stride) in enumerate(zip(outputs, strides, strict=True)):
         high, wide = model_wh[1] // stride, model_wh[0] // stride
         grid = np.stack(np.meshgrid(np.arange(wide), np.arange(high)), axis=-1).astype(np.float32)
+        values: Array
+        centre: Array
+        extent: Array
+        confidence_of: Array
         try:
             if kind == "anchorbasedet":
                 values = output.reshape(high, wide, 3, 5 + classes)
@@ -111,7 +130,9 @@ def decode_aicube(
                 reach = (weights / weights.sum(axis=-1, keepdims=True) * np.arange(_DFL_BINS)).sum(axis=-1) * stride
                 corners = np.concatenate([grid * stride - reach[..., :2], grid * stride + reach[..., 2:]], axis=-1)
         except ValueError as error:
-            raise HalError("ValueError", f"output {number} has {output.size} values, which does not fit the model") from error
+            raise HalError(
+                "ValueError", f"output {number} has {output.size} values, which does not fit the model"
+            ) from error
         best = confidence_of.max(axis=-1).reshape(-1)
         chosen = np.flatnonzero(best > confidence)
         boxes.append(corners.reshape(-1, 4)[chosen])

@@ -2,8 +2,8 @@
 
 It gives a newcomer without a board something to photograph, label and detect that is a real learning problem: up to
 three lights a picture, red, yellow or green by the colour of the one lamp that is lit, moved, scaled, turned, and lit
-differently, in front of photographs that scikit-image and scikit-learn carry inside their wheels. Nothing is downloaded.
-Picture `index` of `seed` is always the same picture. `camera.py` shows it to the virtual sensor.
+differently, in front of photographs that scikit-image and scikit-learn carry inside their wheels. Nothing is
+downloaded. Picture `index` of `seed` is always the same picture. `camera.py` shows it to the virtual sensor.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -173,8 +174,8 @@ def _light_patch(
     centre = big / 2
     half_w, half_h = wide * _SUPERSAMPLE / 2, tall * _SUPERSAMPLE / 2
 
-    patch = np.zeros((big, big, 3), np.uint8)
-    solid = np.zeros((big, big), np.uint8)
+    patch: NDArray[Any] = np.zeros((big, big, 3), np.uint8)
+    solid: NDArray[Any] = np.zeros((big, big), np.uint8)
     corner = int(half_w * rng.uniform(0.25, 0.6))
     _rounded_box(solid, centre, half_w, half_h, corner, (255,))
     body = np.clip(np.array(_HOUSINGS_RGB[int(rng.integers(len(_HOUSINGS_RGB)))]) + rng.integers(-8, 9, 3), 4, 80)
@@ -183,7 +184,7 @@ def _light_patch(
     _rounded_box(patch, centre, half_w * 0.92, half_h * 0.965, corner, tuple(int(v) for v in body * 0.7))
 
     radius = int(half_w * rng.uniform(0.62, 0.72))
-    halo = np.zeros((big, big), np.float32)
+    halo: NDArray[Any] = np.zeros((big, big), np.float32)
     for row, name in enumerate(LABELS):
         spot = (int(centre), int(centre + (row - 1) * half_h * 0.62))
         is_lit = name == label
@@ -197,7 +198,7 @@ def _light_patch(
         else:
             cv2.ellipse(patch, spot, (int(radius * 0.6), int(radius * 0.6)), 0, 200, 290, (96, 96, 100), 2)
     patch = cv2.GaussianBlur(patch, (0, 0), max(0.8, radius * 0.05))
-    glow = cv2.GaussianBlur(halo, (0, 0), max(1.0, radius * 0.45))[:, :, None] * rng.uniform(0.15, 0.5)
+    glow = cv2.GaussianBlur(halo, (0, 0), max(1.0, radius * 0.45))[:, :, None] * float(rng.uniform(0.15, 0.5))
     patch = np.clip(patch + glow * np.array(_LIT_RGB[label], np.float32) * 0.6, 0, 255).astype(np.uint8)
 
     turn = cv2.getRotationMatrix2D((centre, centre), angle_deg, 1.0)
@@ -206,7 +207,8 @@ def _light_patch(
     patch = cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
     solid = cv2.resize(solid, (side, side), interpolation=cv2.INTER_AREA)
     x, y, w, h = cv2.boundingRect((solid > 127).astype(np.uint8))
-    return patch, solid.astype(np.float32) / 255, (int(x), int(y), int(w), int(h))
+    cover = (solid / 255).astype(np.float32)
+    return patch.astype(np.uint8, copy=False), cover, (int(x), int(y), int(w), int(h))
 
 
 def _rounded_box(
@@ -256,7 +258,7 @@ def _light_differently(rng: np.random.Generator, canvas: NDArray[np.float32], sc
         edge = rng.uniform(0.15, 0.85) * width
         lean = rng.uniform(-0.4, 0.4) * width
         side = 0 if rng.random() < 0.5 else width
-        shadow = np.zeros((height // 8, width // 8), np.float32)
+        shadow: NDArray[Any] = np.zeros((height // 8, width // 8), np.float32)
         corners = np.array([[side, 0], [edge - lean, 0], [edge + lean, height], [side, height]]) / 8
         cv2.fillPoly(shadow, [corners.astype(np.int32)], 1.0)
         shadow = cv2.resize(cv2.GaussianBlur(shadow, (0, 0), 3), (width, height))
@@ -266,7 +268,7 @@ def _light_differently(rng: np.random.Generator, canvas: NDArray[np.float32], sc
     canvas *= gains.astype(np.float32)
     blur_px = rng.uniform(0, 3.2) * scale
     if blur_px > 0.6:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), blur_px)
+        cv2.GaussianBlur(canvas, (0, 0), blur_px, dst=canvas)
     noise = rng.standard_normal((height // 2, width // 2, 3), dtype=np.float32) * rng.uniform(0, 11)
     canvas += cv2.resize(noise, (width, height), interpolation=cv2.INTER_NEAREST)
     return np.clip(canvas, 0, 255).astype(np.uint8)

@@ -12,8 +12,8 @@ from typing import Any
 
 from . import pixels as px
 from .camera import CameraError
-from .handles import handles_of
 from .hal import HalError
+from .handles import handles_of
 from .image import Image
 
 logger = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class SensorOps:
         sensor.is_reset = True
 
     def set_framesize(self, port: int, channel: int, width: int, height: int, alignment: int, crop: Any) -> list[int]:
-        """set_framesize(); returns the width (rounded up to 16) and height that hold."""
+        """Size of a channel; returns the width (rounded up to 16) and height that hold."""
         sensor = self._reset_sensor(port)
         self.check_buffers_open()
         output = self._channel(sensor, channel)
@@ -144,13 +144,15 @@ class SensorOps:
         if width < SMALLEST_PX or height < SMALLEST_PX:
             raise HalError("AssertionError", f"frame size {width}x{height} is below {SMALLEST_PX}x{SMALLEST_PX}")
         if width > min(largest[0], sensor.size[0]) or height > min(largest[1], sensor.size[1]):
-            raise HalError("AssertionError", f"frame size {width}x{height} exceeds the sensor's {sensor.size[0]}x{sensor.size[1]}")
+            raise HalError(
+                "AssertionError", f"frame size {width}x{height} exceeds the sensor's {sensor.size[0]}x{sensor.size[1]}"
+            )
         output.size = (width, height)
         output.crop = _crop(crop, (width, height), sensor.size)
         return [width, height]
 
     def set_pixformat(self, port: int, channel: int, name: str) -> None:
-        """set_pixformat()."""
+        """Format of a channel."""
         sensor = self._reset_sensor(port)
         self.check_buffers_open()
         if name not in _FORMATS:
@@ -162,7 +164,7 @@ class SensorOps:
         self._reset_sensor(port).mirror[axis] = bool(is_on)
 
     def run(self, port: int) -> None:
-        """run(); starts every sensor that has been reset."""
+        """Start every sensor that has been reset."""
         sensor = self._reset_sensor(port)
         if self._needs_media_manager and not self.is_media_ready:
             raise HalError("OSError", VB_ERROR)
@@ -172,7 +174,7 @@ class SensorOps:
             each.is_running = each.is_reset
 
     def stop(self, port: int) -> None:
-        """stop(): the port is free again."""
+        """Stop a sensor; its port is free again."""
         sensor = self._sensor(port)
         sensor.is_running = False
         for channel in sensor.channels:
@@ -185,20 +187,20 @@ class SensorOps:
             self.stop(port)
 
     def snapshot(self, port: int, channel: int) -> list[int]:
-        """snapshot(chn): description of the channel's next image; the one before it dies."""
+        """Take the channel's next image; the one before it dies."""
         sensor = self._reset_sensor(port)
         output = self._channel(sensor, channel)
         if not sensor.is_running or output.size is None or output.format is None:
             raise HalError("RuntimeError", f"sensor({port}) snapshot chn({channel}) failed(3)")
         camera = self._board.camera
-        if output.seen_frame == camera.frame or camera.frame == 0:
+        if camera.frame in (output.seen_frame, 0):
             camera.advance()
         output.seen_frame = camera.frame
         self._take_back(output, f"image of channel {channel} was replaced by the next snapshot()")
         mirror = (sensor.mirror[0], sensor.mirror[1])
         image = Image(output.pixels(camera, mirror), _FORMATS[output.format], output.size, is_shared=True)
         output.newest = image
-        return self._board.images.info(image)  # type: ignore[no-any-return]
+        return self._board.images.info(image)
 
     def view(self, port: int, channel: int) -> px.Pixels | None:
         """HxWx3 RGB of what the channel shows now, for the panel's video layers; None when it is not running."""
@@ -244,7 +246,9 @@ def _crop(crop: Any, output: tuple[int, int], native: tuple[int, int]) -> tuple[
     else:
         x, y, w, h = (int(v) for v in crop)
     if w < output[0] or h < output[1] or x < 0 or y < 0 or x + w > native[0] or y + h > native[1]:
-        raise HalError("AssertionError", f"crop {x},{y},{w},{h} must lie in the sensor and not be smaller than the output")
+        raise HalError(
+            "AssertionError", f"crop {x},{y},{w},{h} must lie in the sensor and not be smaller than the output"
+        )
     return x * 1920 // native[0], y * 1080 // native[1], w * 1920 // native[0], h * 1080 // native[1]
 
 

@@ -1,6 +1,8 @@
-"""image on the virtual board: pictures live on the PC (virtual_k230/image.py); compressed ones also carry their bytes."""
+"""image on the virtual board: pictures live on the PC (virtual_k230/image.py); compressed ones carry their bytes."""
 
-from _hal import call as _call, call_blob as _call_blob, token as _token
+from _hal import call as _call
+from _hal import call_blob as _call_blob
+from _hal import token as _token
 from ulab import numpy as _np
 
 BINARY = 1

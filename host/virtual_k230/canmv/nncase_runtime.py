@@ -1,6 +1,8 @@
 """nncase_runtime on the virtual board: KPU and AI2D; see virtual_k230/kpu.py and ai2d.py."""
 
-from _hal import call as _call, call_blob as _call_blob, token as _token
+from _hal import call as _call
+from _hal import call_blob as _call_blob
+from _hal import token as _token
 from ulab import numpy as _np
 
 

@@ -3,8 +3,8 @@
 from _hal import call as _call
 
 _TYPES = {
-    300: "VIRT", 301: "DEBUGGER", 302: "ST7701", 303: "HX8399", 304: "ILI9806", 305: "LT9611", 306: "ILI9881", 307: "NT35516",
-    308: "NT35532", 309: "GC9503", 310: "ST7102", 311: "AML020T", 312: "JD9852", 313: "ST7789",
+    300: "VIRT", 301: "DEBUGGER", 302: "ST7701", 303: "HX8399", 304: "ILI9806", 305: "LT9611", 306: "ILI9881",
+    307: "NT35516", 308: "NT35532", 309: "GC9503", 310: "ST7102", 311: "AML020T", 312: "JD9852", 313: "ST7789",
 }  # fmt: skip
 _LAYERS = {0: "VIDEO1", 1: "VIDEO2", 2: "VIDEO3", 3: "OSD0", 4: "OSD1", 5: "OSD2", 6: "OSD3"}
 
@@ -74,7 +74,9 @@ class Display:
         return cls._fps
 
     @classmethod
-    def bind_layer(cls, src=None, dstlayer=None, rect=(0, 0, 0, 0), pix_format=None, layer=None, alpha=255, flag=0, dst=None):
+    def bind_layer(
+        cls, src=None, dstlayer=None, rect=(0, 0, 0, 0), pix_format=None, layer=None, alpha=255, flag=0, dst=None
+    ):
         if dstlayer is not None:
             layer = dstlayer
         if layer is None:

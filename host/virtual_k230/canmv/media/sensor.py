@@ -2,7 +2,6 @@
 
 from _hal import call as _call
 from image import Image as _Image
-from media.media import ALIGN_UP, MediaManager
 
 CAM_CHN_ID_0 = 0
 CAM_CHN_ID_1 = 1
@@ -16,15 +15,15 @@ PIXEL_FORMAT_YUV_SEMIPLANAR_420 = "YUV420SP"
 PIXEL_FORMAT_GRAYSCALE = "GRAYSCALE"
 
 _NAMES = (
-    "QQCIF", "QCIF", "CIF", "QSIF", "SIF", "QQVGA", "QVGA", "VGA", "HQQVGA", "HQVGA", "HVGA", "B64X64", "B128X64", "B128X128",
-    "B160X160", "B320X320", "QQVGA2", "WVGA", "WVGA2", "SVGA", "XGA", "WXGA", "SXGA", "SXGAM", "UXGA", "HD", "FHD", "QHD", "QXGA",
-    "WQXGA", "WQXGA2",
+    "QQCIF", "QCIF", "CIF", "QSIF", "SIF", "QQVGA", "QVGA", "VGA", "HQQVGA", "HQVGA", "HVGA", "B64X64",
+    "B128X64", "B128X128", "B160X160", "B320X320", "QQVGA2", "WVGA", "WVGA2", "SVGA", "XGA", "WXGA", "SXGA",
+    "SXGAM", "UXGA", "HD", "FHD", "QHD", "QXGA", "WQXGA", "WQXGA2",
 )  # fmt: skip
 _SIZES = (
     (88, 72), (176, 144), (352, 288), (176, 120), (352, 240), (160, 120), (320, 240), (640, 480), (120, 80), (240, 160),
     (480, 320), (64, 64), (128, 64), (128, 128), (160, 160), (320, 320), (128, 160), (720, 480), (752, 480), (800, 600),
-    (1024, 768), (1280, 768), (1280, 1024), (1280, 960), (1600, 1200), (1280, 720), (1920, 1080), (2560, 1440), (2048, 1536),
-    (2560, 1600), (2592, 1944),
+    (1024, 768), (1280, 768), (1280, 1024), (1280, 960), (1600, 1200), (1280, 720), (1920, 1080), (2560, 1440),
+    (2048, 1536), (2560, 1600), (2592, 1944),
 )  # fmt: skip
 
 

@@ -2,7 +2,10 @@
 
 import array as _array
 import math as _math
-from _hal import call as _call, call_blob as _call_blob, token as _token
+
+from _hal import call as _call
+from _hal import call_blob as _call_blob
+from _hal import token as _token
 
 bool = 63
 uint8 = 66

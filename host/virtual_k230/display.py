@@ -264,5 +264,6 @@ class DisplayOps:
 def register(hal: Any, board: Any) -> None:
     """Give the board its display operations."""
     ops = board.display = DisplayOps(board)
+    board.on_reset(ops.reset)
     for name in ("init", "deinit", "bind_layer", "unbind_layer", "disable_layer", "show_image"):
         hal.op(f"display.{name}", getattr(ops, name))

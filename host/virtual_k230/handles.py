@@ -51,16 +51,18 @@ class Handles:
 
     def clear(self) -> None:
         """Forget all, as a reset does; numbers go on counting."""
-        self._objects.clear()
+        for handle in list(self._objects):
+            self.drop(handle)
 
     def __len__(self) -> int:
         return len(self._objects)
 
 
 def handles_of(board: Any) -> Handles:
-    """The board's one table, made and wired to the collector at first use."""
+    """The board's one table, made and wired to the collector and to resets at first use."""
     table = getattr(board, "handles", None)
     if table is None:
         table = board.handles = Handles(getattr(board, "new_handle", None))
         board.on_free(table.drop)
+        board.on_reset(table.clear)
     return table  # board is duck-typed: unit tests hand in a small one

@@ -243,6 +243,7 @@ class ImageOps:
         if (target.width, target.height, target.format) != (source.width, source.height, source.format):
             raise HalError("ValueError", "images must have the same size and format")
         np.copyto(target.writable(), source.readable())
+        target.drawn = source.drawn.copy()
 
     # ---- memory -------------------------------------------------------------------------------------------------
 

@@ -330,6 +330,7 @@ def _check_index(index: int, specs: list[TensorSpec]) -> None:
 def register(hal: Any, board: Any) -> None:
     """Give the board its `nncase_runtime` operations."""
     ops = board.kpu = KpuOps(board)
+    board.on_reset(ops.reset)
     for name in (
         "version", "from_numpy", "to_numpy", "drop", "new", "load_path", "load_buffer", "sizes", "desc", "set_input",
         "get_input", "run", "set_output", "get_output",

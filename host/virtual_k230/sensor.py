@@ -255,6 +255,7 @@ def _crop(crop: Any, output: tuple[int, int], native: tuple[int, int]) -> tuple[
 def register(hal: Any, board: Any) -> None:
     """Give the board its sensor and MediaManager operations."""
     ops = board.sensor = SensorOps(board)
+    board.on_reset(ops.reset)
     hal.op("sensor.reset", ops.do_reset)
     for name in ("new", "set_framesize", "set_pixformat", "set_mirror", "run", "stop", "deinit", "snapshot"):
         hal.op(f"sensor.{name}", getattr(ops, name))

@@ -23,8 +23,13 @@ class VirtualParts:
         self.hal = Hal()
         self.card = card
         self.blob = b""
+        self.resets: list[Any] = []
         self.board: Any = SimpleNamespace(
-            options=options, camera=open_camera(camera), on_free=lambda function: None, host_path=self._host_path
+            options=options,
+            camera=open_camera(camera),
+            on_free=lambda function: None,
+            on_reset=lambda function: self.resets.append(function),
+            host_path=self._host_path,
         )
         for module in (sensor, display, image, arrays, kpu, ai2d, postprocess):
             module.register(self.hal, self.board)
@@ -63,6 +68,11 @@ class VirtualParts:
         self.call("display.init", "ST7701", 800, 480, 0, 2, True, 90)
         self.call("media.init")
         self.call("sensor.run", 2)
+
+    def reset(self) -> None:
+        """What a soft or hard reset does to the Python side."""
+        for function in self.resets:
+            function()
 
     def close(self) -> None:
         """End child processes."""

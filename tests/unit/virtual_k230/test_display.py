@@ -142,3 +142,18 @@ def test_an_image_with_a_numpy_view_keeps_sharing_after_it_was_shown():
     assert not parts.board.display.layer("OSD0")[:64, :64, 0].any()
     parts.call("display.show_image", osd, 0, 0, "OSD0", None)
     assert (parts.board.display.layer("OSD0")[:64, :64, 0] == 200).all()
+
+
+def test_a_reset_darkens_the_panel_frees_everything_and_leaves_a_board_that_starts_again():
+    parts = VirtualParts()
+    for _ in range(2):
+        parts.start_sensor(chn1="RGB565")
+        osd = _image(parts, 800, 480, px.ARGB8888)
+        parts.call("image.draw", osd, "line", [0, 0, 99, 99], {})
+        parts.call("display.show_image", osd, 0, 0, "OSD1", None)
+        assert np.asarray(parts.board.display.screen()).any()
+        parts.reset()
+        assert not np.asarray(parts.board.display.screen()).any()
+        assert len(parts.board.handles) == 0
+        assert parts.board.display.drawn("OSD1") == []
+    assert parts.board.display.shown("OSD1")[0] == 2

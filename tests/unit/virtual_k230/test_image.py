@@ -215,3 +215,13 @@ def test_released_images_say_so(parts):
     handle = _new(parts, px.RGB888)
     parts.board.handles.drop(handle)
     assert error_of(parts.call, "image.clear", handle) == ("ValueError", "image was released")
+
+
+def test_copy_from_takes_pixels_and_record(parts):
+    source, target = _new(parts, px.RGB565), _new(parts, px.RGB565)
+    parts.call("image.draw", target, "line", [0, 0, 5, 5], {})
+    parts.call("image.draw", source, "circle", [20, 20, 5], {})
+    parts.call("image.copy_from", target, source)
+    assert np.array_equal(parts.board.images.get(target).pixels, parts.board.images.get(source).pixels)
+    assert [call[0] for call in parts.board.images.get(target).drawn] == ["circle"]
+    assert error_of(parts.call, "image.copy_from", target, _new(parts, px.RGB888))[0] == "ValueError"

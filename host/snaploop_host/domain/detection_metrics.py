@@ -19,7 +19,7 @@ IOU_LIMITS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0, 1, 101)
 SCORE_GRID = np.linspace(0, 1, 1000)
 PLATEAU = 0.99  # scores whose F1 is within 1 % of the best count as equally good
-LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.10, 0.50  # live pictures score lower than validation ones: never ask for more than a half
+LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.10, 0.40  # live pictures score lower than validation ones: never ask for more
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _average_precision(recall: FloatArray, precision: FloatArray) -> float:
 
 
 def _best_threshold(f1_curve: FloatArray) -> tuple[float, float]:
-    """The middle of the scores whose mean F1 is within 1 % of the best, kept between 0.10 and 0.50; and the F1 there."""
+    """The middle of the scores whose mean F1 is within 1 % of the best, kept between 0.10 and 0.40; and the F1 there."""
     best = float(f1_curve.max())
     good = SCORE_GRID[f1_curve >= best * PLATEAU] if best > 0 else np.array([0.25])
     threshold = float(np.clip((good[0] + good[-1]) / 2, LOWEST_THRESHOLD, HIGHEST_THRESHOLD))

@@ -1,0 +1,225 @@
+"""Ultralytics' detection trainer, made quick on a CPU for a few hundred pictures.
+
+What differs from `yolo detect train`, and why (measured figures in docs/lab_log.md):
+- all cores compute (the library leaves one idle), on the rectangular canvas of the board instead of a padded square;
+- bf16 arithmetic where the processor has it, with the loss kept in float32; activations lie channels-last;
+- the data set stays decoded in memory and every augmentation is a single interpolation;
+- validation uses the board's decoder and our metric, so the curve shows what the gate will judge;
+- checkpoints go to disk every few seconds and at the end, not every epoch.
+
+Called by `train_stage` inside the job process. Everything else (model, loss, optimiser groups, resume) is the library's.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils.loss import v8DetectionLoss
+from ultralytics.utils.torch_utils import ModelEMA, strip_optimizer
+
+from ..domain.detection_decode import STRIDES_PX, decode_raw_heads
+from ..domain.detection_metrics import DetectionScore, Truth, score_detections
+from .augment import Augmentation
+from .job_spec import Parameters
+from .picture_dataset import PictureSplit, TrainingBatches
+
+SCORE_FLOOR = 0.001  # average precision needs the whole curve; the field's customary floor
+CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
+VALIDATION_BATCH = 16
+MOST_VALIDATION_PICTURES = 200  # per epoch; all of them are used by the gate's float figures
+
+
+def fast_bf16_cpu() -> bool:
+    """Whether this processor multiplies bf16 natively; without it bf16 is slower than float32."""
+    try:
+        return any(flag in Path("/proc/cpuinfo").read_text() for flag in ("avx512_bf16", "amx_bf16"))
+    except OSError:
+        return False
+
+
+class Float32Loss:
+    """The library's detection loss fed with float32, whatever arithmetic the network ran in: box ends need the digits."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Build the loss for this model."""
+        self.loss = v8DetectionLoss(model)
+
+    def __call__(self, predictions: dict[str, Any], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Loss terms (box, class, distance bins) and their detached values."""
+        with torch.autocast("cpu", enabled=False):
+            wide = {name: value.float() if isinstance(value, torch.Tensor) else [one.float() for one in value] for name, value in predictions.items()}
+            return self.loss(wide, batch)
+
+
+class QuickDetectionTrainer(DetectionTrainer):
+    """Trains yolov8n on the splits of `layout`; `on_epoch(trainer, score)` is called after every epoch."""
+
+    def __init__(
+        self,
+        layout: Path,
+        classes: list[str],
+        canvas: tuple[int, int],
+        parameters: Parameters,
+        overrides: dict[str, Any],
+        on_epoch: Callable[[QuickDetectionTrainer, DetectionScore | None], None],
+    ) -> None:
+        """Wire the library to our data; training starts with `train()`."""
+        self.layout, self.class_names, self.canvas = layout, classes, canvas
+        self.parameters, self.on_epoch = parameters, on_epoch
+        self.bf16 = fast_bf16_cpu() and parameters.bf16
+        self.score: DetectionScore | None = None
+        self.best_score: DetectionScore | None = None
+        self._last_checkpoint = time.monotonic()
+        self._best_dirty = False
+        super().__init__(overrides=overrides)
+        self.add_callback("on_train_start", lambda _: torch.set_num_threads(len(os.sched_getaffinity(0))))
+        self.add_callback("on_train_epoch_start", lambda _: self._start_epoch())
+        self.add_callback("on_fit_epoch_end", lambda _: self.on_epoch(self, self.score))
+
+    # --- data -------------------------------------------------------------------------------------------------------
+
+    def get_dataset(self) -> dict[str, Any]:
+        """What the library calls the data: names and split labels only, the pictures come from our own loader."""
+        names = dict(enumerate(self.class_names))
+        return {"train": "train", "val": "val", "nc": len(names), "names": names, "channels": 3, "path": str(self.layout)}
+
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> TrainingBatches:
+        """Our batches of one split."""
+        split = PictureSplit(self.layout, dataset_path, *self.canvas)
+        if mode == "val":
+            self._load_validation(split)
+        rules = Augmentation(scale=self.parameters.scale, shift=self.parameters.shift, mirror=self.parameters.mirror)
+        return TrainingBatches(split, batch_size, self.parameters.seed, rules, self.parameters.mosaic)
+
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Pixels 0…255 to 0…1, as the kmodel's own input stage does."""
+        batch["img"] = batch["img"].float() / 255
+        return batch
+
+    def _load_validation(self, split: PictureSplit) -> None:
+        examples = [split.letterboxed(index) for index in range(min(len(split), MOST_VALIDATION_PICTURES))]
+        self._validation_pixels = torch.from_numpy(np.stack([one.image for one in examples])).permute(0, 3, 1, 2)
+        self._validation_truth = [Truth(one.boxes_xyxy, one.classes) for one in examples]
+
+    def _start_epoch(self) -> None:
+        closing = self.epoch >= self.epochs - self.parameters.plain_epochs(self.epochs)
+        self.train_loader.start_epoch(self.epoch, 0.0 if closing else self.parameters.mosaic)
+
+    # --- arithmetic -------------------------------------------------------------------------------------------------
+
+    def _setup_train(self) -> None:
+        super()._setup_train()
+        self.model = self.model.to(memory_format=torch.channels_last)
+        self.ema.ema = self.ema.ema.to(memory_format=torch.channels_last)
+        self._shape_ema()
+        self.model.criterion = Float32Loss(self.model)
+        if self.bf16:
+            self._compute_in_bf16()
+
+    def _compute_in_bf16(self) -> None:
+        """Run the network's forward pass in bf16 (the library refuses bf16 autocast on a CPU).
+
+        Set on this instance, after the average was copied from it, so that nothing of it gets into a checkpoint.
+        """
+        plain = self.model.predict
+
+        def predict(*arguments: Any, **named: Any) -> Any:
+            with torch.autocast("cpu", torch.bfloat16):
+                return plain(*arguments, **named)
+
+        self.model.predict = predict
+
+    def resume_training(self, ckpt: dict[str, Any] | None) -> None:
+        """Continue from last.pt, with our averaging."""
+        super().resume_training(ckpt)
+        self._shape_ema()
+
+    def _shape_ema(self) -> None:
+        """Average over the last few dozen steps: a run has hundreds of steps, not the library's hundred thousand."""
+        horizon = self.parameters.ema_steps
+        self.ema.decay = lambda updates: (1 - 1 / horizon) * (1 - 0.5 ** (updates / horizon))
+
+    def build_optimizer(self, *arguments: Any, **named: Any) -> torch.optim.Optimizer:
+        """The library's optimiser groups, stepped by the fused kernel (a quarter of the time for 3 M parameters)."""
+        optimizer = super().build_optimizer(*arguments, **named)
+        for group in optimizer.param_groups:
+            if "fused" in group:
+                group["fused"] = True
+                group["foreach"] = False
+        return optimizer
+
+    # --- validation and checkpoints -----------------------------------------------------------------------------------
+
+    def validate(self) -> tuple[dict[str, float], float | None]:
+        """Score the averaged model on the validation pictures with the board's decoder and our metric."""
+        self.score = score_raw_heads(self.ema.ema, self._validation_pixels, self._validation_truth, self.bf16)
+        fitness = self.score.map50_95
+        if self.best_fitness is None or fitness > self.best_fitness:
+            self.best_fitness, self.best_score = fitness, self.score
+        return {"metrics/mAP50(B)": self.score.map50, "metrics/mAP50-95(B)": self.score.map50_95}, fitness
+
+    def save_model(self) -> bool:
+        """Keep the best weights in memory; write last.pt (and best.pt when it changed) every few seconds and at the end."""
+        if self.fitness == self.best_fitness:
+            self._best_weights = {name: value.clone() for name, value in self.ema.ema.state_dict().items()}
+            self._best_dirty = True
+        ending = self.stop or self.epoch + 1 >= self.epochs
+        if not ending and time.monotonic() - self._last_checkpoint < CHECKPOINT_INTERVAL_S:
+            return False
+        if self._best_dirty:
+            self._write_best()
+        super().save_model()
+        self._last_checkpoint = time.monotonic()
+        return True
+
+    def _write_best(self) -> None:
+        """best.pt in the library's form, written beside and renamed, so that a kill leaves the old one or the new one."""
+        average = self.ema.ema
+        current = {name: value.clone() for name, value in average.state_dict().items()}
+        average.load_state_dict(self._best_weights)
+        partial = self.best.with_suffix(".part")
+        plain = ModelEMA(average).ema.half().to(memory_format=torch.contiguous_format)
+        plain.criterion = None
+        torch.save({"epoch": self.epoch, "model": None, "ema": plain, "train_args": vars(self.args), "optimizer": None}, partial)
+        partial.replace(self.best)
+        average.load_state_dict(current)
+        self._best_dirty = False
+
+    def final_eval(self) -> None:
+        """Make best.pt a plain model; its score is the best epoch's, so there is nothing to validate again."""
+        if self.best.exists():
+            strip_optimizer(self.best)
+
+
+def score_raw_heads(model: nn.Module, pixels: torch.Tensor, truths: list[Truth], bf16: bool = False) -> DetectionScore:
+    """Score a float detection model on letterboxed pictures.
+
+    Args:
+        model: a yolov8 DetectionModel in evaluation mode.
+        pixels: (N, 3, H, W) uint8 RGB.
+        truths: per picture, boxes in input px.
+        bf16: compute the network in bf16.
+    """
+    found = []
+    height, width = pixels.shape[2:]
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        for start in range(0, len(pixels), VALIDATION_BATCH):
+            _, raw = model(pixels[start : start + VALIDATION_BATCH].float() / 255)
+            counts = [(height // stride) * (width // stride) for stride in STRIDES_PX]
+            boxes = [part.float().numpy() for part in raw["boxes"].split(counts, dim=2)]
+            logits = [part.float().numpy() for part in raw["scores"].split(counts, dim=2)]
+            for index in range(len(boxes[0])):
+                heads = []
+                for level, stride in enumerate(STRIDES_PX):
+                    rows, columns = height // stride, width // stride
+                    heads += [boxes[level][index].reshape(-1, rows, columns), logits[level][index].reshape(-1, rows, columns)]
+                found.append(decode_raw_heads(heads, SCORE_FLOOR))
+    return score_detections(found, truths)

@@ -1,0 +1,145 @@
+"""From an ONNX file to a kmodel that was seen to work: compile, simulate, compare with float, climb the ladder or refuse.
+
+Called by `detect_job`. Float and kmodel see the same uint8 pictures and the same decoder, so their difference is quantisation alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..compiling.calibration import choose_stratified
+from ..compiling.kmodel_compiler import LADDER, compile_kmodel
+from ..compiling.simulator import simulate
+from ..domain.detection_decode import Detections, decode_raw_heads
+from ..domain.detection_metrics import DetectionScore, Truth, score_detections
+from ..domain.run_report import RungTried
+from .errors import GateRefusedError
+from .job_spec import Gate
+from .picture_dataset import PictureSplit
+
+logger = logging.getLogger(__name__)
+
+SCORE_FLOOR = 0.001  # as in training's validation
+Report = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The validation pictures as the board would see them: pixels_file .npy (N, 3, H, W) uint8, truth, gate's choice."""
+
+    pixels_file: Path
+    truths: tuple[Truth, ...]
+    gate_indices: tuple[int, ...]
+
+    def gate_truths(self) -> list[Truth]:
+        """Truth of the pictures that the gate looks at."""
+        return [self.truths[index] for index in self.gate_indices]
+
+
+def letterbox_split(split: PictureSplit, indices: Sequence[int], file: Path) -> list[Truth]:
+    """Write the pictures `indices` of a split as one uint8 array (N, 3, H, W), and return their truth in input px."""
+    pixels = np.empty((len(indices), 3, split.canvas_h, split.canvas_w), np.uint8)
+    truths = []
+    for row, index in enumerate(indices):
+        example = split.letterboxed(index)
+        pixels[row] = example.image.transpose(2, 0, 1)
+        truths.append(Truth(example.boxes_xyxy, example.classes))
+    np.save(file, pixels)
+    return truths
+
+
+def prepare_evaluation(split: PictureSplit, gate: Gate, folder: Path, seed: int) -> Evaluation:
+    """Letterbox all validation pictures and choose the gate's, classes taking turns."""
+    file = folder / "val.npy"
+    truths = letterbox_split(split, range(len(split)), file)
+    chosen = choose_stratified([set(truth.classes.tolist()) for truth in truths], gate.images, seed)
+    return Evaluation(file, tuple(truths), tuple(sorted(chosen)))
+
+
+def prepare_calibration(split: PictureSplit, folder: Path, seed: int) -> tuple[Path, int]:
+    """Letterbox training pictures for the compiler, classes taking turns; the file and how many it holds."""
+    wanted = max(rung.samples for rung in LADDER)
+    held = [set(rows[:, 0].astype(int).tolist()) for rows in split.rows]
+    chosen = choose_stratified(held, wanted, seed)
+    file = folder / "calibration.npy"
+    letterbox_split(split, chosen, file)
+    return file, len(chosen)
+
+
+def run_float(onnx_file: Path, evaluation: Evaluation) -> list[Detections]:
+    """What the float model finds in every validation picture, down to the score floor."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
+    pixels = np.load(evaluation.pixels_file, mmap_mode="r")
+    return [decode_raw_heads(session.run(None, {"images": picture[None].astype(np.float32) / 255}), SCORE_FLOOR) for picture in pixels]
+
+
+def climb(
+    onnx_file: Path, calibration: tuple[Path, int], evaluation: Evaluation, float_score: DetectionScore, gate: Gate, folder: Path, report: Report
+) -> dict[str, Any]:
+    """Compile and judge rung by rung until one passes.
+
+    Returns:
+        kmodel (path), digest, bytes, rung index and the rungs tried, as JSON values.
+
+    Raises:
+        GateRefusedError: no rung passed; the message has each one's numbers.
+        CompilingError: the compiler or the simulator failed.
+    """
+    tried: list[RungTried] = []
+    calibration_file, available = calibration
+    for number, rung in enumerate(LADDER):
+        if rung.samples > available and any(earlier.activations == rung.activations for earlier in LADDER[:number]):
+            continue  # no further pictures to calibrate with: it would be the same kmodel again
+        report("stage", stage="compile", state="running", text=f"compiling: {rung.name}")
+        kmodel = compile_kmodel(onnx_file, calibration_file, rung, folder / f"rung{number}.kmodel", folder / "scratch")
+        report("stage", stage="simulate", state="running", text=f"{len(evaluation.gate_indices)} pictures in the K230 simulator")
+        started = time.monotonic()
+        found = simulated_detections(kmodel.path, kmodel.digest, evaluation, folder, report)
+        score = score_detections(found, evaluation.gate_truths())
+        lost = (float_score.map50 - score.map50, float_score.map50_95 - score.map50_95)
+        passed = max(lost) <= gate.limit_points
+        tried.append(
+            RungTried(
+                rung.name, kmodel.size_bytes, kmodel.seconds, round(time.monotonic() - started, 2), round(score.map50, 4), round(score.map50_95, 4), passed
+            )
+        )
+        logger.info("%s: mAP50 %.4f (lost %.4f), mAP50-95 %.4f (lost %.4f)", rung.name, score.map50, lost[0], score.map50_95, lost[1])
+        report("note", text=verdict(tried[-1], float_score, gate), rung=asdict(tried[-1]))
+        if passed:
+            return {"kmodel": str(kmodel.path), "digest": kmodel.digest, "bytes": kmodel.size_bytes, "rungs": [asdict(one) for one in tried]}
+    raise GateRefusedError(
+        "the kmodel loses too much against the float model: "
+        + "; ".join(verdict(one, float_score, gate) for one in tried)
+        + ". Label more varied photos and train again, or raise the gate's limit"
+    )
+
+
+def simulated_detections(kmodel: Path, digest: str, evaluation: Evaluation, folder: Path, report: Report) -> list[Detections]:
+    """What the kmodel finds in the gate's pictures; answers of an earlier, killed run are taken over."""
+    total, last = len(evaluation.gate_indices), -1
+
+    def progress(done: int) -> None:
+        nonlocal last
+        if done != last:
+            last = done
+            report("stage", stage="simulate", state="running", done=done, total=total)
+
+    outputs = simulate(kmodel, evaluation.pixels_file, evaluation.gate_indices, folder / f"simulated-{digest[:12]}", folder / "scratch", progress)
+    return [decode_raw_heads(heads, SCORE_FLOOR) for heads in outputs]
+
+
+def verdict(rung: RungTried, float_score: DetectionScore, gate: Gate) -> str:
+    """One line with the numbers of a rung."""
+    return (
+        f"{rung.name}: mAP50 {rung.kmodel_map50:.3f} of {float_score.map50:.3f}, mAP50-95 {rung.kmodel_map50_95:.3f} of "
+        f"{float_score.map50_95:.3f} ({'within' if rung.passed else 'not within'} {gate.limit_points:g})"
+    )

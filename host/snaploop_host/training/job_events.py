@@ -1,0 +1,61 @@
+"""A job's diary: events.jsonl for the daemon, state.json for the job itself after a restart. Standard library only.
+
+Called by `detect_job`; the daemon's job runner tails events.jsonl.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+
+class EventWriter:
+    """Appends one JSON object per line, flushed at once: {"t": unix ms, "kind": …, …}."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path` for appending."""
+        self._file = path.open("a", encoding="utf-8")
+
+    def __call__(self, kind: str, **fields: Any) -> None:
+        """Write one event."""
+        self._file.write(json.dumps({"t": int(time.time() * 1000), "kind": kind, **fields}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class FinishedStages:
+    """Which stages of the job are done, with what each handed on; survives a kill because the file is replaced whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Read `path` where it exists."""
+        self.path = path
+        self._stages: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+
+    def get(self, name: str) -> Any:
+        """What the stage handed on, or None when it is not finished."""
+        return self._stages.get(name, {}).get("result")
+
+    def finish(self, name: str, result: Any, seconds: float) -> None:
+        """Remember a finished stage."""
+        self._stages[name] = {"result": result, "seconds": round(seconds, 2)}
+        write_whole(self.path, json.dumps(self._stages))
+
+    def timings_s(self) -> dict[str, float]:
+        """Seconds per finished stage."""
+        return {name: stage["seconds"] for name, stage in self._stages.items()}
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace `path` by `text`, so that a reader or a kill sees the old content or the new, never half."""
+    partial = path.with_suffix(path.suffix + ".part")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,162 @@
+"""What job.json asks for, as typed values, checked once. Standard library only; called by `detect_job` and by tests."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from snaploop_shared.letterbox import input_size
+
+from .errors import BadJobError
+
+SHORTEST_RUN_EPOCHS, LONGEST_RUN_EPOCHS = 20, 300
+
+
+@dataclass(frozen=True)
+class Box:
+    """One labelled object: class index and left, top, width, height in px of the photo."""
+
+    cls: int
+    box_xywh_px: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One annotated picture of a dataset version."""
+
+    image: Path
+    width: int
+    height: int
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How to train. `epochs`, `lr0` and `patience` of None are chosen from the number of photos and the kind of start."""
+
+    epochs: int | None = None
+    patience: int | None = None
+    batch: int = 8
+    imgsz: int = 320  # longer side of the model input, px; a multiple of 32
+    lr0: float | None = None
+    lrf: float = 0.02  # last learning rate as a share of the first
+    optimizer: str = "AdamW"
+    momentum: float = 0.9
+    weight_decay: float = 0.0005
+    warmup_steps: int = 60
+    seed: int = 0
+    scale: float = 0.4
+    shift: float = 0.1
+    mirror: float = 0.5
+    mosaic: float = 0.5
+    ema_steps: int = 40
+    bf16: bool = True
+    score_threshold: float | None = None  # None: from the validation F1 curve
+
+    def __post_init__(self) -> None:
+        """Refuse what no training can use."""
+        if self.imgsz % 32 or not 96 <= self.imgsz <= 1280:
+            raise BadJobError(f"imgsz {self.imgsz} is no multiple of 32 between 96 and 1280: use 320")
+        if self.batch < 1 or (self.epochs is not None and self.epochs < 1):
+            raise BadJobError(f"batch {self.batch} and epochs {self.epochs} must be at least 1")
+
+    def plain_epochs(self, epochs: int) -> int:
+        """How many of the last epochs run without mosaics, so that the model ends on pictures as the camera takes them."""
+        return max(2, round(0.25 * epochs))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When to refuse a kmodel: it may lose `limit_points` of mAP50 or mAP50-95 (0…1) on `images` validation pictures."""
+
+    limit_points: float = 0.03
+    images: int = 24
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One training run of a dataset version."""
+
+    run_id: str
+    project: str
+    classes: tuple[str, ...]
+    train: tuple[Photo, ...]
+    val: tuple[Photo, ...]
+    parameters: Parameters
+    warm_start: Path | None
+    gate: Gate
+
+    def input_wh(self) -> tuple[int, int]:
+        """Model input (w, h): the photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32."""
+        shapes = Counter((photo.width, photo.height) for photo in self.train + self.val)
+        (width, height), _ = shapes.most_common(1)[0]
+        return input_size(width, height, self.parameters.imgsz)
+
+
+STEPS_FROM_SCRATCH = 450  # optimiser steps after which yolov8n at 320 px has settled on a few hundred photos (lab log)
+STEPS_WARM = 130
+
+
+def chosen_epochs(parameters: Parameters, photos: int, warm: bool) -> int:
+    """Epochs to train: as asked, else enough for a fixed number of optimiser steps, within 20…300."""
+    if parameters.epochs is not None:
+        return parameters.epochs
+    steps = STEPS_WARM if warm else STEPS_FROM_SCRATCH
+    per_epoch = math.ceil(photos / parameters.batch)
+    shortest = SHORTEST_RUN_EPOCHS // 2 if warm else SHORTEST_RUN_EPOCHS
+    return min(max(math.ceil(steps / per_epoch), shortest), LONGEST_RUN_EPOCHS)
+
+
+def read_job(path: Path) -> TrainingJob:
+    """The job of a job.json.
+
+    Raises:
+        BadJobError: the file is missing or malformed, or a value in it cannot be used; the message names it and the mend.
+    """
+    try:
+        raw = json.loads(path.read_text())
+    except OSError as error:
+        raise BadJobError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadJobError(f"{path} is not JSON: {error}") from error
+    try:
+        return _job(raw)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadJobError(f"{path}: {type(error).__name__} {error}: write the job again") from error
+
+
+def _job(raw: Mapping[str, Any]) -> TrainingJob:
+    classes = tuple(str(name) for name in raw["classes"])
+    if not classes:
+        raise BadJobError("the project has no class: add one before training")
+    train = tuple(_photo(entry) for entry in raw["dataset"]["train"])
+    val = tuple(_photo(entry) for entry in raw["dataset"]["val"])
+    if not train or not val:
+        raise BadJobError(f"{len(train)} training and {len(val)} validation photos: both need at least one; label more photos")
+    return TrainingJob(
+        run_id=str(raw["run_id"]),
+        project=str(raw.get("project", "")),
+        classes=classes,
+        train=train,
+        val=val,
+        parameters=_known(Parameters, raw.get("parameters") or {}),
+        warm_start=Path(raw["warm_start"]) if raw.get("warm_start") else None,
+        gate=_known(Gate, raw.get("gate") or {}),
+    )
+
+
+def _photo(entry: Mapping[str, Any]) -> Photo:
+    boxes = tuple(Box(int(box["class"]), tuple(float(value) for value in box["box_xywh_px"])) for box in entry["boxes"])  # type: ignore[arg-type]  # length is checked with the box
+    return Photo(Path(entry["image"]), int(entry["width"]), int(entry["height"]), boxes)
+
+
+def _known(kind: Any, values: Mapping[str, Any]) -> Any:
+    names = {field.name for field in fields(kind)}
+    if unknown := sorted(set(values) - names):
+        raise BadJobError(f"unknown {kind.__name__.lower()} {', '.join(unknown)}: known are {', '.join(sorted(names))}")
+    return kind(**values)

@@ -32,7 +32,9 @@ class BoardClient:
         self.carry = carry
         self.counter = 1 << 20
 
-    def ask(self, method: str, path: str, arguments: dict[str, Any] | None = None, body: bytes = b"") -> messages.Response:
+    def ask(
+        self, method: str, path: str, arguments: dict[str, Any] | None = None, body: bytes = b""
+    ) -> messages.Response:
         self.counter += 1
         return self.ask_with(self.counter, method, path, arguments, body)
 
@@ -45,8 +47,19 @@ class BoardClient:
         return messages.decode_response(answer, counter, self.key)
 
     def hello(self) -> messages.Response:
-        about = {"name": "b", "machine": "k230_canmv", "firmware": "1.4", "nncase": "2.11.0", "app": "0.1", "panel": [800, 480]}
-        return self.ask("POST", messages.HELLO, about | {"free_bytes": 28_000_000_000, "heap_free": 3_000_000, "model": "", "samples": 2})
+        about = {
+            "name": "b",
+            "machine": "k230_canmv",
+            "firmware": "1.4",
+            "nncase": "2.11.0",
+            "app": "0.1",
+            "panel": [800, 480],
+        }
+        return self.ask(
+            "POST",
+            messages.HELLO,
+            about | {"free_bytes": 28_000_000_000, "heap_free": 3_000_000, "model": "", "samples": 2},
+        )
 
     def send_photo(self, data: bytes, piece_bytes: int = messages.PIECE_BYTES, offset: int = 0) -> messages.Response:
         digest = sha256_hex(data)
@@ -57,7 +70,15 @@ class BoardClient:
                 return answer
             offset = answer.arguments["offset"]
 
-    def record(self, name: str, data: bytes, boxes: list[Box], rev: int = 1, state: str = LABELLED, size: tuple[int, int] = (64, 36)) -> bytes:
+    def record(
+        self,
+        name: str,
+        data: bytes,
+        boxes: list[Box],
+        rev: int = 1,
+        state: str = LABELLED,
+        size: tuple[int, int] = (64, 36),
+    ) -> bytes:
         return SampleRecord(name, sha256_hex(data), len(data), size[0], size[1], rev, state, boxes).to_json()
 
     def send_sample(self, name: str, data: bytes, boxes: list[Box], rev: int = 1) -> messages.Response:

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from fakes.board_client import BoardClient
-
 from snaploop_host.app import Host, open_host
 from snaploop_host.config import Config
 
@@ -24,13 +23,15 @@ def make_host(folder: Path, **config: object) -> Host:
     return host
 
 
-def pair_client(host: Host, road: str = "usb", board_id: str = "a1b2c3d4") -> BoardClient:
+def pair_client(host: Host, road: str = "usb", board_id: str = "a1b2c3d4", project: str = "lights") -> BoardClient:
     """A paired board that asks the host directly."""
-    board, _ = host.pair.pair(board_id, "desk", None)
+    board, _ = host.pair.pair(board_id, "desk", project)
     return BoardClient(board.id, board.key, lambda data: host.board_api.handle(data, road))
 
 
-def write_artifacts(folder: Path, passed: bool = True, kmodel: bytes = b"LDMK\x07\x00\x00\x00kmodel", **changes: object) -> None:
+def write_artifacts(
+    folder: Path, passed: bool = True, kmodel: bytes = b"LDMK\x07\x00\x00\x00kmodel", **changes: object
+) -> None:
     """What a good job leaves in its artifacts folder."""
     golden = bytes(3 * 192 * 320)
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from fakes.board_client import BoardClient, jpeg
 from fakes.host_folder import CLASSES, make_host, pair_client, write_artifacts
-
 from snaploop_host.services.publish_model import PublishModel
 from snaploop_shared import manifest, messages
 from snaploop_shared.portable import sha256_hex

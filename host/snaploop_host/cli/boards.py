@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
+from ..config import DEFAULT_PORT, data_dir, parse_address
+from ..errors import BadInputError, HostError, NotFoundError
 from .options import DataOption, JsonOption, ago, opened, show
+
+board = typer.Typer(help="One board: install the app and pair it.", no_args_is_help=True)
+PAUSE_S = 300  # an installation over a slow console takes a minute or two
+MAX_SSID_BYTES = 32
+ROADS = ("auto", "usb", "wifi")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(boards)
+    app.add_typer(board, name="board")
 
 
 def boards(data: DataOption = None, as_json: JsonOption = False) -> None:
@@ -32,3 +46,119 @@ def boards(data: DataOption = None, as_json: JsonOption = False) -> None:
         "firmware": "firmware",
     }
     show(rows, columns, as_json, "no board yet: `snaploop board install --port PORT` with one on USB")
+
+
+@board.command("install")
+def install(
+    port: Annotated[
+        str | None, typer.Option("--port", help="Serial port; default: the only board that is plugged in.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name for people.")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", help="What the board works for; default: the only project.")
+    ] = None,
+    wifi: Annotated[
+        str | None, typer.Option("--wifi", metavar="SSID[:KEY]", help="Network for syncing without the cable.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--host", metavar="ADDR:PORT", help="Where the board finds this host over Wi-Fi; default: this machine."
+        ),
+    ] = None,
+    road: Annotated[str | None, typer.Option("--road", help="auto, usb or wifi; default auto.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Put the app on a board over USB, pair it with this host, and restart it. Doing it again changes only what differs."""
+    from ..links.board_console import opened as opened_console
+    from ..links.board_files import board_files
+    from ..links.installer import identify, read_config, restart
+    from ..links.installer import install as install_files
+
+    if road is not None and road not in ROADS:
+        raise BadInputError(f"--road {road}: one of {', '.join(ROADS)}")
+    folder = data_dir(data)
+    files = board_files()
+    asked = _asked_config(wifi, address, road)
+    port = port or _only_port()
+    with opened(data) as host, _port_let_go(folder, port), opened_console(port, print) as console:
+        identity = identify(console)
+        print(f"found {identity.machine} with chip id {identity.id}")
+        paired, its_project = host.pair.pair(identity.id, name, project)
+        before = read_config(console)
+        defaults = {"host": [_own_address(), _daemon_port(folder)], "wifi": ["", ""]}
+        who = {"id": paired.id, "key": paired.key.hex(), "name": paired.name, "project": its_project.name}
+        config = defaults | {field: value for field, value in before.items() if field not in who} | asked | who
+        done = install_files(console, files, config, print)
+        restart(console)
+    print(f"{len(done.written)} files written, {done.skipped} were up to date")
+    print(f"board {paired.name} is paired for project {its_project.name} and restarts now")
+
+
+def _asked_config(wifi: str | None, address: str | None, road: str | None) -> dict[str, Any]:
+    """The fields of config.json that the options name."""
+    asked: dict[str, Any] = {}
+    if wifi is not None:
+        ssid, _, key = wifi.partition(":")
+        if not 0 < len(ssid.encode()) <= MAX_SSID_BYTES:
+            raise BadInputError(
+                f"--wifi {ssid!r}: an SSID has 1 to {MAX_SSID_BYTES} bytes; write SSID:KEY, or SSID for an open network"
+            )
+        if key and not 8 <= len(key) <= 63:
+            raise BadInputError("--wifi: a WPA key has 8 to 63 characters")
+        asked["wifi"] = [ssid, key]
+    if address is not None:
+        asked["host"] = list(parse_address(address))
+    if road is not None:
+        asked["road"] = road
+    return asked
+
+
+def _only_port() -> str:
+    from ..links.usb_ports import board_ports
+
+    ports = board_ports()
+    if not ports:
+        raise NotFoundError(
+            "no board on USB: plug one in, or name its port with --port (`snaploop doctor` lists the ports)"
+        )
+    if len(ports) > 1:
+        raise BadInputError(f"several boards are plugged in: choose one with --port: {', '.join(ports)}")
+    return ports[0]
+
+
+@contextlib.contextmanager
+def _port_let_go(folder: Path, port: str) -> Iterator[None]:
+    """Ask a daemon that serves the port to let it go meanwhile."""
+    from ..app import daemon_address
+    from .daemon_client import post
+
+    daemon = daemon_address(folder)
+    if daemon is None:
+        yield
+        return
+    post(daemon, "/api/usb/pause", {"port": port, "seconds": PAUSE_S})
+    try:
+        yield
+    finally:
+        with contextlib.suppress(HostError):  # the pause ends by itself
+            post(daemon, "/api/usb/resume", {"port": port})
+
+
+def _own_address() -> str:
+    """This machine's address in its network, as a board would reach it; asking the system sends no packet."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address of RFC 5737 that nobody has
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def _daemon_port(folder: Path) -> int:
+    from urllib.parse import urlsplit
+
+    from ..app import daemon_address
+
+    daemon = daemon_address(folder)
+    return (urlsplit(daemon["url"]).port if daemon else None) or DEFAULT_PORT

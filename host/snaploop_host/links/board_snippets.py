@@ -1,0 +1,96 @@
+"""MicroPython code that the installer runs on a board. Each gets its arguments in front, as assignments; see `with_arguments`.
+
+The firmware's hashlib has no hexdigest and its binascii may be a Python file: the u-names mean the C modules where they exist.
+"""
+
+from __future__ import annotations
+
+# Prints repr((chip id, board type, firmware)).
+IDENTIFY = """
+import machine, os
+try:
+    from ubinascii import hexlify
+except ImportError:
+    from binascii import hexlify
+_id = machine.chipid()
+_id = hexlify(_id).decode() if isinstance(_id, (bytes, bytearray)) else str(_id)
+print(repr((_id, os.uname()[4], os.uname()[3])))
+"""
+
+# PATHS: list of paths. Prints repr({path: (size, sha256 hex)}) of those that are there.
+LIST_FILES = """
+import os
+try:
+    from uhashlib import sha256
+except ImportError:
+    from hashlib import sha256
+try:
+    from ubinascii import hexlify
+except ImportError:
+    from binascii import hexlify
+_found = {}
+_buffer = bytearray(4096)
+_view = memoryview(_buffer)
+for _path in PATHS:
+    try:
+        _size = os.stat(_path)[6]
+        _hash = sha256()
+        with open(_path, "rb") as _file:
+            while True:
+                _n = _file.readinto(_buffer)
+                if not _n:
+                    break
+                _hash.update(_view[:_n])
+        _found[_path] = (_size, hexlify(_hash.digest()).decode())
+    except OSError:
+        pass
+print(repr(_found))
+"""
+
+# FOLDERS: parents first. Makes those that are not there.
+MAKE_FOLDERS = """
+import os
+for _path in FOLDERS:
+    try:
+        os.stat(_path)
+    except OSError:
+        os.mkdir(_path)
+"""
+
+# PATHS: each has a finished PATH.part beside it, which takes its place. FAT refuses to rename over a file, so that one goes first.
+SWAP_FILES = """
+import os
+for _path in PATHS:
+    try:
+        os.remove(_path)
+    except OSError as _error:
+        if _error.args[0] != 2:
+            raise
+    os.rename(_path + ".part", _path)
+if hasattr(os, "sync"):
+    os.sync()
+"""
+
+# FOLDERS, KEEP: removes every .py and .part below the folders whose path is not in KEEP.
+REMOVE_OTHERS = """
+import os
+def _clean(folder):
+    for _name in os.listdir(folder):
+        _path = folder + "/" + _name
+        if os.stat(_path)[0] & 0x4000:
+            _clean(_path)
+        elif (_name.endswith(".py") or _name.endswith(".part")) and _path not in KEEP:
+            os.remove(_path)
+for _folder in FOLDERS:
+    _clean(_folder)
+"""
+
+RESET = """
+import machine
+machine.reset()
+"""
+
+
+def with_arguments(snippet: str, **arguments: object) -> str:
+    """The snippet with its arguments assigned in front."""
+    return "".join(f"{name} = {value!r}\n" for name, value in arguments.items()) + snippet

@@ -1,0 +1,225 @@
+"""Training from dataset version to offered model, with a worker process that only pretends to train: every end a run can have."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from fakes.board_client import jpeg
+from fakes.host_folder import make_host, pair_client
+from snaploop_host.app import Supervisor, sole_trainer
+from snaploop_host.errors import CannotTrainError, ConflictError
+from snaploop_shared import messages
+from snaploop_shared.sample_record import Box
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path
+
+
+@pytest.fixture
+def host(folder):
+    host = make_host(folder)
+    board = pair_client(host)
+    for number in range(12):
+        board.send_sample(f"b1-{number:06}", jpeg(number), [Box(("red", "yellow", "green")[number % 3], 1, 1, 20, 20)])
+    yield host
+    for run in host.store.runs():
+        host.jobs.stop(run.id)
+    host.close()
+
+
+def follow(host, run, until=lambda run: not run.is_active, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not until(run):
+        assert time.monotonic() < deadline, run
+        time.sleep(0.05)
+        host.train.step()
+        run = host.store.run(run.id)
+    return run
+
+
+def test_good_run_ends_with_an_offered_model_and_the_next_starts_from_it(host):
+    run = follow(host, host.train.start(1))
+    assert (run.state, run.epoch, run.epochs, run.map50) == ("succeeded", 2, 2, 0.9)
+    assert run.text.startswith("passed")
+    model = host.store.offered_model(1)
+    assert (model.run_id, model.serial, model.is_gate_passed) == (run.id, 1, True)
+    assert host.blobs.has(model.digest)
+    assert host.blobs.has(model.golden_digest)
+    job = json.loads((host.config.data_dir / "jobs" / str(run.id) / "job.json").read_text())
+    assert job["warm_start"] is None
+    assert len(job["dataset"]["train"]) + len(job["dataset"]["val"]) == 12
+    assert job["dataset"]["val"][0]["boxes"][0]["box_xywh_px"] == [1, 1, 20, 20]
+    assert [point["epoch"] for point in host.train.curve(run.id)] == [1, 2]
+    second = host.train.start(1)
+    job = json.loads((host.config.data_dir / "jobs" / str(second.id) / "job.json").read_text())
+    assert job["warm_start"] == str(host.jobs.artifact(run.id, "best.pt"))
+    assert second.warm_start_run_id == run.id
+    assert follow(host, second).state == "succeeded"
+    assert host.store.offered_model(1).serial == 2
+
+
+def test_kmodel_that_loses_too_much_is_refused_with_its_numbers(host):
+    run = follow(host, host.train.start(1, {"pretend": "refuse"}))
+    assert run.state == "refused"
+    assert "+0.450 mAP50" in run.text
+    assert host.store.offered_model(1) is None
+
+
+def test_error_of_the_job_is_told(host):
+    run = follow(host, host.train.start(1, {"pretend": "error"}))
+    assert (run.state, run.text) == ("failed", "no two photos alike: take more")
+
+
+def test_crash_is_told_with_the_last_line_of_the_log(host):
+    run = follow(host, host.train.start(1, {"pretend": "crash"}))
+    assert run.state == "failed"
+    assert "Segmentation fault" in run.text
+
+
+@pytest.mark.parametrize("name", ["model.kmodel", "golden_input.bin", "result.json"])
+def test_damaged_artifacts_are_not_published(host, name):
+    run = host.train.start(1, {"pretend": "succeed"})
+    host.train.step()
+    while host.jobs.is_running(run.id):
+        time.sleep(0.02)
+    path = host.jobs.artifact(run.id, name)
+    path.write_bytes(path.read_bytes()[:-10])
+    run = follow(host, run)
+    assert run.state == "failed"
+    assert name in run.text
+    assert host.store.models() == []
+
+
+def test_result_without_its_fields_names_the_missing_one(host):
+    run = host.train.start(1)
+    host.train.step()
+    while host.jobs.is_running(run.id):
+        time.sleep(0.02)
+    path = host.jobs.artifact(run.id, "result.json")
+    result = json.loads(path.read_text())
+    del result["thresholds"]
+    path.write_text(json.dumps(result))
+    assert "thresholds" in follow(host, run).text
+
+
+def test_one_run_of_a_project_at_a_time_and_others_wait(host):
+    host.store.add_project("other", "detect", ("red",), 0.0)
+    first = host.train.start(1, {"pretend": "wait"})
+    with pytest.raises(CannotTrainError, match="already"):
+        host.train.start(1)
+    board = pair_client(host, board_id="beef", project="other")
+    for number in range(8):
+        board.send_sample(f"b2-{number:06}", jpeg(100 + number), [Box("red", 1, 1, 20, 20)])
+    second = host.train.start(2)
+    follow(host, first, lambda run: run.state == "running")
+    host.train.step()
+    assert host.store.run(second.id).state == "queued"
+    assert board.ask("GET", messages.STATUS).arguments["run"]["queue"] == 1
+    (host.config.data_dir / "jobs" / str(first.id) / "go").touch()
+    assert follow(host, first).state == "succeeded"
+    assert follow(host, second).state == "succeeded"
+
+
+def test_cancel_ends_the_process(host):
+    run = host.train.start(1, {"pretend": "wait"})
+    run = follow(host, run, lambda run: run.epoch == 1)
+    assert host.jobs.is_running(run.id)
+    assert host.train.cancel(run.id).state == "cancelled"
+    assert not host.jobs.is_running(run.id)
+    with pytest.raises(CannotTrainError, match="cancelled"):
+        host.train.cancel(run.id)
+
+
+def test_queued_run_can_be_cancelled(host):
+    run = host.train.start(1)
+    assert host.train.cancel(run.id).state == "cancelled"
+    host.train.step()
+    assert host.store.run(run.id).state == "cancelled"
+
+
+def test_next_daemon_adopts_a_running_job(host, folder):
+    run = follow(host, host.train.start(1, {"pretend": "wait"}), lambda run: run.epoch == 1)
+    host.close()
+    host.jobs._children.clear()  # as if the daemon had been killed: the process is nobody's child that we know of
+    again = make_host(folder)
+    again.train.resume()
+    assert again.store.run(run.id).attempts == 1
+    (folder / "jobs" / str(run.id) / "go").touch()
+    deadline = time.monotonic() + 10
+    while again.jobs.is_running(run.id) and time.monotonic() < deadline:
+        with_zombie_reaped()
+        time.sleep(0.02)
+    assert follow(again, run).state == "succeeded"
+    again.close()
+
+
+def with_zombie_reaped():
+    """Of a killed daemon init would reap; here we are still the parent."""
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def test_job_that_died_with_the_machine_is_started_again(host, folder):
+    run = follow(host, host.train.start(1, {"pretend": "wait"}), lambda run: run.epoch == 1)
+    pid = json.loads((folder / "jobs" / str(run.id) / "process.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    host.jobs._children.clear()
+    (folder / "jobs" / str(run.id) / "go").touch()
+    again = make_host(folder)
+    again.train.resume()
+    run = follow(again, run)
+    assert (run.state, run.attempts) == ("succeeded", 2)
+    again.close()
+
+
+def test_reused_pid_is_not_taken_for_the_job(host, folder):
+    run = host.train.start(1)
+    (folder / "jobs" / str(run.id) / "process.json").write_text(
+        json.dumps({"pid": os.getpid(), "started": "another boot/1"})
+    )
+    assert not host.jobs.is_running(run.id)
+
+
+def test_half_written_event_is_left_for_later(host, folder):
+    run = host.train.start(1)
+    path = folder / "jobs" / str(run.id) / "events.jsonl"
+    path.write_text('{"kind": "stage", "stage": "train"}\n{"kind": "epo')
+    assert host.jobs.events(run.id) == [{"kind": "stage", "stage": "train"}]
+
+
+def test_supervisor_works_alone_and_only_once_per_folder(host):
+    with sole_trainer(host.config):
+        with pytest.raises(ConflictError, match="another snaploop"), sole_trainer(host.config):
+            pass
+        supervisor = Supervisor(host.train)
+        run = host.train.start(1)
+        deadline = time.monotonic() + 15
+        while host.store.run(run.id).is_active and time.monotonic() < deadline:
+            time.sleep(0.1)
+        supervisor.close()
+    assert host.store.run(run.id).state == "succeeded"
+
+
+def test_training_needs_boxes_and_known_classes(tmp_path):
+    host = make_host(tmp_path / "empty")
+    board = pair_client(host)
+    with pytest.raises(CannotTrainError, match="0 labelled photos"):
+        host.train.start(1)
+    for number in range(8):
+        board.send_sample(f"b1-{number:06}", jpeg(number), [])
+    with pytest.raises(CannotTrainError, match="no photo of lights has a box"):
+        host.train.start(1)
+    board.send_sample("b1-000000", jpeg(0), [Box("blue", 1, 1, 20, 20)], rev=2)
+    with pytest.raises(CannotTrainError, match="blue"):
+        host.train.start(1)
+    host.close()

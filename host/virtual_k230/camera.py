@@ -140,11 +140,13 @@ class SceneCamera(Camera):
 
     def picture(self) -> Rgb:
         """The picture in view."""
-        return self.scene.render(self.index)[0]
+        with self._lock:
+            return self.scene.render(self.index)[0]
 
     def truth(self) -> list[dict[str, Any]]:
         """What the scene put there."""
-        return [box.as_json() for box in self.scene.render(self.index)[1]]
+        with self._lock:
+            return [box.as_json() for box in self.scene.render(self.index)[1]]
 
 
 class PictureCamera(Camera):
@@ -220,8 +222,9 @@ class VideoCamera(Camera):
         """The next sensor frame, which is the next frame of the film."""
         super().advance()
         if self.frame > 1:
-            self._read(self.index + 1)
-            self.version += 1
+            with self._lock:
+                self._read(self.index + 1)
+                self.version += 1
 
     def _choose(self, index: int) -> None:
         self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)

@@ -1,82 +1,536 @@
-"""`VirtualK230`: one virtual board, its child process with the interpreter, and what a test or a person does to it."""
+"""`VirtualK230`: one virtual board: its child process with the interpreter, and what a test or a person does to it.
+
+The parts (card, usb, network, touch, camera, panel, KPU) are objects of their own; this file switches them on, starts
+and ends the child, and carries stops and resets between the outside and the running script.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import itertools
 import json
 import logging
 import os
-import shutil
+import re
+import select
 import subprocess
+import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from .hal import Hal
+from .card import DATA_BYTES, SDCARD_BYTES, Card
+from .hal import Hal, HalError
+from .interpreter import HERE, Interpreter, find_interpreter
+from .network import NetworkOps
+from .system import FIRMWARE, SystemOps, TouchQueue
+from .usb import UsbPort
 
 logger = logging.getLogger(__name__)
 
-_HERE = Path(__file__).resolve().parent
-_PACKAGE = Path("@micropython/micropython-webassembly-pyscript/micropython.mjs")
+_MEDIA_MODULES = ("sensor", "display", "image", "arrays", "kpu", "ai2d", "postprocess")
+_LOG_LIMIT = 4 << 20
+_FORCE_AFTER_S = 3.0  # a script that makes no hardware call for this long after a stop is ended with its process
+_EXITPOINT_DISABLE, _EXITPOINT_ENABLE = 0, 1
+_SILENT_OPS = ("console.", "hal.", "card.", "board.", "script.", "repl.")
+"""Operations after which no stop is raised: they are the interpreter's own, or leave the card half-done."""
+_SLEEPING_OPS = ("time.sleep", "stdin.read", "poll.wait", "os.exitpoint", "touch.read")
 
 
 class VirtualK230:
-    """A board that is switched on by `with` (or start()) and off by the end of the block (or close())."""
+    """A board that is on between start() and close(), or inside a `with` block.
 
-    def __init__(self, sd: str | Path | None = None, heap_mib: int = 4, **options: Any) -> None:
-        self.options = options
+    Args:
+        sd: folder that is the board's /sdcard (boot.py, main.py, …); a temporary one by default.
+        data: folder that is /data; a temporary one by default.
+        camera: what the camera sees: "scene:NAME", a folder, a picture or video file, or a Camera.
+        profile: firmware generation "A" (v1.2), "B" (v1.4), "C" (v1.6) or "D" (v1.8).
+        kpu: "sim" (Canaan's simulator, exact) or "onnx" (onnxruntime on the ONNX twin).
+        onnx_twins: {sha256 of a kmodel: path of its ONNX} for kpu="onnx".
+        usb_rtt_ms: round-trip time of the USB cable to imitate.
+        fps: frames per second of the camera; 0: as fast as asked for.
+        heap_mib: size of MicroPython's heap.
+        panel: (width, height) of the LCD; the profile's by default.
+        wifi: "SSID:KEY" of the only network there is; any name and key are right by default.
+        board_id: what os.uname()[-1] begins with.
+        options: further options of the media modules (see board.options).
+    """
+
+    def __init__(
+        self,
+        sd: str | Path | None = None,
+        data: str | Path | None = None,
+        camera: Any = "scene:traffic_lights",
+        profile: str = "B",
+        kpu: str = "sim",
+        onnx_twins: dict[str, str | Path] | None = None,
+        usb_rtt_ms: float = 0,
+        fps: float = 0,
+        heap_mib: float = 4,
+        panel: tuple[int, int] | None = None,
+        wifi: str | None = None,
+        board_id: str = "k230_canmv_hiwonder",
+        sdcard_bytes: int = SDCARD_BYTES,
+        data_bytes: int = DATA_BYTES,
+        **options: Any,
+    ) -> None:
+        if profile not in FIRMWARE:
+            raise ValueError(f"profile {profile!r}: use one of {', '.join(FIRMWARE)}")
+        self.profile = profile
+        self.board_id = board_id
         self.heap_mib = heap_mib
-        self.hal = Hal()
+        self.options: dict[str, Any] = {
+            **options, "camera": camera, "profile": profile, "kpu": kpu, "onnx_twins": onnx_twins or {}, "fps": fps,
+        }  # fmt: skip
+        if panel is not None:
+            self.options["panel"] = panel
+        self._temporary: list[tempfile.TemporaryDirectory[str]] = []
+        self.card = Card(self._folder(sd, "sd"), self._folder(data, "data"), sdcard_bytes, data_bytes)
+        self.card.on_power_cut = self.power_cut
+        identity = str(self.card.partitions["/sdcard"].root.resolve())
+        self.chip_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
         self.lock = threading.RLock()
-        self.log = ""
+        self.hal = Hal()
+        self.touches = TouchQueue()
+        self.exception: str | None = None
+        """Traceback that ended the last boot.py or main.py; None while it runs or when it ended well."""
+        self.resets = 0
+        self.state = "off"
+        """off, boot, script (boot.py/main.py), exec (REPL runs something), repl."""
+        self.started_at = time.monotonic()
+        self._handles = itertools.count(1).__next__
+        self._on_free: list[Callable[[int], Any]] = []
+        self._on_reset: list[Callable[[], Any]] = []
+        self._interpreter: Interpreter | None = None
         self._child: subprocess.Popen[bytes] | None = None
-        self.hal.op("console.write", self._console_write)
-        self.hal.op("hal.free", self._free)
-        self._frees: list[Any] = []
+        self._serving: threading.Thread | None = None
+        self._next: tuple[bool, bool] | None = None
+        self._stop: HalError | None = None
+        self._exit_flag = _EXITPOINT_DISABLE
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._log = ""
+        self._log_start = 0
+        self._log_changed = threading.Condition()
+        self._after_carriage_return = False
+        self._ide_attached = False
+        self.network = NetworkOps(self, wifi)
+        self.usb = UsbPort(usb_rtt_ms)
+        self.usb.is_script_running = self._is_script_running
+        self.usb.on_interrupt = self._on_interrupt
+        self._register()
 
-    def _console_write(self, blob: memoryview) -> None:
-        self.log += bytes(blob).decode("utf-8", "replace")
+    def _folder(self, given: str | Path | None, name: str) -> Path:
+        if given is None:
+            holder = tempfile.TemporaryDirectory(prefix=f"virtual_k230_{name}_")
+            self._temporary.append(holder)
+            return Path(holder.name)
+        folder = Path(given)
+        if not folder.is_dir():
+            raise NotADirectoryError(f"{folder} is not a folder: make it, it becomes the board's card")
+        return folder.resolve()
 
-    def on_free(self, function: Any) -> None:
-        """`function(handle) -> bool` is asked for each freed handle until one says that it was its own."""
-        self._frees.append(function)
+    def _register(self) -> None:
+        hal = self.hal
+        hal.after_each = self._after_each
+        hal.op("console.write", self._console_write)
+        hal.op("console.write_bytes", self._console_write_bytes)
+        hal.op("hal.free", self._free)
+        hal.op("board.state", self._set_state)
+        hal.op("board.soft_reset", self._soft_reset)
+        hal.op("script.end", self._script_end)
+        hal.op("script.ended", self._script_ended)
+        self.card.register(hal)
+        self.network.register(hal)
+        SystemOps(self).register(hal)
+        self.on_free(self.network.close)
+        self.on_reset(self.network.close_all)
+        self.on_reset(self.touches.clear)
+        from .camera import open_camera  # heavy imports: only when a board is made
+
+        self.camera: Any = open_camera(self.options["camera"], fps=self.options["fps"])
+        for name in _MEDIA_MODULES:
+            importlib.import_module(f".{name}", __package__).register(hal, self)
+
+    # -- what the parts use -------------------------------------------------------------------------------------
+
+    def new_handle(self) -> int:
+        """A number that no object of this board had before."""
+        return self._handles()
+
+    def on_free(self, function: Callable[[int], Any]) -> None:
+        """`function(handle)` is asked for each handle the script dropped until one returns true."""
+        self._on_free.append(function)
+
+    def on_reset(self, function: Callable[[], Any]) -> None:
+        """`function()` is called at each soft or hard reset, while no script runs."""
+        self._on_reset.append(function)
+
+    def host_path(self, board_path: str) -> Path:
+        """The real file behind a path of the board; raises OSError when there is none."""
+        path = self.card.host_path(board_path)
+        path.stat()
+        return path
 
     def _free(self, handles: list[int]) -> None:
         for handle in handles:
-            for function in self._frees:
-                if function(handle):
-                    break
+            any(function(handle) for function in self._on_free)
 
-    def run_code(self, code: str, timeout: float = 60) -> str:
-        """Run MicroPython source in a fresh child to its end; returns everything it printed."""
+    # -- waiting and stopping -----------------------------------------------------------------------------------
+
+    def wait_fds(self, fds: dict[int, int], timeout_ms: float) -> list[tuple[int, int]]:
+        """Wait until one of {fd: mask} is ready, for timeout_ms (-1: for ever), a stop or a reset. Returns (fd, mask) pairs."""
+        deadline = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
+        waiter = select.poll()
+        for fd, mask in fds.items():
+            waiter.register(fd, mask)
+        if timeout_ms:
+            waiter.register(self._wake_fd, select.POLLIN)
+        while True:
+            if timeout_ms and (self._next is not None or self._child is None or self._stop_is_due("time.sleep")):
+                return []
+            left_ms = None if deadline is None else max(0.0, (deadline - time.monotonic()) * 1000)
+            found = waiter.poll(left_ms)
+            ready = [(fd, mask) for fd, mask in found if fd != self._wake_fd]
+            if len(ready) < len(found):
+                self._clear_wake()
+            if ready or (deadline is not None and time.monotonic() >= deadline):
+                return ready
+
+    def _clear_wake(self) -> None:
+        try:
+            os.eventfd_read(self._wake_fd)
+        except BlockingIOError:
+            return
+
+    def _is_script_running(self) -> bool:
+        return self.state in ("script", "exec")
+
+    def _stop_is_due(self, op: str) -> bool:
+        if self._stop is None or not self._is_script_running():
+            return False
+        if self._exit_flag == _EXITPOINT_DISABLE:
+            return True
+        if self._exit_flag == _EXITPOINT_ENABLE:
+            return op in _SLEEPING_OPS
+        return op == "os.exitpoint"
+
+    def _after_each(self, op: str) -> HalError | None:
+        if self._stop is None or op.startswith(_SILENT_OPS) or not self._stop_is_due(op):
+            return None
+        stop, self._stop = self._stop, None
+        return stop
+
+    def exitpoint(self, flag: int | None) -> int:
+        """os.exitpoint(): the flag, or set it and get the old one; a pending stop is raised by _after_each."""
+        old = self._exit_flag
+        if flag is not None:
+            self._exit_flag = int(flag)
+        return old
+
+    def stop(self, reason: str = "ctrl-c") -> None:
+        """Stop the running script as Ctrl-C ("ctrl-c", KeyboardInterrupt) or the IDE ("ide", IDE interrupt) does."""
+        if not self._is_script_running():
+            return
+        self._stop = HalError("KeyboardInterrupt") if reason == "ctrl-c" else HalError("Exception", "IDE interrupt")
+        os.eventfd_write(self._wake_fd, 1)
+        timer = threading.Timer(_FORCE_AFTER_S, self._force_stop, [self._stop, self.hal.n_calls, self._child])
+        timer.daemon = True
+        timer.start()
+
+    def _force_stop(self, stop: HalError, n_calls: int, child: Any) -> None:
+        """End a script that computes without hardware calls: its process goes, the REPL comes back."""
+        is_stuck = self._stop is stop and self.hal.n_calls == n_calls and not self.hal.is_busy
+        if is_stuck and self._child is child and self._exit_flag == _EXITPOINT_DISABLE:
+            logger.info("the script makes no hardware call: ending its process")
+            self._say(f"\n{stop.name}: {', '.join(map(str, stop.error_args))}\n")
+            self._restart(raw=False, run_scripts=False)
+
+    def _on_interrupt(self, reason: str) -> None:
+        if reason == "ide":
+            self._ide_attached = True
+        if self._is_script_running():
+            self.stop(reason)
+        elif reason == "ide":
+            self._say("\nMPY: soft reboot\n")
+            self._restart(raw=False, run_scripts=False)
+
+    # -- console ------------------------------------------------------------------------------------------------
+
+    def _append_log(self, text: str) -> None:
+        with self._log_changed:
+            self._log += text
+            if len(self._log) > _LOG_LIMIT:
+                cut = len(self._log) - _LOG_LIMIT // 2
+                self._log = self._log[cut:]
+                self._log_start += cut
+            self._log_changed.notify_all()
+
+    def _console_write(self, blob: memoryview) -> None:
+        data = bytes(blob)
+        self._append_log(data.decode("utf-8", "replace"))
+        self.usb.write(re.sub(rb"(?<!\r)\n", b"\r\n", data))
+
+    def _console_write_bytes(self, blob: memoryview) -> None:
+        self._append_log(bytes(blob).decode("utf-8", "replace").replace("\r\n", "\n"))
+        self.usb.write(blob)
+
+    def _say(self, text: str) -> None:
+        self._console_write(memoryview(text.encode()))
+
+    @property
+    def log(self) -> str:
+        """What the console showed since the board was made (the last few MiB)."""
+        return self._log
+
+    def console_from(self, position: int) -> tuple[int, str]:
+        """Console text from a position on, and the next position."""
+        with self._log_changed:
+            start = max(0, position - self._log_start)
+            return self._log_start + len(self._log), self._log[start:]
+
+    def wait_for(self, text: str, timeout: float = 10, start: int = 0) -> str:
+        """Wait until the console has shown `text` (from log position `start` on); returns the log.
+
+        Raises:
+            TimeoutError: it did not; the message ends with the last lines of the console.
+        """
+        with self._log_changed:
+            if not self._log_changed.wait_for(lambda: text in self._log[max(0, start - self._log_start) :], timeout):
+                raise TimeoutError(f"the board did not print {text!r} within {timeout} s; it printed:\n{self._log[-2000:]}")
+            return self._log
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    def start(self, run_scripts: bool = True) -> VirtualK230:
+        """Switch on: run boot.py and main.py (unless run_scripts is False), then the REPL."""
+        if self._child is not None:
+            return self
+        self._interpreter = self._interpreter or find_interpreter()
+        self._spawn(f"import _boot\n_boot.run(False, {run_scripts})")
+        return self
+
+    def __enter__(self) -> VirtualK230:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _spawn(self, code: str) -> None:
+        assert self._interpreter is not None
         request_read, request_write = os.pipe()
         reply_read, reply_write = os.pipe()
-        node = shutil.which("node") or "node"
+        watch_read, watch_write = os.pipe()
         config = {
-            "package": str(_find_package()),
+            "package": str(self._interpreter.package),
+            "wasm": str(self._interpreter.wasm),
             "requestFd": request_write,
             "replyFd": reply_read,
-            "heapBytes": self.heap_mib << 20,
-            "modules": str(_HERE / "canmv"),
+            "watchFd": watch_read,
+            "heapBytes": int(self.heap_mib * (1 << 20)),
+            "modules": str(HERE / "canmv"),
+            "cards": {name: str(part.root) for name, part in self.card.partitions.items()},
             "code": "import sys\nsys.path[:] = ['', '/.frozen', '/sdcard', '/data']\n" + code,
         }
+        self._next = None
+        self._stop = None
+        self._exit_flag = _EXITPOINT_DISABLE
+        self.state = "boot"
+        self.started_at = time.monotonic()
         child = subprocess.Popen(
-            [node, str(_HERE / "launcher.mjs"), json.dumps(config)], pass_fds=(request_write, reply_read)
+            [self._interpreter.node, "--stack-size=3900", str(HERE / "launcher.mjs"), json.dumps(config)],
+            pass_fds=(request_write, reply_read, watch_read),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is for the PC's program, not for the board
         )
         self._child = child
-        os.close(request_write)
-        os.close(reply_read)
+        for fd in (request_write, reply_read, watch_read):
+            os.close(fd)
         requests = os.fdopen(request_read, "rb", buffering=1 << 16)
-        self.hal.start(requests, reply_write, "virtual-k230-hal", lambda: None).join(timeout)
-        child.kill()
-        child.wait()
-        os.close(reply_write)
-        requests.close()
-        return self.log
 
+        def ended() -> None:
+            child.kill()
+            child.wait()
+            requests.close()
+            os.close(reply_write)
+            os.close(watch_write)
+            self._child_ended(child)
 
-def _find_package() -> Path:
-    for root in [os.environ.get("VIRTUAL_K230_NODE_MODULES"), *(str(p / "node_modules") for p in _HERE.parents)]:
-        if root and (Path(root) / _PACKAGE).is_file():
-            return Path(root) / _PACKAGE
-    raise FileNotFoundError(f"{_PACKAGE.parent} not found")
+        self._serving = self.hal.start(requests, reply_write, "virtual-k230-hal", ended)
+
+    def _child_ended(self, child: subprocess.Popen[bytes]) -> None:
+        self.card.forget_open_files()
+        for function in self._on_reset:
+            function()
+        self._reset_media()
+        with self.lock:
+            follow = self._next
+            if self._child is not child or follow is None:
+                self._child = None
+                self.state = "off"
+                with self._log_changed:
+                    self._log_changed.notify_all()
+                return
+            raw, run_scripts = follow
+            self.resets += 1
+            self._spawn(f"import _boot\n_boot.run({raw}, {run_scripts})")
+
+    def _reset_media(self) -> None:
+        for name in ("sensor", "display", "kpu"):
+            part = getattr(self, name, None)
+            if part is not None:
+                part.reset()
+        handles = getattr(self, "handles", None)
+        if handles is not None:
+            handles.clear()
+
+    def _restart(self, raw: bool, run_scripts: bool) -> None:
+        with self.lock:
+            child = self._child
+            if child is None:
+                return
+            self._next = (raw, run_scripts)
+            os.eventfd_write(self._wake_fd, 1)
+            child.kill()
+
+    def _soft_reset(self, raw: bool) -> None:
+        self._say("MPY: soft reboot\n")
+        run_scripts = not self._ide_attached
+        self._ide_attached = False
+        self._next = (raw, run_scripts)
+
+    def reset(self, hard: bool = True) -> None:
+        """Reset the board; a hard reset re-enumerates USB. boot.py and main.py run again."""
+        if self._child is None:
+            self.start()
+            return
+        if hard:
+            self.usb.re_enumerate()
+        else:
+            self._say("MPY: soft reboot\n")
+        self._ide_attached = False
+        self._restart(raw=False, run_scripts=True)
+
+    def power_cut(self) -> None:
+        """Take the power away at once; start() switches on again."""
+        with self.lock:
+            child, self._child = self._child, None
+            self.state = "off"
+            if child is not None:
+                os.eventfd_write(self._wake_fd, 1)
+                child.kill()
+
+    def close(self) -> None:
+        """Switch off and clean up."""
+        self.power_cut()
+        serving = self._serving
+        if serving is not None and serving is not threading.current_thread():
+            serving.join(timeout=15)
+        self.usb.close()
+        for name in ("kpu", "camera"):
+            part = getattr(self, name, None)
+            if hasattr(part, "close"):
+                part.close()
+        for holder in self._temporary:
+            holder.cleanup()
+        self._temporary.clear()
+
+    def _set_state(self, state: str) -> None:
+        self.card.locked.clear()
+        self._exit_flag = _EXITPOINT_DISABLE
+        self._stop = None
+        if state.startswith("/"):
+            self.card.locked.add(state.lower())
+            self.exception = None
+            state = "script"
+        self.state = state
+
+    def _script_end(self) -> None:
+        self._stop = None
+        self.state = "repl"
+
+    def _script_ended(self, path: str, report: str | None) -> None:
+        self.exception = report
+        self.card.locked.clear()
+        logger.info("%s ended%s", path, ": " + report.strip().splitlines()[-1] if report else "")
+
+    @property
+    def is_on(self) -> bool:
+        return self._child is not None
+
+    @property
+    def main_running(self) -> bool:
+        """Does boot.py or main.py run?"""
+        return self.state == "script"
+
+    def run_code(self, code: str, timeout: float = 60) -> str:
+        """Run MicroPython source in a fresh child to its end, without boot.py and REPL; returns what it printed.
+
+        Raises:
+            TimeoutError: it did not end in time (its process is ended).
+        """
+        self._interpreter = self._interpreter or find_interpreter()
+        position = self._log_start + len(self._log)
+        wrapped = f"import _boot\n_boot.run_source({code!r})"
+        self._spawn(wrapped)
+        assert self._serving is not None
+        self._serving.join(timeout)
+        if self._serving.is_alive():
+            self.power_cut()
+            raise TimeoutError(f"the script did not end within {timeout} s; it printed:\n{self._log[-2000:]}")
+        return self.console_from(position)[1]
+
+    # -- what a person sees and does ----------------------------------------------------------------------------
+
+    @property
+    def pty(self) -> str:
+        """Path of the board's serial port (a link that stays the same when the board re-enumerates)."""
+        return self.usb.path
+
+    @property
+    def frames(self) -> int:
+        """Frames that the camera has delivered."""
+        return int(self.camera.frame)
+
+    @property
+    def kpu_runs(self) -> int:
+        return int(self.kpu.runs)  # type: ignore[attr-defined]  # set by kpu.register()
+
+    @property
+    def kpu_engine(self) -> str:
+        return str(self.kpu.engine)  # type: ignore[attr-defined]  # set by kpu.register()
+
+    def touch_events(self, events: Iterable[tuple[str, int, int]]) -> None:
+        """Queue finger events ("down" | "move" | "up", x, y) in panel pixels; each TOUCH.read() takes one."""
+        for event, x, y in events:
+            self.touches.put(event, x, y)
+
+    def touch(self, x: int, y: int) -> None:
+        """Tap."""
+        self.touch_events([("down", x, y), ("up", x, y)])
+
+    def drag(self, points: list[tuple[int, int]]) -> None:
+        """Put the finger down at the first point, move through the others and lift it at the last."""
+        middle = [("move", x, y) for x, y in points[1:]]
+        self.touch_events([("down", *points[0]), *middle, ("up", *points[-1])])
+
+    def screen(self) -> Any:
+        """The LCD as a PIL image of panel size."""
+        return self.display.screen()  # type: ignore[attr-defined]  # set by display.register()
+
+    def layer(self, name: str = "OSD1") -> Any:
+        """A layer as an RGBA array."""
+        return self.display.layer(name)  # type: ignore[attr-defined]  # set by display.register()
+
+    def drawn(self, name: str = "OSD1") -> list[Any]:
+        """The draw calls that are on a layer now."""
+        return list(self.display.drawn(name))  # type: ignore[attr-defined]  # set by display.register()
+
+    def layer_history(self, name: str = "OSD1") -> list[tuple[float, int]]:
+        """(monotonic seconds, camera frame) of the layer's last shows."""
+        return list(self.display.history(name))  # type: ignore[attr-defined]  # set by display.register()

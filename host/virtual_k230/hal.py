@@ -58,6 +58,8 @@ class Hal:
         self.after_each: Callable[[str], HalError | None] | None = None
         """Asked after each operation; an error it returns (a pending stop) replaces the reply."""
         self.n_calls = 0
+        self.is_busy = False
+        """Is an operation running right now?"""
 
     def op(self, name: str, handler: Handler) -> None:
         """Make `handler` answer `name`; a parameter called `blob` receives the request's bytes as a memoryview."""
@@ -104,7 +106,9 @@ class Hal:
                 return
             name, args = json.loads(body)
             self.n_calls += 1
+            self.is_busy = True
             reply, reply_blob = self.invoke(name, args, memoryview(blob))
+            self.is_busy = False
             try:
                 text = json.dumps(reply, separators=(",", ":")).encode()
             except TypeError as error:

@@ -1,15 +1,42 @@
 // The child process of a virtual K230: loads MicroPython (WebAssembly) and connects it to the board's Python side.
 //
-// Started by board.py as `node launcher.mjs CONFIG`, CONFIG being JSON: package (path of micropython.mjs), requestFd
-// and replyFd (inherited pipes), heapBytes, modules (folder of the emulated modules), code (what to run).
-// The script sees /dev/hal (one request/reply stream to the Python side), /dev/hal_handle/N (closing it frees handle N)
-// and /.frozen (the emulated modules). When the reply pipe closes, the parent is gone and this process ends.
+// Started by board.py as `node launcher.mjs CONFIG`, CONFIG being JSON: package (path of micropython.mjs), wasm (the
+// build patched by gc_patch.mjs), requestFd, replyFd and watchFd (inherited pipes), heapBytes, modules (folder of the emulated
+// modules), cards ({board path: real folder}), code (what to run).
+// The script sees /dev/hal (one request/reply stream to the Python side), /dev/hal_handle/N (closing it frees handle N),
+// /.frozen (the emulated modules) and the cards. When the reply pipe closes, the parent is gone and this process ends.
 
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { cardFileSystem, useLinuxErrorNumbers } from "./card_fs.mjs";
+
+/** End at once: process.exit() would wait for the watching thread, which blocks. */
+function leave() {
+    process.kill(process.pid, "SIGKILL");
+}
+
+process.on("uncaughtException", (error) => {
+    console.error(`virtual K230: the interpreter failed: ${error.stack ?? error}`.slice(0, 2000));
+    leave();
+});
 
 const config = JSON.parse(process.argv[2]);
+// A script that only computes never looks at its pipes; this thread sees that the parent is gone even then.
+new Worker(`require("fs").readSync(${Number(config.watchFd)}, Buffer.alloc(1)); process.kill(process.pid, "SIGKILL");`, { eval: true }).unref();
+
+// Emscripten complains on stderr each time the heap limit below holds; the script gets its MemoryError.
+const complain = console.error;
+console.error = (...words) => /^(growMemory|Failed to grow)/.test(String(words[0])) || complain(...words);
+let wasm;
+const instantiate = WebAssembly.instantiate;
+WebAssembly.instantiate = async (binary, imports) => {
+    useLinuxErrorNumbers(imports);
+    const result = await instantiate(binary, imports);
+    wasm = (result.instance ?? result).exports;
+    return result;
+};
 const { loadMicroPython } = await import(pathToFileURL(config.package).href);
 
 // ---- pipes ----------------------------------------------------------------------------------------------------
@@ -21,7 +48,7 @@ function retrying(operation) {
         try {
             return operation();
         } catch (error) {
-            if (error.code === "EPIPE") process.exit(0);
+            if (error.code === "EPIPE") leave();
             if (error.code !== "EAGAIN") throw error;
             Atomics.wait(sleeper, 0, 0, 1);
         }
@@ -46,7 +73,7 @@ function readExactly(target, offset, length) {
             const n = direct
                 ? retrying(() => fs.readSync(config.replyFd, target, offset, length, null))
                 : retrying(() => fs.readSync(config.replyFd, inbox, 0, inbox.length, null));
-            if (n === 0) process.exit(0);
+            if (n === 0) leave();
             if (direct) {
                 offset += n;
                 length -= n;
@@ -111,9 +138,36 @@ function consoleWrite(stream, bytes, offset, length) {
 
 // ---- the interpreter ------------------------------------------------------------------------------------------
 
+const PYSTACK_WORDS = 16384;
+const STACK_BYTES = 320 * 1024;
+const STACK_LIMIT_BYTES = 192 * 1024; // about 500 Python calls; beyond: RuntimeError, well before Node's own stack ends
+const SPARE_BYTES = 256 * 1024; // for what the port itself allocates; less than MicroPython asks for to grow its heap
+
 const lines = (text) => consoleWrite(null, Buffer.from(text + "\n"), 0, text.length + 1);
-const mp = await loadMicroPython({ heapsize: config.heapBytes, stdout: lines, stderr: lines, linebuffer: true });
+const mp = await loadMicroPython({ heapsize: config.heapBytes, pystack: PYSTACK_WORDS, url: pathToFileURL(config.wasm).href, stdout: lines, stderr: lines, linebuffer: true });
 const FS = mp.FS;
+
+function moveStack() {
+    const { _malloc, setValue } = mp._module;
+    const top = (_malloc(STACK_BYTES) + STACK_BYTES) & ~15;
+    setValue(wasm.k230_state_address(), top, "i32");
+    setValue(wasm.k230_state_address() + 4, STACK_LIMIT_BYTES, "i32");
+    wasm.k230_set_stack_pointer(top);
+}
+
+/** From here on MicroPython's heap cannot grow: what is left of the memory is taken, more is refused. */
+function fixHeap() {
+    const { _malloc, _free } = mp._module;
+    WebAssembly.Memory.prototype.grow = () => {
+        throw new RangeError("the board's heap does not grow");
+    };
+    const spare = _malloc(SPARE_BYTES);
+    for (let size = 1 << 22; size >= 1024; size >>= 1) while (_malloc(size) !== 0);
+    _free(spare);
+}
+
+moveStack();
+fixHeap();
 
 for (const fd of [1, 2]) {
     FS.getStream(fd).stream_ops = { ...FS.getStream(fd).stream_ops, write: consoleWrite };
@@ -189,10 +243,19 @@ function copyModules(from, to) {
 }
 copyModules(config.modules, "/.frozen");
 
+const cardType = cardFileSystem(FS, (op, args, blob) => {
+    flush();
+    return call(op, args, blob);
+});
+for (const [name, root] of Object.entries(config.cards)) {
+    FS.mkdir(name);
+    FS.mount(cardType, { root, name }, name);
+}
+
 try {
     mp.runPython(config.code);
 } catch (error) {
     lines(String(error.message ?? error));
 }
 flush();
-process.exit(0);
+leave();

@@ -55,6 +55,8 @@ def call(op, *args):
 
 def call_blob(op, blob, *args):
     """blob: bytes-like; b"" sends none. Returns (value, bytearray); the bytearray is new and belongs to the caller."""
+    if isinstance(blob, str):
+        blob = blob.encode()
     n = len(blob)
     if n and not isinstance(blob, (bytes, bytearray)):
         n *= len(bytes(blob[:1]))

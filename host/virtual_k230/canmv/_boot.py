@@ -1,0 +1,64 @@
+"""First code of a virtual board: gives the interpreter the board's face, runs boot.py and main.py, then the REPL."""
+
+import builtins
+import gc as _native_gc
+import sys as _native_sys
+
+import _repl
+from _hal import call
+
+def _dress():
+    import _gc_face
+    import _sys_face
+
+    for name in dir(_native_gc):
+        if not name.startswith("__") and not hasattr(_gc_face, name):
+            setattr(_gc_face, name, getattr(_native_gc, name))
+    for name in dir(_native_sys):
+        if not name.startswith("__") and name not in _sys_face.REPLACED:
+            setattr(_sys_face, name, getattr(_native_sys, name))
+    modules = _native_sys.modules
+    modules["gc"] = _gc_face
+    modules["sys"] = _sys_face
+    for name in ("_gc_face", "_sys_face"):
+        modules.pop(name, None)
+    builtins.input = _repl.read_input
+
+
+def run_file(path):
+    """Read a script whole and run it as <stdin>, as the firmware does. Returns False when it is not there."""
+    try:
+        with open(path) as script:
+            source = script.read()
+    except OSError:
+        return False
+    call("board.state", path)
+    report = _repl.execute(source, "exec")
+    if report:
+        print(report, end="")
+    call("script.ended", path, report)
+    return True
+
+
+def run(raw, run_scripts):
+    """The whole life between two resets; returns at a soft reset."""
+    _dress()
+    if run_scripts:
+        run_file("/sdcard/boot.py")
+        if not run_file("/sdcard/main.py"):
+            try:
+                open("/sdcard/bad_main.py").close()
+                run_file("/sdcard/fallback.py")
+            except OSError:
+                pass  # there is neither main.py nor a crashed one: straight to the REPL
+    call("board.state", "repl")
+    _repl.serve(raw)
+
+
+def run_source(source):
+    """Run one piece of source instead of the card's scripts (VirtualK230.run_code)."""
+    _dress()
+    call("board.state", "exec")
+    report = _repl.execute(source, "exec")
+    if report:
+        print(report, end="")

@@ -1,0 +1,47 @@
+"""os on the virtual board: MicroPython's own, with what CanMV adds and without what it lacks."""
+
+from collections import namedtuple
+
+from uos import chdir, getcwd, ilistdir, listdir, mkdir, remove, rename, rmdir, stat, unlink
+
+from _hal import call, call_blob
+
+sep = "/"
+EXITPOINT_DISABLE = 0
+EXITPOINT_ENABLE = 1
+EXITPOINT_ENABLE_SLEEP = 2
+
+_Uname = namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))
+
+
+def uname():
+    return _Uname(*call("os.uname"))
+
+
+def statvfs(path):
+    return tuple(call("card.statvfs", path))
+
+
+def exitpoint(flag=None):
+    """Without a flag: deliver a pending stop, else return the flag. With one: set it and return the old one."""
+    return call("os.exitpoint", flag)
+
+
+def urandom(n):
+    return bytes(call_blob("os.urandom", b"", n)[1])
+
+
+def cpu_usage():
+    return call("os.cpu_usage")
+
+
+def sync():
+    pass
+
+
+def errno():
+    return 0
+
+
+def dupterm(stream, index=0):
+    return None

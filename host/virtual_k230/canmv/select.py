@@ -1,0 +1,98 @@
+"""select on the virtual board: sys.stdin and sockets, waited for by the Python side."""
+
+import _console
+from _hal import call
+
+POLLIN = 1
+POLLOUT = 4
+POLLERR = 8
+POLLHUP = 16
+
+_STDIN = -1  # the number that stands for sys.stdin in the wait operation
+
+
+def _number(thing):
+    if thing is _console.stdin or thing is _console.stdin.buffer:
+        return _STDIN
+    number = getattr(thing, "_handle", None)
+    if number is None:
+        raise OSError(22)
+    return number
+
+
+class _Poll:
+    def __init__(self):
+        self._things = {}
+        self._stdin_ready = None
+        self._once = []
+
+    def register(self, thing, mask=POLLIN | POLLOUT):
+        number = _number(thing)
+        self._things[number] = [thing, mask]
+        self._notice_stdin()
+
+    def modify(self, thing, mask):
+        number = _number(thing)
+        if number not in self._things:
+            raise OSError(2)
+        self._things[number][1] = mask
+        self._notice_stdin()
+
+    def unregister(self, thing):
+        self._things.pop(_number(thing), None)
+        self._notice_stdin()
+
+    def _notice_stdin(self):
+        item = self._things.get(_STDIN)
+        self._stdin_ready = None
+        if item and item[1] & POLLIN:
+            self._stdin_ready = [(item[0], POLLIN)]
+        self._only_stdin = len(self._things) == 1
+
+    def poll(self, timeout_ms=-1):
+        if self._stdin_ready is not None:
+            if _console.has_input():
+                if self._only_stdin:
+                    return self._stdin_ready
+                timeout_ms = 0
+            elif self._only_stdin:
+                return self._stdin_ready if _console.fill(-1 if timeout_ms is None else int(timeout_ms)) else []
+        return self._wait(-1 if timeout_ms is None else int(timeout_ms))
+
+    def _wait(self, timeout_ms):
+        ready = []
+        asked = []
+        for number, (thing, mask) in self._things.items():
+            if number == _STDIN and mask & POLLIN and _console.has_input():
+                ready.append((thing, POLLIN))
+            else:
+                asked.append((number, mask))
+        for number, mask in call("poll.wait", asked, timeout_ms):
+            ready.append((self._things[number][0], mask))
+        return ready
+
+    def ipoll(self, timeout_ms=-1, flags=0):
+        for item in self.poll(timeout_ms):
+            if flags & 1:
+                self.modify(item[0], 0)
+            yield item
+
+
+def poll():
+    return _Poll()
+
+
+def select(readable, writable, broken, timeout_s=-1):
+    waiter = _Poll()
+    for thing in readable:
+        waiter.register(thing, POLLIN)
+    for thing in writable:
+        number = _number(thing)
+        mask = waiter._things[number][1] if number in waiter._things else 0
+        waiter.register(thing, mask | POLLOUT)
+    found = waiter.poll(-1 if timeout_s is None or timeout_s < 0 else int(timeout_s * 1000))
+    return (
+        [thing for thing, mask in found if mask & (POLLIN | POLLHUP | POLLERR) and thing in readable],
+        [thing for thing, mask in found if mask & (POLLOUT | POLLERR) and thing in writable],
+        [],
+    )

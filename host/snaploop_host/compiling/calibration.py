@@ -19,10 +19,12 @@ def choose_stratified(classes_of: Sequence[set[int]], count: int, seed: int) -> 
         seed: same seed, same choice.
     """
     order = list(range(len(classes_of)))
-    random.Random(seed).shuffle(order)  # noqa: S311 - no secret
+    random.Random(seed).shuffle(order)
     everything = {cls for held in classes_of for cls in held}
     queues = {cls: [index for index in order if cls in classes_of[index]] for cls in everything}
-    queues[-1] = [index for index in order if not classes_of[index]]  # empty scenes matter for the range of activations too
+    queues[-1] = [
+        index for index in order if not classes_of[index]
+    ]  # empty scenes matter for the range of activations too
     turns = sorted((cls for cls in queues if queues[cls]), key=lambda cls: (cls == -1, len(queues[cls]), cls))
     chosen: list[int] = []
     seen: set[int] = set()

@@ -24,7 +24,15 @@ from .nncase_environment import nncase_environment
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.25
-REASON_STARTS = ("Unhandled exception.", "---> ", "RuntimeError:", "ValueError:", "sh: ", "terminate called", "Process terminated.")
+REASON_STARTS = (
+    "Unhandled exception.",
+    "---> ",
+    "RuntimeError:",
+    "ValueError:",
+    "sh: ",
+    "terminate called",
+    "Process terminated.",
+)
 LONGEST_REASON = 400
 
 
@@ -40,7 +48,9 @@ class ChildFailedError(Exception):
 class Child:
     """One running `python -m MODULE SPEC` with a folder of its own; use `finish`, or `run_children` for several."""
 
-    def __init__(self, module: str, spec: Mapping[str, Any], parent_folder: Path, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, module: str, spec: Mapping[str, Any], parent_folder: Path, environ: Mapping[str, str] | None = None
+    ) -> None:
         """Start the child. `spec` reaches it as a JSON file; it answers by writing answer.json into its folder."""
         parent_folder.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{module.rpartition('.')[2]}-", dir=parent_folder))
@@ -50,7 +60,7 @@ class Child:
         self._prints = (self.folder / "stdout.txt").open("wb")
         self.started = time.monotonic()
         self.peak_bytes = 0
-        self.process = subprocess.Popen(  # noqa: S603 - our own module
+        self.process = subprocess.Popen(
             [sys.executable, "-m", module, str(self.folder / "spec.json")],
             cwd=self.folder,
             env=nncase_environment(self.folder / "tmp", environ if environ is not None else os.environ),

@@ -25,8 +25,20 @@ FRAMEWORK = "Microsoft.NETCore.App"
 OLDEST_MAJOR = 7  # nncase 2.11 asks for 7.0.0
 NPM_PACKAGE = Path("node_modules/@azure/mcp-linux-x64")
 # The publish holds newer copies of these outside the runtime pack; the runtime's own list names them too.
-ALSO_RUNTIME = ("System.Diagnostics.DiagnosticSource", "System.Text.Json", "System.Formats.Asn1", "System.Threading.Channels")
-USUAL_PLACES = ("/usr/share/dotnet", "/usr/lib/dotnet", "/usr/local/share/dotnet", "/usr/lib64/dotnet", "/opt/dotnet", "/snap/dotnet-sdk/current")
+ALSO_RUNTIME = (
+    "System.Diagnostics.DiagnosticSource",
+    "System.Text.Json",
+    "System.Formats.Asn1",
+    "System.Threading.Channels",
+)
+USUAL_PLACES = (
+    "/usr/share/dotnet",
+    "/usr/lib/dotnet",
+    "/usr/local/share/dotnet",
+    "/usr/lib64/dotnet",
+    "/opt/dotnet",
+    "/snap/dotnet-sdk/current",
+)
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -50,7 +62,7 @@ def runtime_version(root: Path) -> str | None:
 
 
 def _version_key(version: str) -> list[int]:
-    return [int(part) for part in version.split("-")[0].split(".") if part.isdigit()]
+    return [int(part) for part in version.split("-", maxsplit=1)[0].split(".") if part.isdigit()]
 
 
 def candidates(environ: Mapping[str, str] = os.environ) -> Iterable[Path]:
@@ -70,10 +82,15 @@ def find_runtime(environ: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def find_npm_package(start: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The installed npm package with the runtime files: `SNAPLOOP_NODE_MODULES`, else upwards from `start` and from this file."""
-    places = [Path(environ["SNAPLOOP_NODE_MODULES"]).parent] if environ.get("SNAPLOOP_NODE_MODULES") else []
-    for origin in ((start or Path.cwd()).resolve(), Path(__file__).resolve()):
-        places += [origin, *origin.parents]
+    """The installed npm package with the runtime files: in `SNAPLOOP_NODE_MODULES`, or upwards from `start` and from this file."""
+    if chosen := environ.get("SNAPLOOP_NODE_MODULES"):
+        places = [Path(chosen).parent]
+    else:
+        places = [
+            place
+            for origin in ((start or Path.cwd()).resolve(), Path(__file__).resolve())
+            for place in (origin, *origin.parents)
+        ]
     return next((place / NPM_PACKAGE for place in places if (place / NPM_PACKAGE / "libhostfxr.so").exists()), None)
 
 
@@ -160,7 +177,9 @@ def ensure_runtime(environ: Mapping[str, str] = os.environ) -> Path:
 def main(arguments: list[str] | None = None) -> int:
     """`make setup` entry: print the DOTNET_ROOT that will be used; exit 1 with one line where there is none."""
     parser = argparse.ArgumentParser(prog="python -m snaploop_host.compiling.dotnet", description=main.__doc__)
-    parser.add_argument("--node-modules", type=Path, help="folder with @azure/mcp-linux-x64 (default: searched upwards from here)")
+    parser.add_argument(
+        "--node-modules", type=Path, help="folder with @azure/mcp-linux-x64 (default: searched upwards from here)"
+    )
     chosen = parser.parse_args(arguments)
     environ = dict(os.environ)
     if chosen.node_modules:

@@ -1,10 +1,10 @@
 """What can go wrong between an ONNX file and a checked kmodel; every message names the thing and the mend.
 
-    CompilingError
-    ├── DotnetMissingError    no .NET runtime for nncase on this machine
-    ├── NncaseMissingError    nncase or its simulator is not installed
-    ├── CompileFailedError    the compiler refused, aborted, ran too long or outgrew its memory
-    └── SimulatorFailedError  the kmodel does not load or run in the K230 simulator
+CompilingError
+├── DotnetMissingError    no .NET runtime for nncase on this machine
+├── NncaseMissingError    nncase or its simulator is not installed
+├── CompileFailedError    the compiler refused, aborted, ran too long or outgrew its memory
+└── SimulatorFailedError  the kmodel does not load or run in the K230 simulator
 """
 
 

@@ -67,9 +67,13 @@ def compile_kmodel(onnx_file: Path, samples_file: Path, rung: Rung, kmodel_file:
         "kmodel": str(kmodel_file.resolve()),
     }
     try:
-        answer = run_children("snaploop_host.compiling.compile_child", [spec], scratch, TIME_LIMIT_S, MEMORY_LIMIT_BYTES)[0]
+        answer = run_children(
+            "snaploop_host.compiling.compile_child", [spec], scratch, TIME_LIMIT_S, MEMORY_LIMIT_BYTES
+        )[0]
     except ChildFailedError as error:
         raise CompileFailedError(f"nncase could not compile {onnx_file.name} ({rung.name}): {error.reason}") from error
     content = kmodel_file.read_bytes()
-    logger.info("compiled %s: %d bytes in %.1f s, peak %d MiB", rung.name, len(content), answer["seconds"], answer["peak_mib"])
+    logger.info(
+        "compiled %s: %d bytes in %.1f s, peak %d MiB", rung.name, len(content), answer["seconds"], answer["peak_mib"]
+    )
     return Kmodel(kmodel_file, hashlib.sha256(content).hexdigest(), len(content), answer["seconds"], answer["peak_mib"])

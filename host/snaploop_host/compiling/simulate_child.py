@@ -24,7 +24,9 @@ def main() -> None:
     for index in spec["indices"]:
         simulator.set_input_tensor(0, nncase.RuntimeTensor.from_numpy(np.ascontiguousarray(pixels[index : index + 1])))
         simulator.run()
-        outputs = {f"o{number}": simulator.get_output_tensor(number).to_numpy() for number in range(simulator.outputs_size)}
+        outputs = {
+            f"o{number}": simulator.get_output_tensor(number).to_numpy() for number in range(simulator.outputs_size)
+        }
         partial = Path(spec["folder"]) / f"{index:05d}.part.npz"
         np.savez(partial, **outputs)
         partial.replace(Path(spec["folder"]) / f"{index:05d}.npz")

@@ -44,7 +44,12 @@ def simulate(
     missing = [index for index in indices if not _file(results, index).exists()]
     children = min(len(os.sched_getaffinity(0)), len(missing))
     specs = [
-        {"kmodel": str(kmodel.resolve()), "pixels": str(pixels_file.resolve()), "indices": missing[start::children], "folder": str(results.resolve())}
+        {
+            "kmodel": str(kmodel.resolve()),
+            "pixels": str(pixels_file.resolve()),
+            "indices": missing[start::children],
+            "folder": str(results.resolve()),
+        }
         for start in range(children)
     ]
 

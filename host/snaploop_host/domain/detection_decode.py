@@ -34,7 +34,9 @@ class Detections:
         """Refuse arrays that do not belong together."""
         count = len(self.scores)
         if self.boxes_xyxy.shape != (count, 4) or self.classes.shape != (count,):
-            raise ValueError(f"detections disagree: boxes {self.boxes_xyxy.shape}, classes {self.classes.shape}, {count} scores")
+            raise ValueError(
+                f"detections disagree: boxes {self.boxes_xyxy.shape}, classes {self.classes.shape}, {count} scores"
+            )
 
     def above(self, score: float) -> Detections:
         """Only the detections with at least this score."""

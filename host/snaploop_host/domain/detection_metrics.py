@@ -62,7 +62,9 @@ def score_detections(found: Sequence[Detections], truths: Sequence[Truth]) -> De
         raise ValueError(f"{len(found)} pictures of detections against {len(truths)} of truth")
     true_classes = np.concatenate([truth.classes for truth in truths]) if truths else np.empty(0, int)
     if len(true_classes) == 0:
-        raise ValueError("no validation picture holds a box: label some of them, or move labelled pictures to validation")
+        raise ValueError(
+            "no validation picture holds a box: label some of them, or move labelled pictures to validation"
+        )
     hits = np.concatenate([match(detections, truth) for detections, truth in zip(found, truths, strict=True)])
     scores = np.concatenate([detections.scores for detections in found])
     classes = np.concatenate([detections.classes for detections in found])
@@ -109,7 +111,9 @@ def _class_curves(hits: npt.NDArray[np.bool_], scores: FloatArray, boxes: int) -
     true_positives = hits.cumsum(axis=0)
     recall = true_positives / boxes
     precision = true_positives / np.arange(1, len(hits) + 1)[:, None]
-    average = np.array([_average_precision(recall[:, column], precision[:, column]) for column in range(len(IOU_LIMITS))])
+    average = np.array(
+        [_average_precision(recall[:, column], precision[:, column]) for column in range(len(IOU_LIMITS))]
+    )
     recall_at = np.interp(-SCORE_GRID, -scores, recall[:, 0], left=0)  # negated: interp wants rising abscissae
     precision_at = np.interp(-SCORE_GRID, -scores, precision[:, 0], left=1)
     return average, 2 * precision_at * recall_at / np.maximum(precision_at + recall_at, 1e-16)

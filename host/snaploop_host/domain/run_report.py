@@ -105,7 +105,8 @@ def report_from_json(raw: Mapping[str, Any]) -> RunReport:
     """
     golden = raw["golden"]
     detections = tuple(
-        GoldenDetection(int(one["class"]), int(one["score_permille"]), tuple(one["box_xywh_px"])) for one in golden["detections"]
+        GoldenDetection(int(one["class"]), int(one["score_permille"]), tuple(one["box_xywh_px"]))
+        for one in golden["detections"]
     )
     typed = {
         "input": tuple(raw["input"]),

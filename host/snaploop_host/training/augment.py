@@ -85,7 +85,12 @@ def mosaic(examples: list[Example], width: int, height: int, rules: Augmentation
     centre_y = round(height * rng.uniform(0.35, 0.65))
     canvas = np.empty((height, width, 3), np.uint8)
     boxes, classes = [], []
-    corners = [(0, 0, centre_x, centre_y), (centre_x, 0, width, centre_y), (0, centre_y, centre_x, height), (centre_x, centre_y, width, height)]
+    corners = [
+        (0, 0, centre_x, centre_y),
+        (centre_x, 0, width, centre_y),
+        (0, centre_y, centre_x, height),
+        (centre_x, centre_y, width, height),
+    ]
     for example, (x0, y0, x1, y1) in zip(examples, corners, strict=True):
         source_h, source_w = example.image.shape[:2]
         factor = min(width / source_w, height / source_h) * rng.uniform(1 - rules.scale, 1 + rules.scale / 2)
@@ -120,7 +125,12 @@ def _warp(example: Example, width: int, height: int, factor: float, left: float,
     # The half pixels put source pixel centres onto canvas pixel centres, as in `letterbox`.
     matrix = np.array([[sign, 0, offset + sign * 0.5 - 0.5], [0, factor, top + factor * 0.5 - 0.5]], np.float64)
     image = cv2.warpAffine(
-        example.image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(PAD_VALUE,) * 3
+        example.image,
+        matrix,
+        (width, height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(PAD_VALUE,) * 3,
     )
     moved = example.boxes_xyxy * np.array([sign, factor] * 2, np.float32) + np.array([offset, top] * 2, np.float32)
     if mirror:

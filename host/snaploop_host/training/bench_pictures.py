@@ -16,7 +16,9 @@ LIT_RGB = ((255, 40, 30), (255, 200, 30), (40, 230, 80))
 UNLIT_RGB = (45, 42, 40)
 
 
-def draw_scene(rng: np.random.Generator, width: int, height: int, background: np.ndarray | None = None) -> tuple[np.ndarray, list[dict[str, Any]]]:
+def draw_scene(
+    rng: np.random.Generator, width: int, height: int, background: np.ndarray | None = None
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """One picture (H×W×3 uint8 RGB) and its boxes as job.json has them, one to three lights that do not overlap."""
     image = _background(rng, width, height) if background is None else _crop(rng, background, width, height)
     boxes: list[dict[str, Any]] = []

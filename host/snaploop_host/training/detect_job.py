@@ -21,7 +21,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,10 @@ def run_job(folder: Path, report: EventWriter) -> None:
     stage("compile", lambda: _compile(job, folders, report))
     result = stage("report", lambda: _report(job, folders, report, training, stages))
     shutil.rmtree(folders.compile, ignore_errors=True)
-    report("done", **{key: result[key] for key in ("digest", "float_map50", "kmodel_map50", "float_map50_95", "kmodel_map50_95")})
+    report(
+        "done",
+        **{key: result[key] for key in ("digest", "float_map50", "kmodel_map50", "float_map50_95", "kmodel_map50_95")},
+    )
 
 
 def _prepare(job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
@@ -112,7 +116,7 @@ def _train(job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str,
 
     pretrained = PRETRAINED if PRETRAINED.exists() else None
     result = train(job, folders.data, folders.run, report, pretrained)
-    shutil.copyfile(result["weights"], folders.artifacts / "best.pt")
+    shutil.copyfile(folders.run / result.pop("weights"), folders.artifacts / "best.pt")
     return result
 
 
@@ -129,35 +133,55 @@ def _evaluation(job: TrainingJob, folders: Folders) -> Any:
     from .gate_stage import prepare_evaluation, run_float
     from .picture_dataset import PictureSplit
 
-    evaluation = prepare_evaluation(PictureSplit(folders.data, "val", *job.input_wh()), job.gate, folders.compile, job.parameters.seed)
+    evaluation = prepare_evaluation(
+        PictureSplit(folders.data, "val", *job.input_wh()), job.gate, folders.compile, job.parameters.seed
+    )
     found = run_float(folders.artifacts / "model.onnx", evaluation)
     gate_score = score_detections([found[index] for index in evaluation.gate_indices], evaluation.gate_truths())
     return evaluation, found, gate_score
 
 
 def _compile(job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
-    from .gate_stage import climb, prepare_calibration
+    from .gate_stage import climb, compile_and_score, prepare_calibration
     from .picture_dataset import PictureSplit
 
     evaluation, _, float_score = _evaluation(job, folders)
-    calibration = prepare_calibration(PictureSplit(folders.data, "train", *job.input_wh()), folders.compile, job.parameters.seed)
-    result = climb(folders.artifacts / "model.onnx", calibration, evaluation, float_score, job.gate, folders.compile, report)
-    shutil.copyfile(result["kmodel"], folders.artifacts / "model.kmodel")
-    return result
+    split = PictureSplit(folders.data, "train", *job.input_wh())
+    calibration_file, available = prepare_calibration(split, folders.compile, job.parameters.seed)
+    attempt = partial(
+        compile_and_score, folders.artifacts / "model.onnx", calibration_file, evaluation, folders.compile, report
+    )
+    kmodel, tried = climb(available, float_score, job.gate, attempt, report)
+    shutil.copyfile(kmodel.path, folders.artifacts / "model.kmodel")
+    return {"digest": kmodel.digest, "peak_mib": kmodel.peak_mib, "rungs": [asdict(rung) for rung in tried]}
 
 
-def _report(job: TrainingJob, folders: Folders, report: EventWriter, training: dict[str, Any], stages: FinishedStages) -> dict[str, Any]:
+def _report(
+    job: TrainingJob, folders: Folders, report: EventWriter, training: dict[str, Any], stages: FinishedStages
+) -> dict[str, Any]:
     from ..domain.detection_metrics import score_detections
     from .gate_stage import simulated_detections
     from .report_stage import write_report
 
     evaluation, found, float_gate = _evaluation(job, folders)
     gate_result = stages.get("compile")
-    kmodel_found = simulated_detections(folders.artifacts / "model.kmodel", gate_result["digest"], evaluation, folders.compile, report)
+    kmodel_found = simulated_detections(
+        folders.artifacts / "model.kmodel", gate_result["digest"], evaluation, folders.compile, report
+    )
     kmodel_score = score_detections(kmodel_found, evaluation.gate_truths())
     float_all = score_detections(found, evaluation.truths)
     written = write_report(
-        job, folders.artifacts, evaluation, found, float_all, float_gate, kmodel_found, kmodel_score, gate_result, training, stages.timings_s()
+        job,
+        folders.artifacts,
+        evaluation,
+        found,
+        float_all,
+        float_gate,
+        kmodel_found,
+        kmodel_score,
+        gate_result,
+        training,
+        stages.timings_s(),
     ).to_json()
     write_whole(folders.artifacts / "result.json", json.dumps(written, indent=1))
     return written
@@ -185,7 +209,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (TrainingError, CompilingError) as error:
         logger.error("%s", error)
         return _fail(report, visible_errors, str(error))
-    except Exception as error:  # boundary: whatever a library throws must end as one line for the user and a trace in the log
+    except (
+        Exception
+    ) as error:  # boundary: whatever a library throws must end as one line for the user and a trace in the log
         logger.exception("job failed")
         return _fail(report, visible_errors, f"{type(error).__name__}: {error} (details in {folder / 'log.txt'})")
     finally:

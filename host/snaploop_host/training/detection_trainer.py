@@ -52,10 +52,15 @@ class Float32Loss:
         """Build the loss for this model."""
         self.loss = v8DetectionLoss(model)
 
-    def __call__(self, predictions: dict[str, Any], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def __call__(
+        self, predictions: dict[str, Any], batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Loss terms (box, class, distance bins) and their detached values."""
         with torch.autocast("cpu", enabled=False):
-            wide = {name: value.float() if isinstance(value, torch.Tensor) else [one.float() for one in value] for name, value in predictions.items()}
+            wide = {
+                name: value.float() if isinstance(value, torch.Tensor) else [one.float() for one in value]
+                for name, value in predictions.items()
+            }
             return self.loss(wide, batch)
 
 
@@ -89,9 +94,18 @@ class QuickDetectionTrainer(DetectionTrainer):
     def get_dataset(self) -> dict[str, Any]:
         """What the library calls the data: names and split labels only, the pictures come from our own loader."""
         names = dict(enumerate(self.class_names))
-        return {"train": "train", "val": "val", "nc": len(names), "names": names, "channels": 3, "path": str(self.layout)}
+        return {
+            "train": "train",
+            "val": "val",
+            "nc": len(names),
+            "names": names,
+            "channels": 3,
+            "path": str(self.layout),
+        }
 
-    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> TrainingBatches:
+    def get_dataloader(
+        self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train"
+    ) -> TrainingBatches:
         """Our batches of one split."""
         split = PictureSplit(self.layout, dataset_path, *self.canvas)
         if mode == "val":
@@ -188,7 +202,10 @@ class QuickDetectionTrainer(DetectionTrainer):
         partial = self.best.with_suffix(".part")
         plain = ModelEMA(average).ema.half().to(memory_format=torch.contiguous_format)
         plain.criterion = None
-        torch.save({"epoch": self.epoch, "model": None, "ema": plain, "train_args": vars(self.args), "optimizer": None}, partial)
+        torch.save(
+            {"epoch": self.epoch, "model": None, "ema": plain, "train_args": vars(self.args), "optimizer": None},
+            partial,
+        )
         partial.replace(self.best)
         average.load_state_dict(current)
         self._best_dirty = False
@@ -220,6 +237,9 @@ def score_raw_heads(model: nn.Module, pixels: torch.Tensor, truths: list[Truth],
                 heads = []
                 for level, stride in enumerate(STRIDES_PX):
                     rows, columns = height // stride, width // stride
-                    heads += [boxes[level][index].reshape(-1, rows, columns), logits[level][index].reshape(-1, rows, columns)]
+                    heads += [
+                        boxes[level][index].reshape(-1, rows, columns),
+                        logits[level][index].reshape(-1, rows, columns),
+                    ]
                 found.append(decode_raw_heads(heads, SCORE_FLOOR))
     return score_detections(found, truths)

@@ -1,10 +1,10 @@
 """What can go wrong between a dataset version and its weights; every message names the thing and the mend.
 
-    TrainingError
-    ├── BadJobError      job.json cannot be used
-    ├── BadDatasetError  a photo or a box cannot be used
-    ├── GateRefusedError the kmodel loses too much against the float model
-    └── JobCancelled     someone asked the job to stop
+TrainingError
+├── BadJobError      job.json cannot be used
+├── BadDatasetError  a photo or a box cannot be used
+├── GateRefusedError the kmodel loses too much against the float model
+└── JobCancelled     someone asked the job to stop
 """
 
 
@@ -24,5 +24,5 @@ class GateRefusedError(TrainingError):
     """No rung of the ladder kept the kmodel close enough to the float model; the message has the numbers."""
 
 
-class JobCancelled(TrainingError):  # noqa: N818 - not a fault
+class JobCancelled(TrainingError):
     """The job got SIGTERM or SIGINT."""

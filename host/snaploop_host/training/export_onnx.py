@@ -38,7 +38,9 @@ class RawHeads(nn.Module):
         value = pixels
         for layer in [*self.body, self.head]:
             if layer.f != -1:
-                value = values[layer.f] if isinstance(layer.f, int) else [value if j == -1 else values[j] for j in layer.f]
+                value = (
+                    values[layer.f] if isinstance(layer.f, int) else [value if j == -1 else values[j] for j in layer.f]
+                )
             if layer is self.head:
                 break
             value = layer(value)
@@ -55,7 +57,9 @@ def export_raw_heads(weights: Path, onnx_file: Path, width: int, height: int) ->
     model = model.float().eval().fuse(verbose=False)
     for layer in model.modules():
         if isinstance(layer, C2f):
-            layer.forward = layer.forward_split  # ONNX Split stays on the KPU; chunk's 16 Slices would run on the RISC-V core
+            layer.forward = (
+                layer.forward_split
+            )  # ONNX Split stays on the KPU; chunk's 16 Slices would run on the RISC-V core
     raw = RawHeads(model).eval()
     partial = onnx_file.with_suffix(".part")
     with torch.inference_mode():

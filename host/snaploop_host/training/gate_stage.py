@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..compiling.calibration import choose_stratified
-from ..compiling.kmodel_compiler import LADDER, compile_kmodel
+from ..compiling.kmodel_compiler import LADDER, Kmodel, Rung, compile_kmodel
 from ..compiling.simulator import simulate
 from ..domain.detection_decode import Detections, decode_raw_heads
 from ..domain.detection_metrics import DetectionScore, Truth, score_detections
@@ -28,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 SCORE_FLOOR = 0.001  # as in training's validation
 Report = Callable[..., None]
+Attempt = tuple[Kmodel, DetectionScore, float]  # what a rung made, its score, seconds in the simulator
 
 
 @dataclass(frozen=True)
@@ -79,43 +79,44 @@ def run_float(onnx_file: Path, evaluation: Evaluation) -> list[Detections]:
 
     session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
     pixels = np.load(evaluation.pixels_file, mmap_mode="r")
-    return [decode_raw_heads(session.run(None, {"images": picture[None].astype(np.float32) / 255}), SCORE_FLOOR) for picture in pixels]
+    return [
+        decode_raw_heads(session.run(None, {"images": picture[None].astype(np.float32) / 255}), SCORE_FLOOR)
+        for picture in pixels
+    ]
 
 
 def climb(
-    onnx_file: Path, calibration: tuple[Path, int], evaluation: Evaluation, float_score: DetectionScore, gate: Gate, folder: Path, report: Report
-) -> dict[str, Any]:
-    """Compile and judge rung by rung until one passes.
+    available: int, float_score: DetectionScore, gate: Gate, attempt: Callable[[int, Rung], Attempt], report: Report
+) -> tuple[Kmodel, list[RungTried]]:
+    """Try rung by rung until one keeps the kmodel within the gate's limit.
 
-    Returns:
-        kmodel (path), digest, bytes, rung index and the rungs tried, as JSON values.
+    Args:
+        available: how many calibration pictures there are; a rung that only wants more of them is passed over when there are none.
+        float_score: of the float model on the gate's pictures.
+        gate: the limit.
+        attempt: compiles and scores one rung; called with its number and the rung.
+        report: gets one note per rung, with the numbers.
 
     Raises:
         GateRefusedError: no rung passed; the message has each one's numbers.
         CompilingError: the compiler or the simulator failed.
     """
     tried: list[RungTried] = []
-    calibration_file, available = calibration
     for number, rung in enumerate(LADDER):
-        if rung.samples > available and any(earlier.activations == rung.activations for earlier in LADDER[:number]):
-            continue  # no further pictures to calibrate with: it would be the same kmodel again
-        report("stage", stage="compile", state="running", text=f"compiling: {rung.name}")
-        kmodel = compile_kmodel(onnx_file, calibration_file, rung, folder / f"rung{number}.kmodel", folder / "scratch")
-        report("stage", stage="simulate", state="running", text=f"{len(evaluation.gate_indices)} pictures in the K230 simulator")
-        started = time.monotonic()
-        found = simulated_detections(kmodel.path, kmodel.digest, evaluation, folder, report)
-        score = score_detections(found, evaluation.gate_truths())
-        lost = (float_score.map50 - score.map50, float_score.map50_95 - score.map50_95)
-        passed = max(lost) <= gate.limit_points
-        tried.append(
-            RungTried(
-                rung.name, kmodel.size_bytes, kmodel.seconds, round(time.monotonic() - started, 2), round(score.map50, 4), round(score.map50_95, 4), passed
-            )
-        )
-        logger.info("%s: mAP50 %.4f (lost %.4f), mAP50-95 %.4f (lost %.4f)", rung.name, score.map50, lost[0], score.map50_95, lost[1])
-        report("note", text=verdict(tried[-1], float_score, gate), rung=asdict(tried[-1]))
-        if passed:
-            return {"kmodel": str(kmodel.path), "digest": kmodel.digest, "bytes": kmodel.size_bytes, "rungs": [asdict(one) for one in tried]}
+        if any(
+            min(one.samples, available) == min(rung.samples, available) and one.activations == rung.activations
+            for one in LADDER[:number]
+        ):
+            continue  # too few pictures to make a difference: it would be the same kmodel again
+        kmodel, score, seconds = attempt(number, rung)
+        lost = max(float_score.map50 - score.map50, float_score.map50_95 - score.map50_95)
+        figures = (kmodel.seconds, seconds, round(score.map50, 4), round(score.map50_95, 4))
+        tried.append(RungTried(rung.name, kmodel.size_bytes, *figures, passed=lost <= gate.limit_points))
+        line = verdict(tried[-1], float_score, gate)
+        logger.info("%s", line)
+        report("note", text=line, rung=asdict(tried[-1]))
+        if tried[-1].passed:
+            return kmodel, tried
     raise GateRefusedError(
         "the kmodel loses too much against the float model: "
         + "; ".join(verdict(one, float_score, gate) for one in tried)
@@ -123,7 +124,29 @@ def climb(
     )
 
 
-def simulated_detections(kmodel: Path, digest: str, evaluation: Evaluation, folder: Path, report: Report) -> list[Detections]:
+def compile_and_score(
+    onnx_file: Path,
+    calibration_file: Path,
+    evaluation: Evaluation,
+    folder: Path,
+    report: Report,
+    number: int,
+    rung: Rung,
+) -> Attempt:
+    """One rung for real: compile in a child process, run the gate's pictures in the simulator, score."""
+    report("stage", stage="compile", state="running", text=f"compiling: {rung.name}")
+    kmodel = compile_kmodel(onnx_file, calibration_file, rung, folder / f"rung{number}.kmodel", folder / "scratch")
+    report(
+        "stage", stage="compile", state="running", text=f"{len(evaluation.gate_indices)} pictures in the K230 simulator"
+    )
+    started = time.monotonic()
+    found = simulated_detections(kmodel.path, kmodel.digest, evaluation, folder, report)
+    return kmodel, score_detections(found, evaluation.gate_truths()), round(time.monotonic() - started, 2)
+
+
+def simulated_detections(
+    kmodel: Path, digest: str, evaluation: Evaluation, folder: Path, report: Report
+) -> list[Detections]:
     """What the kmodel finds in the gate's pictures; answers of an earlier, killed run are taken over."""
     total, last = len(evaluation.gate_indices), -1
 
@@ -131,9 +154,23 @@ def simulated_detections(kmodel: Path, digest: str, evaluation: Evaluation, fold
         nonlocal last
         if done != last:
             last = done
-            report("stage", stage="simulate", state="running", done=done, total=total)
+            report(
+                "stage",
+                stage="compile",
+                state="running",
+                text=f"simulated {done} of {total} pictures",
+                done=done,
+                total=total,
+            )
 
-    outputs = simulate(kmodel, evaluation.pixels_file, evaluation.gate_indices, folder / f"simulated-{digest[:12]}", folder / "scratch", progress)
+    outputs = simulate(
+        kmodel,
+        evaluation.pixels_file,
+        evaluation.gate_indices,
+        folder / f"simulated-{digest[:12]}",
+        folder / "scratch",
+        progress,
+    )
     return [decode_raw_heads(heads, SCORE_FLOOR) for heads in outputs]
 
 

@@ -137,7 +137,9 @@ def _job(raw: Mapping[str, Any]) -> TrainingJob:
     train = tuple(_photo(entry) for entry in raw["dataset"]["train"])
     val = tuple(_photo(entry) for entry in raw["dataset"]["val"])
     if not train or not val:
-        raise BadJobError(f"{len(train)} training and {len(val)} validation photos: both need at least one; label more photos")
+        raise BadJobError(
+            f"{len(train)} training and {len(val)} validation photos: both need at least one; label more photos"
+        )
     return TrainingJob(
         run_id=str(raw["run_id"]),
         project=str(raw.get("project", "")),

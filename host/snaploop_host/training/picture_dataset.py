@@ -6,6 +6,7 @@ model needs) up to a limit; beyond it they are decoded again each time. Called b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,9 +85,17 @@ class TrainingBatches:
     num_workers = 0
     drop_last = False
 
-    def __init__(self, split: PictureSplit, batch_size: int, seed: int, rules: Augmentation, mosaic_share: float) -> None:
+    def __init__(
+        self, split: PictureSplit, batch_size: int, seed: int, rules: Augmentation, mosaic_share: float
+    ) -> None:
         """Prepare batches over `split`; call `start_epoch` before each pass."""
-        self.split, self.batch_size, self.seed, self.rules, self.mosaic_share = split, batch_size, seed, rules, mosaic_share
+        self.split, self.batch_size, self.seed, self.rules, self.mosaic_share = (
+            split,
+            batch_size,
+            seed,
+            rules,
+            mosaic_share,
+        )
         self.epoch = 0
         self.dataset = _Labelled(split)
         self.sampler = range(len(split))
@@ -94,7 +103,7 @@ class TrainingBatches:
 
     def __len__(self) -> int:
         """Batches per epoch."""
-        return -(-len(self.split) // self.batch_size)
+        return math.ceil(len(self.split) / self.batch_size)
 
     def start_epoch(self, epoch: int, mosaic_share: float | None = None) -> None:
         """Choose the epoch whose randomness the next pass uses, and perhaps another share of mosaics."""
@@ -116,7 +125,9 @@ class TrainingBatches:
         width, height = self.split.canvas_w, self.split.canvas_h
         if rng.random() < self.mosaic_share:
             partners = rng.choice(len(self.split), 3, p=self._partner_odds)
-            made = mosaic([self.split[index], *(self.split[int(other)] for other in partners)], width, height, self.rules, rng)
+            made = mosaic(
+                [self.split[index], *(self.split[int(other)] for other in partners)], width, height, self.rules, rng
+            )
         else:
             made = place_randomly(self.split[index], width, height, self.rules, rng)
         return Example(recolour(made.image, self.rules, rng), made.boxes_xyxy, made.classes)
@@ -141,7 +152,9 @@ def collate(examples: list[Example]) -> dict[str, Any]:
     owners = np.repeat(np.arange(len(examples)), [len(example.classes) for example in examples])
     classes = np.concatenate([example.classes for example in examples])
     return {
-        "img": torch.from_numpy(np.stack([example.image for example in examples])).permute(0, 3, 1, 2),  # stays NHWC in memory
+        "img": torch.from_numpy(np.stack([example.image for example in examples])).permute(
+            0, 3, 1, 2
+        ),  # stays NHWC in memory
         "cls": torch.from_numpy(classes.astype(np.float32))[:, None],
         "bboxes": torch.from_numpy(centres.astype(np.float32)),
         "batch_idx": torch.from_numpy(owners.astype(np.float32)),
@@ -156,7 +169,9 @@ def read_rgb(path: Path) -> np.ndarray:
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"{path.resolve()} cannot be decoded as a picture: remove it from the project or take it again")
+        raise ValueError(
+            f"{path.resolve()} cannot be decoded as a picture: remove it from the project or take it again"
+        )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 

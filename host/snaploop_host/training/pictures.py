@@ -13,20 +13,40 @@ import numpy as np
 from ..domain.detection_decode import Detections
 from ..domain.detection_metrics import Truth
 
-PALETTE_RGB = ((230, 60, 60), (240, 190, 40), (70, 200, 90), (60, 140, 240), (190, 90, 220), (40, 200, 200), (240, 130, 40), (150, 150, 150))
+PALETTE_RGB = (
+    (230, 60, 60),
+    (240, 190, 40),
+    (70, 200, 90),
+    (60, 140, 240),
+    (190, 90, 220),
+    (40, 200, 200),
+    (240, 130, 40),
+    (150, 150, 150),
+)
 ENLARGED = 2  # the model input is small; twice its size reads well on a page
 
 
 def draw_findings(pixels: np.ndarray, truth: Truth, found: Detections, labels: tuple[str, ...], file: Path) -> None:
     """Write a JPEG of a model input (3×H×W uint8 RGB), twice as large, with true boxes thin and white and detections in colour."""
-    image = cv2.resize(np.ascontiguousarray(pixels.transpose(1, 2, 0)), None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_LINEAR)
+    image = cv2.resize(
+        np.ascontiguousarray(pixels.transpose(1, 2, 0)), None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_LINEAR
+    )
     for box in truth.boxes_xyxy:
         cv2.rectangle(image, *_corners(box), (255, 255, 255), 1)
     for box, score, cls in zip(found.boxes_xyxy, found.scores, found.classes, strict=True):
         colour = PALETTE_RGB[int(cls) % len(PALETTE_RGB)]
         corner, opposite = _corners(box)
         cv2.rectangle(image, corner, opposite, colour, 2)
-        cv2.putText(image, f"{labels[int(cls)]} {score:.2f}", (corner[0], max(12, corner[1] - 4)), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+        cv2.putText(
+            image,
+            f"{labels[int(cls)]} {score:.2f}",
+            (corner[0], max(12, corner[1] - 4)),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.45,
+            colour,
+            1,
+            cv2.LINE_AA,
+        )
     cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 

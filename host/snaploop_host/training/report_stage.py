@@ -40,7 +40,9 @@ def choose_golden(found: Sequence[Detections], threshold: float) -> int:
         if clear:
             ranked.append((doubtful, -clear, position))
     if not ranked:
-        raise TrainingError("the model finds nothing in any validation picture: label more photos, or train for more epochs")
+        raise TrainingError(
+            "the model finds nothing in any validation picture: label more photos, or train for more epochs"
+        )
     return min(ranked)[2]
 
 
@@ -78,7 +80,13 @@ def write_report(
     names = []
     for number, index in enumerate(evaluation.gate_indices[:MOST_PICTURES]):
         names.append(f"val_{number:02d}.jpg")
-        draw_findings(pixels[index], evaluation.truths[index], kmodel_found[number].above(threshold), job.classes, artifacts / names[-1])
+        draw_findings(
+            pixels[index],
+            evaluation.truths[index],
+            kmodel_found[number].above(threshold),
+            job.classes,
+            artifacts / names[-1],
+        )
     kmodel = (artifacts / "model.kmodel").read_bytes()
     return RunReport(
         run_id=job.run_id,

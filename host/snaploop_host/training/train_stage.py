@@ -5,8 +5,11 @@ Called by `detect_job`.
 
 from __future__ import annotations
 
+import json
 import logging
+import statistics
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ Report = Callable[..., None]
 
 
 def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrained: Path | None) -> dict[str, Any]:
-    """Train and return what result.json says about it: best.pt's path, epochs, curve, seconds, and the best epoch's scores.
+    """Train and return what result.json says about it: best.pt's path under `folder`, epochs, curve, seconds, and the best epoch's scores.
 
     Args:
         job: what to train.
@@ -80,9 +83,14 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
     trainer = QuickDetectionTrainer(layout, list(job.classes), job.input_wh(), parameters, overrides, curve.add)
     trainer.train()
     best = trainer.best_score
-    logger.info("trained %d epochs in %.1f s, torch threads %d", curve.epochs_done, time.monotonic() - started, torch.get_num_threads())
+    logger.info(
+        "trained %d epochs in %.1f s, torch threads %d",
+        curve.epochs_done,
+        time.monotonic() - started,
+        torch.get_num_threads(),
+    )
     return {
-        "weights": str(trainer.best),
+        "weights": str(trainer.best.relative_to(folder)),
         "epochs": curve.epochs_done,
         "epochs_planned": epochs,
         "seconds": round(time.monotonic() - started, 2),
@@ -102,12 +110,14 @@ class _Curve:
         self.path, self.epochs, self.report = path, epochs, report
         self.epochs_done = 0
         self._previous = time.monotonic()
+        self._recent: deque[float] = deque(maxlen=5)
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, trainer: Any, score: Any) -> None:
         """Report one finished epoch."""
         now = time.monotonic()
         seconds, self._previous = now - self._previous, now
+        self._recent.append(seconds)
         self.epochs_done = trainer.epoch + 1
         losses = {name: round(float(value), 4) for name, value in (trainer.tloss or {}).items()}
         fields = {
@@ -116,17 +126,13 @@ class _Curve:
             "losses": losses,
             "metrics": {"map50": round(score.map50, 4), "map50_95": round(score.map50_95, 4)} if score else {},
             "seconds": round(seconds, 2),
-            "eta_s": round(seconds * (self.epochs - self.epochs_done), 1),
+            "eta_s": round(statistics.median(self._recent) * (self.epochs - self.epochs_done), 1),
         }
-        import json
-
         with self.path.open("a") as file:
             file.write(json.dumps(fields) + "\n")
         self.report("epoch", **fields)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per epoch; an epoch repeated after a kill counts once, its later run."""
-        import json
-
         rows = {row["epoch"]: row for row in map(json.loads, self.path.read_text().splitlines())}
         return [{key: rows[epoch][key] for key in ("epoch", "losses", "metrics", "seconds")} for epoch in sorted(rows)]

@@ -10,7 +10,18 @@ import os
 import sys
 from pathlib import Path
 
-QUIET_SETTINGS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb", "vscode_msg", "openvino_msg")
+QUIET_SETTINGS = (
+    "sync",
+    "clearml",
+    "comet",
+    "dvc",
+    "mlflow",
+    "raytune",
+    "tensorboard",
+    "wandb",
+    "vscode_msg",
+    "openvino_msg",
+)
 
 
 def offline_environment(folder: Path) -> dict[str, str]:

@@ -15,7 +15,9 @@ from pathlib import Path
 from .errors import BadDatasetError
 from .job_spec import Box, Photo, TrainingJob
 
-BORDER_SLACK_PX = 1.5  # rounding on the way from finger to file may push a border out by this much; it is cut, not refused
+BORDER_SLACK_PX = (
+    1.5  # rounding on the way from finger to file may push a border out by this much; it is cut, not refused
+)
 
 
 def write_layout(job: TrainingJob, root: Path) -> list[str]:
@@ -35,7 +37,9 @@ def write_layout(job: TrainingJob, root: Path) -> list[str]:
             os.symlink(photo.image.resolve(), root / "images" / split / f"{name}{photo.image.suffix.lower() or '.jpg'}")
             (root / "labels" / split / f"{name}.txt").write_text("".join(row + "\n" for row in rows))
     names = "".join(f"  {index}: {json.dumps(name)}\n" for index, name in enumerate(job.classes))
-    (root / "data.yaml").write_text(f"path: {json.dumps(str(root.resolve()))}\ntrain: images/train\nval: images/val\nnames:\n{names}")
+    (root / "data.yaml").write_text(
+        f"path: {json.dumps(str(root.resolve()))}\ntrain: images/train\nval: images/val\nnames:\n{names}"
+    )
     return split_notes(job)
 
 
@@ -78,7 +82,9 @@ def _row(box: Box, photo: Photo, classes: Sequence[str]) -> str:
     """One YOLO label line: class, centre x, centre y, w, h in 0…1."""
     where = f"photo {photo.image} ({photo.width}x{photo.height})"
     if len(box.box_xywh_px) != 4 or not 0 <= box.cls < len(classes):
-        raise BadDatasetError(f"{where}: box {list(box.box_xywh_px)} of class {box.cls} is malformed: delete it and label again")
+        raise BadDatasetError(
+            f"{where}: box {list(box.box_xywh_px)} of class {box.cls} is malformed: delete it and label again"
+        )
     x, y, width, height = box.box_xywh_px
     outside = max(-x, -y, x + width - photo.width, y + height - photo.height)
     if width <= 0 or height <= 0 or outside > BORDER_SLACK_PX:
@@ -89,5 +95,10 @@ def _row(box: Box, photo: Photo, classes: Sequence[str]) -> str:
         )
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(x + width, photo.width), min(y + height, photo.height)
-    values = ((left + right) / 2 / photo.width, (top + bottom) / 2 / photo.height, (right - left) / photo.width, (bottom - top) / photo.height)
+    values = (
+        (left + right) / 2 / photo.width,
+        (top + bottom) / 2 / photo.height,
+        (right - left) / photo.width,
+        (bottom - top) / photo.height,
+    )
     return f"{box.cls} " + " ".join(f"{value:.6f}" for value in values)

@@ -27,7 +27,9 @@ def test_planted_box_comes_back():
     heads = empty_heads()
     plant(heads, 1, 5, 7, (2, 1, 3, 4), cls=2, logit=2.0)
     found = decode_raw_heads(heads, 0.25)
-    assert found.boxes_xyxy[0] == pytest.approx([(7.5 - 2) * 16, (5.5 - 1) * 16, (7.5 + 3) * 16, (5.5 + 4) * 16], abs=1e-3)
+    assert found.boxes_xyxy[0] == pytest.approx(
+        [(7.5 - 2) * 16, (5.5 - 1) * 16, (7.5 + 3) * 16, (5.5 + 4) * 16], abs=1e-3
+    )
     assert found.classes.tolist() == [2]
     assert found.scores[0] == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-6)
 
@@ -53,7 +55,7 @@ def test_no_survivor_is_an_empty_answer():
 
 
 def test_wrong_outputs_are_refused():
-    with pytest.raises(ValueError, match="six|6 outputs"):
+    with pytest.raises(ValueError, match="6 outputs"):
         decode_raw_heads(empty_heads()[:3], 0.25)
     heads = empty_heads()
     heads[1] = heads[3]
@@ -63,13 +65,17 @@ def test_wrong_outputs_are_refused():
 
 def test_same_boxes_as_the_ultralytics_head():
     torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'snaploop[train]'")
-    tal = pytest.importorskip("ultralytics.utils.tal", reason="ultralytics is not installed: pip install 'snaploop[train]'")
+    tal = pytest.importorskip(
+        "ultralytics.utils.tal", reason="ultralytics is not installed: pip install 'snaploop[train]'"
+    )
     rng = np.random.default_rng(3)
     heads = [rng.normal(0, 2, head.shape).astype(np.float32) for head in empty_heads()]
     found = decode_raw_heads(heads, 0.9, iou_limit=1.0)
     boxes = torch.cat([torch.from_numpy(head).flatten(2) for head in heads[0::2]], 2)
     logits = torch.cat([torch.from_numpy(head).flatten(2) for head in heads[1::2]], 2)
-    anchors, strides = tal.make_anchors([torch.from_numpy(head) for head in heads[0::2]], torch.tensor([8, 16, 32]), 0.5)
+    anchors, strides = tal.make_anchors(
+        [torch.from_numpy(head) for head in heads[0::2]], torch.tensor([8, 16, 32]), 0.5
+    )
     distances = (boxes.view(1, 4, 16, -1).softmax(2) * torch.arange(16).view(1, 1, 16, 1)).sum(2)
     theirs = (tal.dist2bbox(distances, anchors.T[None], xywh=False, dim=1) * strides.T)[0].T.numpy()
     scores = logits.sigmoid().amax(1)[0].numpy()
@@ -82,6 +88,8 @@ def test_same_boxes_as_the_ultralytics_head():
 def test_geometry_round_trip_and_overlap():
     boxes = np.array([[10.0, 20.0, 30.0, 40.0]])
     assert xyxy_to_xywh(xywh_to_xyxy(boxes)).tolist() == boxes.tolist()
-    assert pairwise_iou(np.array([[0.0, 0, 10, 10]]), np.array([[5.0, 0, 15, 10], [3, 3, 3, 3]])).tolist() == [[pytest.approx(1 / 3), 0.0]]
+    assert pairwise_iou(np.array([[0.0, 0, 10, 10]]), np.array([[5.0, 0, 15, 10], [3, 3, 3, 3]])).tolist() == [
+        [pytest.approx(1 / 3), 0.0]
+    ]
     kept = suppress_overlaps(np.array([[0.0, 0, 10, 10], [0, 0, 10, 9]]), np.array([0.5, 0.6]), np.array([0, 0]), 0.5)
     assert kept.tolist() == [1]

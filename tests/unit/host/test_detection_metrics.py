@@ -24,7 +24,9 @@ def test_perfect_detections_score_one():
 
 
 def test_half_of_the_boxes_found_gives_about_half():
-    score = score_detections([detections([[0, 0, 10, 10]], [0.9], [0])], [truth([[0, 0, 10, 10], [50, 50, 60, 60]], [0, 0])])
+    score = score_detections(
+        [detections([[0, 0, 10, 10]], [0.9], [0])], [truth([[0, 0, 10, 10], [50, 50, 60, 60]], [0, 0])]
+    )
     assert score.map50 == pytest.approx(0.5, abs=0.01)
 
 
@@ -52,7 +54,9 @@ def test_no_true_box_is_refused_with_a_mend():
 
 
 def test_equal_to_ultralytics_on_random_scenes():
-    metrics = pytest.importorskip("ultralytics.utils.metrics", reason="ultralytics is not installed: pip install 'snaploop[train]'")
+    metrics = pytest.importorskip(
+        "ultralytics.utils.metrics", reason="ultralytics is not installed: pip install 'snaploop[train]'"
+    )
     rng = np.random.default_rng(7)
     found, truths = [], []
     for _ in range(30):

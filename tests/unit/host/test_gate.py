@@ -1,0 +1,81 @@
+"""The ladder: first rung that passes wins, strict metric included, and a refusal carries every rung's numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
+pytest.importorskip("torch", reason="torch is not installed: pip install 'snaploop[train]'")
+
+from snaploop_host.compiling.kmodel_compiler import LADDER, Kmodel
+from snaploop_host.domain.detection_decode import Detections
+from snaploop_host.domain.detection_metrics import DetectionScore
+from snaploop_host.training.errors import GateRefusedError, TrainingError
+from snaploop_host.training.gate_stage import climb
+from snaploop_host.training.job_spec import Gate
+from snaploop_host.training.report_stage import choose_golden, golden_record
+
+
+def score(map50, map50_95):
+    return DetectionScore(map50, map50_95, 0.3, 0.9, (), 24)
+
+
+def climbing(scores, available=60, limit=0.03):
+    attempts, notes = [], []
+
+    def attempt(number, rung):
+        attempts.append(rung.name)
+        return Kmodel(Path("k"), f"{number}", 1, 1.0, 1), scores[number], 2.0
+
+    def report(kind, **fields):
+        notes.append((kind, fields))
+
+    return climb(available, score(0.99, 0.90), Gate(limit, 24), attempt, report), attempts, notes
+
+
+def test_first_rung_that_passes_wins():
+    (kmodel, tried), attempts, notes = climbing([score(0.98, 0.88)])
+    assert kmodel.digest == "0"
+    assert [rung.passed for rung in tried] == [True]
+    assert len(attempts) == len(notes) == 1
+
+
+def test_strict_metric_alone_is_reason_enough_to_climb():
+    (kmodel, tried), attempts, _ = climbing([score(0.99, 0.46), score(0.99, 0.80), score(0.99, 0.89)])
+    assert attempts == [rung.name for rung in LADDER]
+    assert kmodel.digest == "2"
+    assert [rung.passed for rung in tried] == [False, False, True]
+
+
+def test_rung_without_more_pictures_is_passed_over():
+    _, attempts, _ = climbing([score(0.99, 0.46), None, score(0.99, 0.89)], available=15)
+    assert attempts == [LADDER[0].name, LADDER[2].name]
+
+
+def test_refusal_has_the_numbers_and_the_mend():
+    with pytest.raises(
+        GateRefusedError, match=r"mAP50-95 0\.460 of 0\.900 \(not within 0\.03\).*Label more varied photos"
+    ):
+        climbing([score(0.99, 0.46)] * 3)
+
+
+def found(*scores):
+    return Detections(
+        np.tile(np.array([[10, 20, 30, 40]], np.float32), (len(scores), 1)),
+        np.array(scores, np.float32),
+        np.zeros(len(scores), int),
+    )
+
+
+def test_golden_picture_has_a_clear_answer():
+    assert choose_golden([found(), found(0.9, 0.45), found(0.9), found(0.95, 0.92)], 0.4) == 3
+    with pytest.raises(TrainingError, match="finds nothing"):
+        choose_golden([found(), found(0.2)], 0.4)
+
+
+def test_golden_record_is_in_whole_numbers():
+    record = golden_record(found(0.9123), np.zeros((3, 4, 8), np.uint8))
+    assert record.input_bytes == 96
+    assert record.detections[0].score_permille == 912
+    assert record.detections[0].box_xywh_px == (10, 20, 20, 20)

@@ -1,0 +1,71 @@
+"""job.json: defaults, input size, and one clear line for what cannot be used."""
+
+import json
+
+import pytest
+
+from snaploop_host.training.errors import BadJobError
+from snaploop_host.training.job_spec import Parameters, chosen_epochs, read_job
+
+
+def job(tmp_path, **changes):
+    photo = {"image": "/p.jpg", "width": 640, "height": 360, "boxes": [{"class": 0, "box_xywh_px": [1, 2, 3, 4]}]}
+    raw = {
+        "run_id": "7",
+        "project": "p",
+        "classes": ["a"],
+        "dataset": {"train": [photo], "val": [photo]},
+        "warm_start": None,
+    } | changes
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(raw))
+    return path
+
+
+def test_defaults(tmp_path):
+    read = read_job(job(tmp_path))
+    assert read.parameters == Parameters()
+    assert (read.gate.limit_points, read.gate.images) == (0.03, 24)
+    assert read.train[0].boxes[0].box_xywh_px == (1.0, 2.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((640, 360), (320, 192)), ((640, 480), (320, 256)), ((360, 640), (192, 320)), ((500, 500), (320, 320))],
+)
+def test_input_follows_the_photos(tmp_path, size, expected):
+    photo = {"image": "/p.jpg", "width": size[0], "height": size[1], "boxes": []}
+    odd = {"image": "/q.jpg", "width": 100, "height": 100, "boxes": []}
+    assert read_job(job(tmp_path, dataset={"train": [photo, photo, odd], "val": [photo]})).input_wh() == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"parameters": {"epoch": 3}}, "unknown parameters epoch: known are"),
+        ({"parameters": {"imgsz": 300}}, "imgsz 300 is no multiple of 32"),
+        ({"parameters": {"batch": 0}}, "must be at least 1"),
+        ({"classes": []}, "no class"),
+        ({"dataset": {"train": [], "val": []}}, "label more photos"),
+        ({"dataset": {"train": [{"image": "x"}], "val": []}}, "KeyError 'boxes'"),
+        ({"gate": {"limit": 1}}, "unknown gate limit"),
+    ],
+)
+def test_what_cannot_be_used(tmp_path, changes, words):
+    with pytest.raises(BadJobError, match=words):
+        read_job(job(tmp_path, **changes))
+
+
+def test_missing_and_broken_file(tmp_path):
+    with pytest.raises(BadJobError, match="cannot be read"):
+        read_job(tmp_path / "job.json")
+    (tmp_path / "job.json").write_text("{")
+    with pytest.raises(BadJobError, match="is not JSON"):
+        read_job(tmp_path / "job.json")
+
+
+def test_epochs_follow_the_number_of_photos():
+    scratch = [chosen_epochs(Parameters(), photos, warm=False) for photos in (20, 100, 500)]
+    assert scratch == sorted(scratch, reverse=True)
+    assert chosen_epochs(Parameters(), 100, warm=True) * 3 <= chosen_epochs(Parameters(), 100, warm=False)
+    assert chosen_epochs(Parameters(epochs=5), 100, warm=False) == 5

@@ -1,4 +1,4 @@
-"""The files that a board needs, as this snaploop brings them: from board_files/ of an installed wheel, or from the source roots of a checkout."""
+"""The files that a board needs: from board_files/ of an installed wheel, or from the source roots of a checkout."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from _hal import call as _call
 from image import Image as _Image
+
 from media.media import ALIGN_UP, MediaManager  # noqa: F401 - scripts get both by `from media.sensor import *`
 
 CAM_CHN_ID_0 = 0

@@ -116,7 +116,7 @@ def _size_and_digest(data: bytes) -> tuple[int, str]:
 
 def _folders(paths: Mapping[str, bytes]) -> list[str]:
     """Every folder that the paths need below the mount points, parents first."""
-    needed = set()
+    needed: set[str] = set()
     for path in paths:
         parts = path.split("/")[:-1]
         needed.update("/".join(parts[:depth]) for depth in range(3, len(parts) + 1))

@@ -183,24 +183,24 @@ class SqlStore:
     def sample_counts(self, project_id: int) -> dict[str, int]:
         """How many samples are new, labelled, rejected."""
         table = schema.samples
-        query = select(table.c.state, func.count()).where(table.c.project_id == project_id).group_by(table.c.state)
-        return {NEW: 0, LABELLED: 0, REJECTED: 0} | {row[0]: row[1] for row in self._all(query)}
+        query = select(table.c.state, func.count().label("how_many")).where(table.c.project_id == project_id).group_by(table.c.state)
+        return {NEW: 0, LABELLED: 0, REJECTED: 0} | {row.state: row.how_many for row in self._all(query)}
 
     def road_counts(self, project_id: int) -> dict[str, int]:
         """How many photos of the project came on each road."""
         samples, photos = schema.samples, schema.photos
-        query = select(photos.c.road, func.count()).join(samples, samples.c.photo == photos.c.digest)
+        query = select(photos.c.road, func.count().label("how_many")).join(samples, samples.c.photo == photos.c.digest)
         query = query.where(samples.c.project_id == project_id).group_by(photos.c.road)
-        return {"usb": 0, "wifi": 0, "import": 0} | {row[0]: row[1] for row in self._all(query)}
+        return {"usb": 0, "wifi": 0, "import": 0} | {row.road: row.how_many for row in self._all(query)}
 
     def box_counts(self, project_id: int) -> dict[str, int]:
         """Class name → how many boxes the labelled samples hold."""
         one = func.json_each(schema.samples.c.boxes).table_valued("value", joins_implicitly=True)
         name = func.json_extract(one.c.value, "$.class")
-        query = select(name, func.count()).where(
+        query = select(name.label("name"), func.count().label("how_many")).where(
             schema.samples.c.project_id == project_id, schema.samples.c.state == LABELLED
         )
-        return {row[0]: row[1] for row in self._all(query.group_by(name))}
+        return {row.name: row.how_many for row in self._all(query.group_by(name))}
 
     # dataset versions
 

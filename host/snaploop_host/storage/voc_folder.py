@@ -101,7 +101,7 @@ def _parsed(path: Path) -> ElementTree.Element:
 
 
 def _boxes(root: ElementTree.Element) -> tuple[Box, ...]:
-    found = []
+    found: list[Box] = []
     for one in root.iter("object"):
         corners = one.find("bndbox")
         name = (one.findtext("name") or "").strip()

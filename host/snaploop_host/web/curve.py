@@ -34,7 +34,7 @@ def curve(points: list[dict[str, Any]], epochs: int) -> Curve | None:
     """
     if not points:
         return None
-    last_epoch = max(epochs, points[-1]["epoch"], 2)
+    last_epoch: int = max(epochs, points[-1]["epoch"], 2)
     most_loss = max((float(point["loss"]) for point in points if point["loss"] is not None), default=1.0) or 1.0
 
     def x(epoch: float) -> float:

@@ -98,6 +98,8 @@ class VirtualK230:
         self.touches = TouchQueue()
         self.exception: str | None = None
         """Traceback that ended the last boot.py or main.py; None while it runs or when it ended well."""
+        self.heap_free_bytes: int | None = None
+        """gc.mem_free() of the script, as reported with its touch reads; None before the first."""
         self.resets = 0
         self.state = "off"
         """off, boot, script (boot.py/main.py), exec (REPL runs something), repl."""
@@ -367,7 +369,6 @@ class VirtualK230:
         self.card.forget_open_files()
         for function in self._on_reset:
             function()
-        self._reset_media()
         with self.lock:
             follow = self._next
             if self._child is not child or follow is None:
@@ -379,15 +380,6 @@ class VirtualK230:
             raw, run_scripts = follow
             self.resets += 1
             self._spawn(f"import _boot\n_boot.run({raw}, {run_scripts})")
-
-    def _reset_media(self) -> None:
-        for name in ("sensor", "display", "kpu"):
-            part = getattr(self, name, None)
-            if part is not None:
-                part.reset()
-        handles = getattr(self, "handles", None)
-        if handles is not None:
-            handles.clear()
 
     def _restart(self, raw: bool, run_scripts: bool) -> None:
         with self.lock:
@@ -474,16 +466,19 @@ class VirtualK230:
         Raises:
             TimeoutError: it did not end in time (its process is ended).
         """
-        self._interpreter = self._interpreter or find_interpreter()
         position = self._log_start + len(self._log)
-        wrapped = f"import _boot\n_boot.run_source({code!r})"
-        self._spawn(wrapped)
+        self.start_source(code)
         assert self._serving is not None
         self._serving.join(timeout)
         if self._serving.is_alive():
             self.power_cut()
             raise TimeoutError(f"the script did not end within {timeout} s; it printed:\n{self._log[-2000:]}")
         return self.console_from(position)[1]
+
+    def start_source(self, code: str) -> None:
+        """Switch on and run MicroPython source instead of the card's scripts; the board is off when it has ended."""
+        self._interpreter = self._interpreter or find_interpreter()
+        self._spawn(f"import _boot\n_boot.run_source({code!r})")
 
     # -- what a person sees and does ----------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ class Hal:
         self.n_calls = 0
         self.is_busy = False
         """Is an operation running right now?"""
+        self.op("hal.malformed", _refuse_malformed)
 
     def op(self, name: str, handler: Handler) -> None:
         """Make `handler` answer `name`; a parameter called `blob` receives the request's bytes as a memoryview."""
@@ -104,8 +105,11 @@ class Hal:
             blob = read(blob_length) if blob_length else b""
             if len(body) < json_length or len(blob) < blob_length:
                 return
-            name, args = json.loads(body)
             self.n_calls += 1
+            try:
+                name, args = json.loads(body)
+            except ValueError:  # MicroPython writes inf and nan in its own way
+                name, args = "hal.malformed", [body.decode("utf-8", "replace")]
             self.is_busy = True
             reply, reply_blob = self.invoke(name, args, memoryview(blob))
             self.is_busy = False
@@ -131,6 +135,10 @@ class Hal:
         thread = threading.Thread(target=body, name=name, daemon=True)
         thread.start()
         return thread
+
+
+def _refuse_malformed(text: str) -> None:
+    raise HalError("ValueError", f"this hardware call is not JSON: {text[:200]}")
 
 
 def _write_all(fd: int, head: bytes, blob: bytes | bytearray | memoryview) -> None:

@@ -119,6 +119,12 @@ class SystemOps:
         used = {"total": 300, "heap": 9, "page": 60, "mmz": 40}[what] * _MIB
         return [total, used, total - used]
 
+    def touch_read(self, count: int, heap_free_bytes: int | None = None) -> list[list[int]]:
+        """TOUCH.read(); now and then the script's free heap rides along for /state."""
+        if heap_free_bytes is not None:
+            self._board.heap_free_bytes = heap_free_bytes
+        return list(self._board.touches.take(count))
+
     def chipid(self) -> Reply:
         return Reply(None, bytes.fromhex(self._board.chip_id))
 
@@ -145,4 +151,4 @@ class SystemOps:
         hal.op("machine.temperature", lambda: 52.5)
         hal.op("machine.reset", lambda: board.reset(hard=True))
         hal.op("machine.pin", self.pin)
-        hal.op("touch.read", board.touches.take)
+        hal.op("touch.read", self.touch_read)

@@ -25,6 +25,12 @@ def _dress():
     builtins.input = _repl.read_input
 
 
+def _report(name, report):
+    if report:
+        print(report, end="")
+    call("script.ended", name, report)
+
+
 def run_file(path):
     """Read a script whole and run it as <stdin>, as the firmware does. Returns False when it is not there."""
     try:
@@ -33,10 +39,7 @@ def run_file(path):
     except OSError:
         return False
     call("board.state", path)
-    report = _repl.execute(source, "exec")
-    if report:
-        print(report, end="")
-    call("script.ended", path, report)
+    _report(path, _repl.execute(source, "exec"))
     return True
 
 
@@ -56,9 +59,7 @@ def run(raw, run_scripts):
 
 
 def run_source(source):
-    """Run one piece of source instead of the card's scripts (VirtualK230.run_code)."""
+    """Run one piece of source instead of the card's scripts (VirtualK230.start_source)."""
     _dress()
     call("board.state", "exec")
-    report = _repl.execute(source, "exec")
-    if report:
-        print(report, end="")
+    _report("source", _repl.execute(source, "exec"))

@@ -2,7 +2,8 @@
 
 from collections import namedtuple
 
-from uos import chdir, getcwd, ilistdir, listdir, mkdir, remove, rename, rmdir, stat, unlink
+from uos import chdir, getcwd, listdir, mkdir, remove, rename, rmdir, stat, unlink
+from uos import ilistdir as _ilistdir
 
 from _hal import call, call_blob
 
@@ -16,6 +17,13 @@ _Uname = namedtuple("uname", ("sysname", "nodename", "release", "version", "mach
 
 def uname():
     return _Uname(*call("os.uname"))
+
+
+def ilistdir(path="."):
+    """(name, type, inode, size) of each entry, as FAT lists them."""
+    folder = path if path.endswith("/") else path + "/"
+    for entry in _ilistdir(path):
+        yield (entry[0], entry[1], 0, stat(folder + entry[0])[6] if entry[1] & 0x8000 else 0)
 
 
 def statvfs(path):

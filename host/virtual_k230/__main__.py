@@ -1,0 +1,200 @@
+"""The command `virtual-k230`: run a script on a virtual board, talk to its REPL, or serve it to other programs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from pathlib import Path
+from typing import Any
+
+from .board import VirtualK230
+from .interpreter import InterpreterMissingError
+
+logger = logging.getLogger(__name__)
+
+EXIT_OK, EXIT_SCRIPT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0 well, 1 the script ended with an exception, 2 it could not be started."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if args.verbose else logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        code: int = args.action(args)
+    except (InterpreterMissingError, OSError, ValueError, RuntimeError) as error:
+        if args.verbose:
+            raise
+        sys.stderr.write(f"virtual-k230: {error}\n")
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_SCRIPT_FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="virtual-k230", description="A virtual CanMV K230 board.")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    board = argparse.ArgumentParser(add_help=False)
+    board.add_argument("--sd", metavar="DIR", help="folder that is the board's /sdcard (default: a temporary one)")
+    board.add_argument("--data", metavar="DIR", help="folder that is the board's /data (default: a temporary one)")
+    board.add_argument("--profile", choices=["A", "B", "C", "D"], default="B", help="firmware generation (default: B)")
+    board.add_argument("--nncase-version", metavar="X.Y.Z", help="version that nncase_runtime reports (default: the profile's)")
+    board.add_argument(
+        "--camera", metavar="WHAT", default="scene:traffic_lights", help="folder, picture, video or scene:NAME (default: %(default)s)"
+    )
+    board.add_argument("--kpu", choices=["sim", "onnx"], default="sim", help="Canaan's simulator, or onnxruntime on the twin")
+    board.add_argument(
+        "--onnx", metavar="KMODEL=ONNX", action="append", default=[], help="for --kpu onnx: the ONNX twin of a kmodel file or sha256"
+    )
+    board.add_argument("--wifi", metavar="SSID:KEY", help="the only Wi-Fi there is (default: any name and key are right)")
+    board.add_argument("--usb-rtt-ms", metavar="MS", type=float, default=0, help="round-trip time of the USB cable to imitate")
+    board.add_argument("--fps", metavar="N", type=float, default=0, help="frames per second of the camera; 0: as fast as asked for")
+    board.add_argument("--heap-mib", metavar="N", type=float, default=4, help="MicroPython heap (default: 4, as on the board)")
+    board.add_argument("--panel", metavar="WxH", type=_size, help="size of the LCD (default: what the script asks for)")
+    board.add_argument("--verbose", action="store_true", help="more log lines, and tracebacks of our own errors")
+
+    run = verbs.add_parser("run", parents=[board], help="run a script to its end, or for a time")
+    run.add_argument("script", type=Path, help="the script; it runs as main.py would")
+    run.add_argument("--touch", metavar="FILE.json", type=Path, help='[{"at_s": 1.0, "event": "down", "x": 10, "y": 20}, ...]')
+    run.add_argument("--seconds", metavar="N", type=float, help="stop the script after this time")
+    run.add_argument("--frames", metavar="N", type=int, help="stop the script after so many camera frames")
+    run.add_argument("--screenshots", metavar="DIR", type=Path, help="write the LCD as PNG each second, and at the end")
+    run.add_argument("--json", metavar="OUT", help="write a summary to this file (-: standard output)")
+    run.set_defaults(action=_run)
+
+    shell = verbs.add_parser("shell", parents=[board], help="the board's REPL in this terminal (Ctrl-] ends)")
+    shell.set_defaults(action=_shell)
+
+    serve = verbs.add_parser("serve", parents=[board], help="keep a board running behind an HTTP API and an LCD page")
+    serve.add_argument("--port", metavar="N", type=int, default=8230, help="port on 127.0.0.1; 0: any free one (default: 8230)")
+    serve.set_defaults(action=_serve)
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 800x480") from None
+    return width, height
+
+
+def _twins(pairs: list[str]) -> dict[str, str | Path]:
+    """{sha256 of the kmodel: ONNX path} of KMODEL=ONNX arguments."""
+    twins: dict[str, str | Path] = {}
+    for pair in pairs:
+        kmodel, _, onnx = pair.partition("=")
+        if not onnx or not Path(onnx).is_file():
+            raise ValueError(f"--onnx {pair}: give KMODEL=ONNX with an existing ONNX file")
+        is_digest = len(kmodel) == 64 and all(char in "0123456789abcdef" for char in kmodel)
+        twins[kmodel if is_digest else hashlib.sha256(Path(kmodel).read_bytes()).hexdigest()] = onnx
+    return twins
+
+
+def _board(args: argparse.Namespace) -> VirtualK230:
+    options: dict[str, Any] = {"nncase_version": args.nncase_version} if args.nncase_version else {}
+    return VirtualK230(
+        sd=args.sd, data=args.data, camera=args.camera, profile=args.profile, kpu=args.kpu, onnx_twins=_twins(args.onnx),
+        usb_rtt_ms=args.usb_rtt_ms, fps=args.fps, heap_mib=args.heap_mib, panel=args.panel, wifi=args.wifi, **options,
+    )  # fmt: skip
+
+
+def _run(args: argparse.Namespace) -> int:
+    source = args.script.read_text()
+    touches = sorted(json.loads(args.touch.read_text()), key=lambda item: item["at_s"]) if args.touch else []
+    if args.screenshots:
+        args.screenshots.mkdir(parents=True, exist_ok=True)
+    board = _board(args)
+    try:
+        started = time.monotonic()
+        position, n_shots, stop_asked = 0, 0, False
+        board.start_source(source)
+        while board.is_on:
+            passed = time.monotonic() - started
+            while touches and touches[0]["at_s"] <= passed:
+                event = touches.pop(0)
+                board.touches.put(event["event"], event["x"], event["y"])
+            position = _copy_console(board, position, to_stderr=args.json == "-")
+            if args.screenshots and passed > n_shots + 1:
+                n_shots += 1
+                board.screen().save(args.screenshots / f"{n_shots:04d}.png")
+            is_over = (args.seconds and passed >= args.seconds) or (args.frames and board.frames >= args.frames)
+            if is_over and not stop_asked:
+                stop_asked = True
+                if args.screenshots:
+                    board.screen().save(args.screenshots / "end.png")
+                board.stop()
+            if is_over and passed > (args.seconds or passed) + 10:
+                board.power_cut()
+            time.sleep(0.02)
+        _copy_console(board, position, to_stderr=args.json == "-")
+        failed = board.exception is not None and not stop_asked
+        summary = {
+            "seconds": round(time.monotonic() - started, 3), "frames": board.frames, "kpu_runs": board.kpu_runs,
+            "kpu_engine": board.kpu_engine, "exception": board.exception if failed else None, "console": board.log,
+        }  # fmt: skip
+    finally:
+        board.close()
+    if args.json == "-":
+        sys.stdout.write(json.dumps(summary) + "\n")
+    elif args.json:
+        Path(args.json).write_text(json.dumps(summary) + "\n")
+    return EXIT_SCRIPT_FAILED if failed else EXIT_OK
+
+
+def _copy_console(board: VirtualK230, position: int, to_stderr: bool) -> int:
+    following, text = board.console_from(position)
+    out = sys.stderr if to_stderr else sys.stdout
+    out.write(text)
+    out.flush()
+    return following
+
+
+def _shell(args: argparse.Namespace) -> int:
+    if not sys.stdin.isatty():
+        raise ValueError("shell needs a terminal; use `virtual-k230 run` for scripts")
+    with _board(args) as board:
+        sys.stderr.write(f"virtual K230 on {board.pty}; Ctrl-] ends\n")
+        port = os.open(board.pty, os.O_RDWR | os.O_NOCTTY)
+        before = termios.tcgetattr(sys.stdin)
+        tty.setraw(sys.stdin)
+        try:
+            while True:
+                ready, _, _ = select.select([sys.stdin, port], [], [])
+                if port in ready:
+                    os.write(sys.stdout.fileno(), os.read(port, 4096))
+                if sys.stdin in ready:
+                    typed = os.read(sys.stdin.fileno(), 1024)
+                    if b"\x1d" in typed:
+                        return EXIT_OK
+                    os.write(port, typed)
+        finally:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+            os.close(port)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from .control import print_line, serve
+
+    board = _board(args)
+    try:
+        asyncio.run(serve(board, args.port, print_line))
+    finally:
+        board.close()
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""socket on the virtual board: real sockets of the PC behind numbers, with the board's manners (see network.py there)."""
+
+import io as _io
+
+from _hal import call as _call
+from _hal import call_blob as _call_blob
+from _hal import token as _token
+
+AF_INET = 2
+SOCK_STREAM = 1
+SOCK_DGRAM = 2
+IPPROTO_IP = 0
+IPPROTO_TCP = 6
+IPPROTO_UDP = 17
+SOL_SOCKET = 1
+SO_REUSEADDR = 2
+SO_KEEPALIVE = 8
+
+
+def getaddrinfo(host, port, family=0, kind=0, proto=0, flags=0):
+    return [(f, k, p, name, tuple(address)) for f, k, p, name, address in _call("socket.getaddrinfo", host, port)]
+
+
+def _part(data, limit=65536):
+    return memoryview(data)[:limit] if len(data) > limit else data
+
+
+class socket(_io.IOBase):
+    def __init__(self, family=AF_INET, kind=SOCK_STREAM, proto=0, _handle=None):
+        self._handle = _call("socket.new", family, kind) if _handle is None else _handle
+        self._token = _token(self._handle)
+
+    def connect(self, address):
+        _call("socket.dial", self._handle, address)
+
+    def bind(self, address):
+        _call("socket.bind", self._handle, address)
+
+    def listen(self, backlog=2):
+        _call("socket.listen", self._handle, backlog)
+
+    def accept(self):
+        handle, address = _call("socket.accept", self._handle)
+        return socket(_handle=handle), tuple(address)
+
+    def send(self, data):
+        return _call_blob("socket.send", _part(data), self._handle, False)[0]
+
+    def sendall(self, data):
+        view = memoryview(data)
+        while view:
+            view = view[_call_blob("socket.send", view[:65536], self._handle, True)[0] :]
+
+    def write(self, data):
+        return _call_blob("socket.send", _part(data), self._handle, True)[0]
+
+    def sendto(self, data, address):
+        return _call_blob("socket.sendto", data, self._handle, address)[0]
+
+    def recv(self, n):
+        return bytes(_call_blob("socket.recv", b"", self._handle, n, True)[1])
+
+    def recvfrom(self, n):
+        address, data = _call_blob("socket.recvfrom", b"", self._handle, n)
+        return bytes(data), tuple(address)
+
+    def read(self, n=-1):
+        if n >= 0:
+            return self.recv(n)
+        parts = []
+        while True:
+            part = self.recv(4096)
+            parts.append(part)
+            if len(part) < 4096:
+                return b"".join(parts)
+
+    def readinto(self, target, n=-1):
+        n = len(target) if n < 0 else min(n, len(target))
+        data = _call_blob("socket.recv", b"", self._handle, n, True)[1]
+        target[: len(data)] = data
+        return len(data)
+
+    def readline(self):
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = self.recv(1)
+            if not byte:
+                break
+            line += byte
+        return line
+
+    def settimeout(self, seconds):
+        _call("socket.settimeout", self._handle, seconds)
+
+    def setblocking(self, blocking):
+        _call("socket.settimeout", self._handle, None if blocking else 0)
+
+    def setsockopt(self, level, name, value):
+        if isinstance(value, int):
+            _call("socket.setsockopt", self._handle, level, name, value)
+
+    def makefile(self, mode="rb", buffering=0):
+        return self
+
+    def close(self):
+        if self._token is not None:
+            _call("socket.close", self._handle)
+            self._token.close()
+            self._token = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.close()

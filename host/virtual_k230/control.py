@@ -1,0 +1,272 @@
+"""`virtual-k230 serve`: a virtual board behind a small HTTP API on 127.0.0.1, with a page that shows its LCD.
+
+Tests, demos and people drive the board through this. Every answer is JSON unless it is a picture or the page; an error
+is {"error": text} with a 4xx status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from .board import VirtualK230
+
+logger = logging.getLogger(__name__)
+
+_PAGE = Path(__file__).with_name("lcd_page.html")
+_TOUCH_WAIT_S = 30.0
+_NO_CAMERA_S = 0.5  # a script that shows no camera frames has reacted to a touch after this long
+_LAYERS = ("VIDEO1", "VIDEO2", "OSD0", "OSD1", "OSD2", "OSD3")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ControlApi:
+    """The handlers over one board."""
+
+    def __init__(self, board: VirtualK230) -> None:
+        self._board = board
+
+    def app(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application(middlewares=[_errors_as_json])
+        app.add_routes(
+            [
+                web.get("/", self.page),
+                web.get("/screen.png", self.screen),
+                web.get("/layer.png", self.layer),
+                web.get("/state", self.state),
+                web.get("/drawn", self.drawn),
+                web.post("/touch", self.touch),
+                web.get("/camera", self.camera),
+                web.post("/camera", self.show),
+                web.get("/console", self.console),
+                web.post("/console", self.type_text),
+                web.post("/reset", self.reset),
+                web.post("/fault", self.fault),
+                web.post("/wifi", self.wifi),
+                web.post("/usb", self.usb),
+            ]
+        )
+        return app
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(_PAGE)
+
+    async def screen(self, request: web.Request) -> web.StreamResponse:
+        return await _png(self._board.screen)
+
+    async def layer(self, request: web.Request) -> web.StreamResponse:
+        name = _layer_name(request)
+
+        def draw() -> Any:
+            from PIL import Image
+
+            return Image.fromarray(self._board.layer(name))
+
+        return await _png(draw)
+
+    async def state(self, request: web.Request) -> web.StreamResponse:
+        board = self._board
+        return web.json_response(
+            {
+                "running": board.is_on,
+                "state": board.state,
+                "main_running": board.main_running,
+                "frames": board.frames,
+                "kpu_runs": board.kpu_runs,
+                "kpu_engine": board.kpu_engine,
+                "exception": board.exception,
+                "uptime_s": round(time.monotonic() - board.started_at, 3),
+                "heap_free_bytes": board.heap_free_bytes,
+                "resets": board.resets,
+                "touches_queued": len(board.touches),
+                "card_writes": board.card.n_writes,
+                "usb_open": board.usb.is_open(),
+                "wifi_connected": board.network.isconnected(),
+                "profile": board.profile,
+                "pty": board.pty,
+            }
+        )
+
+    async def drawn(self, request: web.Request) -> web.StreamResponse:
+        name = _layer_name(request)
+        shown, frame = self._board.display.shown(name)  # type: ignore[attr-defined]  # set by display.register()
+        return web.json_response({"shown": shown, "frame": frame, "calls": self._board.drawn(name)})
+
+    async def touch(self, request: web.Request) -> web.StreamResponse:
+        body = await _body(request)
+        events = body.get("events")
+        if not isinstance(events, list):
+            raise ValueError('body needs "events": [{"event": "down|move|up", "x": px, "y": px}, ...]')
+        try:
+            wanted = [(str(item["event"]), int(item["x"]), int(item["y"])) for item in events]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f'each touch event needs "event", "x" and "y" ({error!r})') from error
+        self._board.touch_events(wanted)
+        if body.get("wait"):
+            await self._wait_for_touches(float(body.get("timeout_s", _TOUCH_WAIT_S)))
+        return web.json_response({"queued": len(wanted)})
+
+    async def _wait_for_touches(self, timeout_s: float) -> None:
+        """Until the script has taken all events and one whole frame has passed after that."""
+        board = self._board
+        deadline = time.monotonic() + timeout_s
+        while len(board.touches):
+            if time.monotonic() > deadline:
+                raise web.HTTPGatewayTimeout(text=f"the script did not read the touch panel for {timeout_s:.0f} s")
+            await asyncio.sleep(0.005)
+        # The frame in which the last event was read may still be drawn: the second new one comes after it.
+        frame, no_camera = board.frames + 2, time.monotonic() + _NO_CAMERA_S
+        while board.frames < frame and time.monotonic() < deadline:
+            if board.frames == frame - 2 and time.monotonic() > no_camera and not board.hal.is_busy:
+                return
+            await asyncio.sleep(0.005)
+
+    async def camera(self, request: web.Request) -> web.StreamResponse:
+        camera = self._board.camera
+        return web.json_response(
+            {"index": camera.index, "count": camera.count, "frame": camera.frame, "truth": camera.truth()}
+        )
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        body = await _body(request)
+        camera = self._board.camera
+        if body.get("next"):
+            await asyncio.to_thread(camera.next)
+        elif "path" in body:
+            await asyncio.to_thread(camera.show, Path(str(body["path"])))
+        elif "show" in body:
+            await asyncio.to_thread(camera.show, int(body["show"]))
+        else:
+            raise ValueError('body needs "show": number, "path": file or "next": true')
+        return await self.camera(request)
+
+    async def console(self, request: web.Request) -> web.StreamResponse:
+        following, text = self._board.console_from(int(request.query.get("from", "0")))
+        return web.json_response({"next": following, "text": text})
+
+    async def type_text(self, request: web.Request) -> web.StreamResponse:
+        """Type on the board's console as if over USB: {"text": ...} or {"stop": true} (Ctrl-C)."""
+        body = await _body(request)
+        if body.get("stop"):
+            self._board.stop()
+        if body.get("text"):
+            self._board.usb.push(str(body["text"]).encode())
+        return web.json_response({"ok": True})
+
+    async def reset(self, request: web.Request) -> web.StreamResponse:
+        body = await _body(request)
+        await asyncio.to_thread(self._board.reset, bool(body.get("hard", True)))
+        return web.json_response({"ok": True})
+
+    async def fault(self, request: web.Request) -> web.StreamResponse:
+        """Any of: cut_after_writes n, sdcard_free_bytes n, data_free_bytes n, usb_rtt_ms x, dtr bool, wifi_bytes_per_s n,
+        power "cut"|"on"."""
+        body = await _body(request)
+        known = ("cut_after_writes", "sdcard_free_bytes", "data_free_bytes", "usb_rtt_ms", "dtr", "wifi_bytes_per_s", "power")
+        unknown = sorted(set(body) - set(known))
+        if unknown:
+            raise ValueError(f"unknown fault {', '.join(unknown)}: use {', '.join(known)}")
+        board = self._board
+        if "cut_after_writes" in body:
+            board.card.cut_at_write = board.card.n_writes + int(body["cut_after_writes"])
+        for name in ("sdcard", "data"):
+            if f"{name}_free_bytes" in body:
+                partition = board.card.partitions[f"/{name}"]
+                partition.capacity_bytes = partition.count_used() + int(body[f"{name}_free_bytes"])
+        if "usb_rtt_ms" in body:
+            board.usb.rtt_ms = float(body["usb_rtt_ms"])
+        if "dtr" in body:
+            board.usb.dtr = bool(body["dtr"])
+        if "wifi_bytes_per_s" in body:
+            board.network.bytes_per_s = float(body["wifi_bytes_per_s"])
+        if body.get("power") == "cut":
+            board.power_cut()
+        elif body.get("power") == "on":
+            await asyncio.to_thread(board.start)
+        return web.json_response({"ok": True})
+
+    async def wifi(self, request: web.Request) -> web.StreamResponse:
+        body = await _body(request)
+        self._board.network.set_up(bool(body.get("up", True)))
+        return web.json_response({"up": self._board.network.up})
+
+    async def usb(self, request: web.Request) -> web.StreamResponse:
+        body = await _body(request)
+        self._board.usb.set_plugged(bool(body.get("plugged", True)))
+        return web.json_response({"plugged": self._board.usb.plugged, "pty": self._board.pty})
+
+
+def _layer_name(request: web.Request) -> str:
+    name = request.query.get("layer") or request.query.get("name") or "OSD1"
+    if name not in _LAYERS:
+        raise ValueError(f"no layer {name!r}: use one of {', '.join(_LAYERS)}")
+    return name
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        body = await request.json() if request.can_read_body else {}
+    except ValueError as error:
+        raise ValueError(f"the body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise ValueError("the body must be a JSON object")
+    return body
+
+
+async def _png(draw: Callable[[], Any]) -> web.Response:
+    def encode() -> bytes:
+        out = io.BytesIO()
+        draw().save(out, "PNG", compress_level=1)
+        return out.getvalue()
+
+    return web.Response(body=await asyncio.to_thread(encode), content_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+@web.middleware
+async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return web.json_response({"error": error.text or error.reason}, status=error.status)
+    except (ValueError, OSError, RuntimeError) as error:  # boundary: what the caller asked for cannot be done
+        return web.json_response({"error": str(error)}, status=400)
+
+
+async def serve(board: VirtualK230, port: int, announce: Callable[[dict[str, Any]], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` gets {"url", "pty", "pid"} once the board is on."""
+    runner = web.AppRunner(ControlApi(board).app(), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, done.set)
+    await asyncio.to_thread(board.start)
+    bound = runner.addresses[0][1]
+    announce({"url": f"http://127.0.0.1:{bound}", "pty": board.pty, "pid": os.getpid()})
+    try:
+        await done.wait()
+    finally:
+        await runner.cleanup()
+
+
+def print_line(message: dict[str, Any]) -> None:
+    """One JSON line on stdout, flushed: what programs that start us wait for."""
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()

@@ -52,6 +52,9 @@ class Child:
         self, module: str, spec: Mapping[str, Any], parent_folder: Path, environ: Mapping[str, str] | None = None
     ) -> None:
         """Start the child. `spec` reaches it as a JSON file; it answers by writing answer.json into its folder."""
+        variables = nncase_environment(
+            environ if environ is not None else os.environ
+        )  # raises before anything exists to clean up
         parent_folder.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{module.rpartition('.')[2]}-", dir=parent_folder))
         (self.folder / "tmp").mkdir()
@@ -63,7 +66,7 @@ class Child:
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, str(self.folder / "spec.json")],
             cwd=self.folder,
-            env=nncase_environment(self.folder / "tmp", environ if environ is not None else os.environ),
+            env={**variables, "TMPDIR": str(self.folder / "tmp")},  # nncase leaves its temporary files there
             stdin=subprocess.DEVNULL,
             stdout=self._prints,
             stderr=self._errors,

@@ -44,12 +44,10 @@ def site_packages() -> Path:
     return Path(spec.origin).parents[1]
 
 
-def nncase_environment(scratch: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Environment variables for a child process that imports nncase.
+def nncase_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Environment variables for a child process that imports nncase, on top of `environ`.
 
-    Args:
-        scratch: folder of the child's own for nncase's temporary files; the caller deletes it.
-        environ: what to start from.
+    The caller adds a TMPDIR of the child's own (every compile leaves files there) and starts it in a folder of its own.
 
     Raises:
         DotnetMissingError, NncaseMissingError: with the mend.
@@ -70,5 +68,4 @@ def nncase_environment(scratch: Path, environ: Mapping[str, str] = os.environ) -
         "NNCASE_PLUGIN_PATH": str(packages / "nncase" / "modules" / "kpu"),
         "PATH": os.pathsep.join([str(packages), environ.get("PATH", os.defpath)]),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(own_source), environ.get("PYTHONPATH", "")])),
-        "TMPDIR": str(scratch),
     }

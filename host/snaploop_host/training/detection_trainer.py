@@ -1,7 +1,8 @@
 """Ultralytics' detection trainer, made quick on a CPU for a few hundred pictures.
 
 What differs from `yolo detect train`, and why (measured figures in docs/lab_log.md):
-- all cores compute (the library leaves one idle), on the rectangular canvas of the board instead of a padded square;
+- all cores compute (the library leaves one idle) unless others need them (`thread_tuner`);
+- pictures lie on the board's rectangular canvas instead of a padded square;
 - bf16 arithmetic where the processor has it, with the loss kept in float32; activations lie channels-last;
 - the data set stays decoded in memory and every augmentation is a single interpolation;
 - validation uses the board's decoder and our metric, so the curve shows what the gate will judge;
@@ -30,6 +31,7 @@ from ..domain.detection_metrics import DetectionScore, Truth, score_detections
 from .augment import Augmentation
 from .job_spec import Parameters
 from .picture_dataset import PictureSplit, TrainingBatches
+from .thread_tuner import ThreadTuner
 
 SCORE_FLOOR = 0.001  # average precision needs the whole curve; the field's customary floor
 CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
@@ -85,7 +87,9 @@ class QuickDetectionTrainer(DetectionTrainer):
         self._last_checkpoint = time.monotonic()
         self._best_dirty = False
         super().__init__(overrides=overrides)
-        self.add_callback("on_train_start", lambda _: torch.set_num_threads(len(os.sched_getaffinity(0))))
+        self.add_callback("on_train_start", lambda _: self._start_tuning())
+        self.add_callback("on_train_batch_start", lambda _: self._batch_starts())
+        self.add_callback("on_train_batch_end", lambda _: self._batch_ends())
         self.add_callback("on_train_epoch_start", lambda _: self._start_epoch())
         self.add_callback("on_fit_epoch_end", lambda _: self.on_epoch(self, self.score))
 
@@ -169,6 +173,15 @@ class QuickDetectionTrainer(DetectionTrainer):
                 group["fused"] = True
                 group["foreach"] = False
         return optimizer
+
+    def _start_tuning(self) -> None:
+        self.tuner = ThreadTuner(len(os.sched_getaffinity(0)), torch.set_num_threads, self.parameters.threads)
+
+    def _batch_starts(self) -> None:
+        self._batch_started = time.monotonic()
+
+    def _batch_ends(self) -> None:
+        self.tuner.step_done(time.monotonic() - self._batch_started, self.batch_size)
 
     # --- validation and checkpoints -----------------------------------------------------------------------------------
 

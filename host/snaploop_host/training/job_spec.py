@@ -56,6 +56,7 @@ class Parameters:
     mosaic: float = 0.5
     ema_steps: int = 40
     bf16: bool = True
+    threads: int | None = None  # None: as many as help at the moment; a number makes runs repeat to the last digit
     score_threshold: float | None = None  # None: from the validation F1 curve
 
     def __post_init__(self) -> None:

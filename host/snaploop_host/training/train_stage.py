@@ -33,8 +33,6 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
         report: called as report("epoch", **fields).
         pretrained: weights to start from when the job names no warm start.
     """
-    import torch
-
     from .detection_trainer import QuickDetectionTrainer
 
     start_weights = job.warm_start or pretrained
@@ -83,12 +81,7 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
     trainer = QuickDetectionTrainer(layout, list(job.classes), job.input_wh(), parameters, overrides, curve.add)
     trainer.train()
     best = trainer.best_score
-    logger.info(
-        "trained %d epochs in %.1f s, torch threads %d",
-        curve.epochs_done,
-        time.monotonic() - started,
-        torch.get_num_threads(),
-    )
+    logger.info("trained %d epochs; steps with each number of threads: %s", curve.epochs_done, trainer.tuner.steps_with)
     return {
         "weights": str(trainer.best.relative_to(folder)),
         "epochs": curve.epochs_done,
@@ -97,6 +90,7 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
         "start": "warm" if warm else ("pretrained" if start_weights else "scratch"),
         "learning_rate": rate,
         "bf16": trainer.bf16,
+        "steps_with_threads": {str(threads): steps for threads, steps in trainer.tuner.steps_with.items()},
         "val_map50": round(best.map50, 4) if best else None,
         "val_map50_95": round(best.map50_95, 4) if best else None,
         "curve": curve.rows(),

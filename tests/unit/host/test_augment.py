@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
+pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
+
+import cv2
 
 from snaploop_host.training.augment import (
     Augmentation,

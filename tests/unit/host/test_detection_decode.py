@@ -5,6 +5,7 @@ import pytest
 
 from snaploop_host.domain.detection_decode import decode_raw_heads
 from snaploop_host.domain.geometry import pairwise_iou, suppress_overlaps, xywh_to_xyxy, xyxy_to_xywh
+from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
 
 WIDTH, HEIGHT, CLASSES = 320, 192, 3
 
@@ -63,11 +64,11 @@ def test_wrong_outputs_are_refused():
         decode_raw_heads(heads, 0.25)
 
 
-def test_same_boxes_as_the_ultralytics_head():
+def test_same_boxes_as_the_ultralytics_head(tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'snaploop[train]'")
-    tal = pytest.importorskip(
-        "ultralytics.utils.tal", reason="ultralytics is not installed: pip install 'snaploop[train]'"
-    )
+    isolate_ultralytics(tmp_path)
+    from ultralytics.utils import tal
+
     rng = np.random.default_rng(3)
     heads = [rng.normal(0, 2, head.shape).astype(np.float32) for head in empty_heads()]
     found = decode_raw_heads(heads, 0.9, iou_limit=1.0)

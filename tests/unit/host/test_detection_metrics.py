@@ -1,10 +1,13 @@
 """Average precision: hand-worked cases, and equality with ultralytics' own functions where that library is installed."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
 from snaploop_host.domain.detection_decode import Detections
 from snaploop_host.domain.detection_metrics import IOU_LIMITS, Truth, match, score_detections
+from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
 
 
 def detections(boxes, scores, classes):
@@ -53,10 +56,12 @@ def test_no_true_box_is_refused_with_a_mend():
         score_detections([detections([], [], [])], [truth([], [])])
 
 
-def test_equal_to_ultralytics_on_random_scenes():
-    metrics = pytest.importorskip(
-        "ultralytics.utils.metrics", reason="ultralytics is not installed: pip install 'snaploop[train]'"
-    )
+def test_equal_to_ultralytics_on_random_scenes(tmp_path):
+    if importlib.util.find_spec("ultralytics") is None:
+        pytest.skip("ultralytics is not installed: pip install 'snaploop[train]'")
+    isolate_ultralytics(tmp_path)
+    from ultralytics.utils import metrics
+
     rng = np.random.default_rng(7)
     found, truths = [], []
     for _ in range(30):

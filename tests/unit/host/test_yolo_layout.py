@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
+pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
 pytest.importorskip("torch", reason="torch is not installed: pip install 'snaploop[train]'")
+
+import cv2
 
 from snaploop_host.training.augment import Augmentation
 from snaploop_host.training.errors import BadDatasetError
@@ -102,8 +104,8 @@ def test_batches_repeat_for_a_seed_and_differ_between_epochs(tmp_path):
     first, again, other = epoch(0), epoch(0), epoch(1)
     assert len(first) == 3
     assert [len(batch["img"]) for batch in first] == [2, 2, 1]
-    assert all((one["img"] == two["img"]).all() for one, two in zip(first, again))
-    assert any((one["img"] != two["img"]).any() for one, two in zip(first, other))
+    assert all((one["img"] == two["img"]).all() for one, two in zip(first, again, strict=True))
+    assert any((one["img"] != two["img"]).any() for one, two in zip(first, other, strict=True))
     batch = first[0]
     assert batch["img"].shape == (2, 3, 64, 64)
     assert len(batch["cls"]) == len(batch["bboxes"]) == len(batch["batch_idx"])

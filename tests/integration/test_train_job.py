@@ -1,0 +1,175 @@
+"""The job process on real pictures: a whole small run, a kill in the middle, cancelling, and bad input."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snaploop_host.domain.detection_metrics import IOU_LIMITS
+from snaploop_host.domain.run_report import report_from_json
+from snaploop_host.training.bench_pictures import CLASSES, write_pictures
+from snaploop_host.training.detect_job import CANCELLED, DONE, FAILED
+
+if (
+    importlib.util.find_spec("ultralytics") is None
+):  # importing it here would write its settings into the home directory
+    pytest.skip("ultralytics is not installed: pip install 'snaploop[train]'", allow_module_level=True)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make_job(folder, photos, parameters, **changes):
+    folder.mkdir(exist_ok=True)
+    dataset = {
+        "train": write_pictures(folder / "t", photos, 1, (320, 180)),
+        "val": write_pictures(folder / "v", max(4, photos // 4), 2, (320, 180)),
+    }
+    raw = {
+        "run_id": "1",
+        "project": "p",
+        "classes": list(CLASSES),
+        "dataset": dataset,
+        "parameters": parameters,
+        "warm_start": None,
+    } | changes
+    (folder / "job.json").write_text(json.dumps(raw))
+    return folder
+
+
+def start(folder):
+    environ = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "host"), str(ROOT / "shared")]),
+        "HOME": str(folder / "home"),
+    }
+    environ.setdefault("SNAPLOOP_DOTNET", str(Path.home() / ".cache" / "snaploop" / "dotnet"))
+    command = [sys.executable, "-m", "snaploop_host.training.detect_job", str(folder)]
+    return subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+
+
+def events(folder, kind=None):
+    path = folder / "events.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    read = [json.loads(line) for line in lines]
+    return [event for event in read if kind in (None, event["kind"])]
+
+
+def wait_for_epoch(folder, process, number, limit_s=90):
+    ends = time.monotonic() + limit_s
+    while not any(event["epoch"] >= number for event in events(folder, "epoch")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < ends, (folder / "log.txt").read_text()
+        time.sleep(0.2)
+
+
+def test_box_outside_its_photo_ends_the_job_with_one_line(tmp_path):
+    folder = make_job(tmp_path / "job", 2, {})
+    raw = json.loads((folder / "job.json").read_text())
+    raw["dataset"]["train"][1]["boxes"] = [{"class": 0, "box_xywh_px": [300, 10, 60, 20]}]
+    (folder / "job.json").write_text(json.dumps(raw))
+    process = start(folder)
+    assert process.wait(60) == FAILED
+    said = process.stderr.read().strip()
+    assert "0001.jpg (320x180): box x=300 y=10 w=60 h=20 of class red lies outside the photo" in said
+    assert "\n" not in said
+    assert events(folder, "error")[0]["text"] == said
+
+
+def test_cancelled_training_goes_on_where_it_was(tmp_path):
+    folder = make_job(tmp_path / "job", 12, {"epochs": 60, "imgsz": 96, "batch": 4, "patience": 60})
+    process = start(folder)
+    wait_for_epoch(folder, process, 2)
+    process.terminate()
+    assert process.wait(30) == CANCELLED
+    assert events(folder)[-1]["kind"] == "cancelled"
+    reached = events(folder, "epoch")[-1]["epoch"]
+    again = start(folder)
+    wait_for_epoch(folder, again, reached + 1)
+    again.send_signal(signal.SIGKILL)
+    again.wait(30)
+    skipped = [event["stage"] for event in events(folder, "stage") if event["state"] == "skipped"]
+    assert skipped == ["prepare"]
+    assert [event["epoch"] for event in events(folder, "epoch")].count(1) == 1  # a cancelled run does not begin again
+    assert not (folder / "home").exists()  # nothing of the libraries' goes to the home directory
+
+
+@pytest.mark.slow
+def test_whole_small_run_with_a_kill_between(tmp_path):
+    folder = make_job(
+        tmp_path / "job", 48, {"epochs": 60, "imgsz": 160, "patience": 60}, gate={"limit_points": 0.05, "images": 6}
+    )
+    process = start(folder)
+    wait_for_epoch(folder, process, 60, limit_s=400)
+    while not any(
+        "simulated 1 of 6" in event.get("text", "") or "simulated 2 of 6" in event.get("text", "")
+        for event in events(folder)
+    ):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    process = start(folder)
+    assert process.wait(300) == DONE, process.stderr.read()
+    skipped = [event["stage"] for event in events(folder, "stage") if event["state"] == "skipped"]
+    assert skipped == ["prepare", "train", "export"]
+
+    result = report_from_json(json.loads((folder / "artifacts" / "result.json").read_text()))
+    kmodel = (folder / "artifacts" / "model.kmodel").read_bytes()
+    golden = (folder / "artifacts" / "golden_input.bin").read_bytes()
+    assert result.digest == hashlib.sha256(kmodel).hexdigest()
+    assert result.golden.input_sha256 == hashlib.sha256(golden).hexdigest()
+    assert len(golden) == result.golden.input_bytes == 3 * 160 * 96
+    assert result.input == (160, 96)
+    assert result.golden.detections
+    assert result.evaluated_images == 6
+    assert result.float_map50 - result.kmodel_map50 <= 0.05
+    assert result.float_map50 > 0.6
+    assert all((folder / "artifacts" / name).stat().st_size > 1000 for name in result.pictures)
+    assert len(result.training["curve"]) == 60
+    assert not list((folder / "work").glob("compile"))
+
+
+def test_raw_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_path):
+    """Export against the library's own decode, before any quantisation."""
+    import onnxruntime
+    import torch
+
+    from snaploop_host.domain.detection_decode import decode_raw_heads
+    from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
+
+    isolate_ultralytics(tmp_path / "settings")
+    from ultralytics.nn.tasks import DetectionModel
+
+    from snaploop_host.training.export_onnx import OUTPUT_NAMES, export_raw_heads
+
+    torch.manual_seed(0)
+    model = DetectionModel("yolov8n.yaml", nc=3, verbose=False)
+    for head in model.model[-1].cv3:
+        torch.nn.init.normal_(head[-1].weight, std=0.5)  # else every class score of an untrained net is alike
+    model.names = dict(enumerate(CLASSES))
+    model.args = {}
+    torch.save({"model": model.eval()}, tmp_path / "best.pt")
+    assert export_raw_heads(tmp_path / "best.pt", tmp_path / "m.onnx", 160, 96) == list(CLASSES)
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    assert [output.name for output in session.get_outputs()] == list(OUTPUT_NAMES)
+    assert [output.shape for output in session.get_outputs()][:2] == [[1, 64, 12, 20], [1, 3, 12, 20]]
+    pixels = np.random.default_rng(0).random((1, 3, 96, 160), dtype=np.float32)
+    ours = decode_raw_heads(session.run(None, {"images": pixels}), 0.05, iou_limit=1.0)
+    with torch.inference_mode():
+        theirs = model(torch.from_numpy(pixels))[0][0].numpy()  # (4 + nc, N): centre x, y, w, h, scores
+    order = np.argsort(-theirs[4:].max(0), kind="stable")[: len(ours.scores)]
+    assert len(ours.scores) > 20
+    assert ours.scores == pytest.approx(theirs[4:].max(0)[order], abs=2e-3)
+    centres = (ours.boxes_xyxy[:, :2] + ours.boxes_xyxy[:, 2:]) / 2
+    inside = (ours.boxes_xyxy > 0).all(1) & (ours.boxes_xyxy < [160, 96, 160, 96]).all(1)
+    distance = np.abs(centres[inside][:, None] - theirs[:2].T[None]).sum(2).min(1)
+    assert distance.max() < 0.05
+    assert len(IOU_LIMITS) == 10

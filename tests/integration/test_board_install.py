@@ -28,7 +28,14 @@ def files(version=1):
     }
 
 
-CONFIG = {"id": "abc", "key": "00" * 32, "name": "desk", "host": ["127.0.0.1", 8230], "wifi": ["", ""], "project": "lights"}
+CONFIG = {
+    "id": "abc",
+    "key": "00" * 32,
+    "name": "desk",
+    "host": ["127.0.0.1", 8230],
+    "wifi": ["", ""],
+    "project": "lights",
+}
 
 
 @pytest.fixture
@@ -58,7 +65,9 @@ def test_installs_on_an_empty_board_and_starts_the_app(board, tmp_path):
     assert any("copying 6 of 6" in line for line in said)
     board.wait_for("app version 1", 20)
     assert json.loads((tmp_path / "data" / "snaploop" / "config.json").read_bytes()) == CONFIG
-    assert (tmp_path / "sd" / "snaploop_device" / "screens" / "live.py").read_bytes() == files()["/sdcard/snaploop_device/screens/live.py"]
+    assert (tmp_path / "sd" / "snaploop_device" / "screens" / "live.py").read_bytes() == files()[
+        "/sdcard/snaploop_device/screens/live.py"
+    ]
 
 
 def test_again_stops_the_running_app_and_writes_only_what_differs(board, tmp_path):
@@ -88,7 +97,11 @@ def test_script_that_catches_ctrl_c_is_stopped_too(board, tmp_path, monkeypatch)
 
 
 def test_port_in_use_is_named_with_its_holder(board):
-    with board_console.opened(board.pty, print), pytest.raises(PortBusyError, match="held by"), board_console.opened(board.pty, print):
+    with (
+        board_console.opened(board.pty, print),
+        pytest.raises(PortBusyError, match="held by"),
+        board_console.opened(board.pty, print),
+    ):
         pass
 
 

@@ -183,7 +183,11 @@ class SqlStore:
     def sample_counts(self, project_id: int) -> dict[str, int]:
         """How many samples are new, labelled, rejected."""
         table = schema.samples
-        query = select(table.c.state, func.count().label("how_many")).where(table.c.project_id == project_id).group_by(table.c.state)
+        query = (
+            select(table.c.state, func.count().label("how_many"))
+            .where(table.c.project_id == project_id)
+            .group_by(table.c.state)
+        )
         return {NEW: 0, LABELLED: 0, REJECTED: 0} | {row.state: row.how_many for row in self._all(query)}
 
     def road_counts(self, project_id: int) -> dict[str, int]:

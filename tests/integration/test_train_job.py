@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snaploop_host.domain.detection_metrics import IOU_LIMITS
 from snaploop_host.domain.run_report import report_from_json
 from snaploop_host.training.bench_pictures import CLASSES, write_pictures
 from snaploop_host.training.detect_job import CANCELLED, DONE, FAILED
@@ -153,7 +152,8 @@ def test_raw_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_p
     torch.manual_seed(0)
     model = DetectionModel("yolov8n.yaml", nc=3, verbose=False)
     for head in model.model[-1].cv3:
-        torch.nn.init.normal_(head[-1].weight, std=0.5)  # else every class score of an untrained net is alike
+        torch.nn.init.normal_(head[-1].weight, std=5.0)  # else every class score of an untrained net is alike
+        torch.nn.init.zeros_(head[-1].bias)
     model.names = dict(enumerate(CLASSES))
     model.args = {}
     torch.save({"model": model.eval()}, tmp_path / "best.pt")
@@ -162,14 +162,12 @@ def test_raw_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_p
     assert [output.name for output in session.get_outputs()] == list(OUTPUT_NAMES)
     assert [output.shape for output in session.get_outputs()][:2] == [[1, 64, 12, 20], [1, 3, 12, 20]]
     pixels = np.random.default_rng(0).random((1, 3, 96, 160), dtype=np.float32)
-    ours = decode_raw_heads(session.run(None, {"images": pixels}), 0.05, iou_limit=1.0)
+    ours = decode_raw_heads(session.run(None, {"images": pixels}), 0.5, iou_limit=1.0)
     with torch.inference_mode():
         theirs = model(torch.from_numpy(pixels))[0][0].numpy()  # (4 + nc, N): centre x, y, w, h, scores
     order = np.argsort(-theirs[4:].max(0), kind="stable")[: len(ours.scores)]
     assert len(ours.scores) > 20
     assert ours.scores == pytest.approx(theirs[4:].max(0)[order], abs=2e-3)
-    centres = (ours.boxes_xyxy[:, :2] + ours.boxes_xyxy[:, 2:]) / 2
-    inside = (ours.boxes_xyxy > 0).all(1) & (ours.boxes_xyxy < [160, 96, 160, 96]).all(1)
-    distance = np.abs(centres[inside][:, None] - theirs[:2].T[None]).sum(2).min(1)
+    corners = np.concatenate([theirs[:2] - theirs[2:4] / 2, theirs[:2] + theirs[2:4] / 2]).T.clip(0, [160, 96, 160, 96])
+    distance = np.abs(ours.boxes_xyxy[:, None] - corners[None]).sum(2).min(1)
     assert distance.max() < 0.05
-    assert len(IOU_LIMITS) == 10

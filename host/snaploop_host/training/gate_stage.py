@@ -77,7 +77,9 @@ def run_float(onnx_file: Path, evaluation: Evaluation) -> list[Detections]:
     """What the float model finds in every validation picture, down to the score floor."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # its threads spin at barriers: on a busy machine two are slower than one
+    session = onnxruntime.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
     pixels = np.load(evaluation.pixels_file, mmap_mode="r")
     return [
         decode_raw_heads(session.run(None, {"images": picture[None].astype(np.float32) / 255}), SCORE_FLOOR)

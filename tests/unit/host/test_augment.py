@@ -5,7 +5,6 @@ import pytest
 
 pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
 
-import cv2
 
 from snaploop_host.training.augment import (
     Augmentation,

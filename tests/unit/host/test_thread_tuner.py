@@ -25,8 +25,13 @@ def test_busy_machine_ends_up_with_one_thread():
     tuner = ThreadTuner(2, lambda _: None)
     train(tuner, 40, {2: 3.0, 1: 0.30})
     assert tuner.preferred == 1
-    spent = train(tuner, 100, {2: 3.0, 1: 0.30})
-    assert spent < 100 * 0.30 + 16 * 3.0
+    spent = train(tuner, 400, {2: 3.0, 1: 0.30})
+    assert spent < 400 * 0.30 + 5 * 3.0  # probes of what was ten times slower become rare
+
+
+def test_busy_from_the_start_costs_a_few_steps():
+    tuner = ThreadTuner(2, lambda _: None)
+    assert train(tuner, 20, {2: 3.0, 1: 0.30}) < 5 * 3.0 + 20 * 0.30
 
 
 def test_change_of_load_is_noticed_at_once_both_ways():
@@ -34,7 +39,7 @@ def test_change_of_load_is_noticed_at_once_both_ways():
     train(tuner, 60, {2: 0.15, 1: 0.30})
     train(tuner, 12, {2: 3.0, 1: 0.30})
     assert tuner.preferred == 1
-    train(tuner, 40, {2: 0.15, 1: 0.30})
+    train(tuner, 80, {2: 0.15, 1: 0.30})
     assert tuner.preferred == 2
 
 

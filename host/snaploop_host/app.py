@@ -170,9 +170,15 @@ def daemon_address(data_dir: Path) -> dict[str, Any] | None:
     try:
         said: dict[str, Any] = json.loads((data_dir / DAEMON_FILE).read_bytes())
         os.kill(int(said["pid"]), 0)
+        with (data_dir / LOCK_FILE).open("r") as lock:
+            fcntl.flock(
+                lock, fcntl.LOCK_SH | fcntl.LOCK_NB
+            )  # nobody holds it: the daemon was killed and its pid is another's
+        return None
+    except BlockingIOError:
+        return said
     except (OSError, ValueError, KeyError):
         return None
-    return said
 
 
 def web_application(host: Host, usb: UsbPorts, token: str | None) -> web.Application:

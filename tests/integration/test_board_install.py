@@ -15,7 +15,14 @@ from snaploop_host.links import board_console, installer
 virtual_k230 = pytest.importorskip("virtual_k230", reason="the virtual board is not installed")
 
 LOOPING_MAIN = b"import time\nprint('app version %d')\nwhile True:\n    time.sleep_ms(20)\n"
-STUBBORN_MAIN = b"import time\nprint('stubborn')\nwhile True:\n    try:\n        time.sleep_ms(20)\n    except KeyboardInterrupt:\n        pass\n"
+STUBBORN_MAIN = b"""import time
+print("stubborn")
+while True:
+    try:
+        time.sleep_ms(20)
+    except KeyboardInterrupt:
+        pass
+"""
 
 
 def files(version=1):

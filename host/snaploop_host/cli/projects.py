@@ -32,9 +32,8 @@ def add(
     names = check_classes(tuple(classes.split(",")))
     with opened(data) as host:
         host.store.add_project(name, DETECT, names, time.time())
-    print(
-        f"project {name} finds {', '.join(names)}. Next: `snaploop board install --project {name}` with a board on USB, or `snaploop import`."
-    )
+    print(f"project {name} finds {', '.join(names)}")
+    print(f"next: `snaploop board install --project {name}` with a board on USB, or `snaploop import`")
 
 
 @projects.command("classes")

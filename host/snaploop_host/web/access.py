@@ -39,7 +39,9 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     if token is None:
         return await handler(request)
     if request.method == "GET" and _is_same(request.query.get("token"), token):
-        answer = web.HTTPSeeOther(request.path)  # so that the token leaves address bar and history
+        answer = web.Response(
+            status=303, headers={"Location": request.path}
+        )  # the token leaves address bar and history
         answer.set_cookie(COOKIE, token, max_age=_COOKIE_S, httponly=True, samesite="Lax")
         return answer
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")

@@ -88,6 +88,7 @@ class VirtualK230:
         }  # fmt: skip
         if panel is not None:
             self.options["panel"] = panel
+        self.camera = self._open_camera(camera, fps)
         self._temporary: list[tempfile.TemporaryDirectory[str]] = []
         self.card = Card(self._folder(sd, "sd"), self._folder(data, "data"), sdcard_bytes, data_bytes)
         self.card.on_power_cut = self.power_cut
@@ -135,6 +136,15 @@ class VirtualK230:
             raise NotADirectoryError(f"{folder} is not a folder: make it, it becomes the board's card")
         return folder.resolve()
 
+    @staticmethod
+    def _open_camera(source: Any, fps: float) -> Any:
+        from .camera import CameraError, open_camera  # heavy imports: only when a board is made
+
+        try:
+            return open_camera(source, fps=fps)
+        except CameraError as error:
+            raise ValueError(str(error)) from error
+
     def _register(self) -> None:
         hal = self.hal
         hal.after_each = self._after_each
@@ -151,9 +161,6 @@ class VirtualK230:
         self.on_free(self.network.close)
         self.on_reset(self.network.close_all)
         self.on_reset(self.touches.clear)
-        from .camera import open_camera  # heavy imports: only when a board is made
-
-        self.camera: Any = open_camera(self.options["camera"], fps=self.options["fps"])
         for name in _MEDIA_MODULES:
             importlib.import_module(f".{name}", __package__).register(hal, self)
 

@@ -21,6 +21,7 @@ from typing import Any
 from aiohttp import web
 
 from .board import VirtualK230
+from .camera import CameraError
 
 logger = logging.getLogger(__name__)
 
@@ -243,7 +244,7 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         if error.status < 400:
             raise
         return web.json_response({"error": error.text or error.reason}, status=error.status)
-    except (ValueError, OSError, RuntimeError) as error:  # boundary: what the caller asked for cannot be done
+    except (CameraError, ValueError, OSError, RuntimeError) as error:  # boundary: what the caller asked for cannot be done
         return web.json_response({"error": str(error)}, status=400)
 
 

@@ -1,0 +1,112 @@
+"""The command `virtual-k230`, as a subprocess: exit codes, one-line errors, the line that serve announces."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+HOST = Path(__file__).parents[3] / "host"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HOST)}
+COMMAND = [sys.executable, "-m", "virtual_k230"]
+
+
+def run(*argv: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, argv)], capture_output=True, text=True, env={**ENVIRONMENT, **more}, timeout=120, check=False
+    )
+
+
+def test_run_prints_what_the_script_prints_and_writes_a_summary(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("from machine import TOUCH\nimport time\ntime.sleep(0.5)\nprint(TOUCH(0).read(1)[0].x)\n")
+    touches = tmp_path / "t.json"
+    touches.write_text('[{"at_s": 0.01, "event": "down", "x": 77, "y": 5}]')
+    out = tmp_path / "o.json"
+    done = run("run", script, "--touch", touches, "--json", out)
+    assert (done.returncode, done.stdout) == (0, "77\n"), done.stderr
+    summary = json.loads(out.read_text())
+    assert summary["exception"] is None
+    assert summary["console"] == "77\n"
+
+
+def test_run_says_when_the_script_fails(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("1 / 0\n")
+    done = run("run", script, "--json", "-")
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in json.loads(done.stdout)["exception"]
+
+
+def test_run_stops_after_a_time_and_leaves_a_screenshot(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("import time\nwhile True:\n    time.sleep(1)\n")
+    done = run("run", script, "--seconds", "0.5", "--screenshots", tmp_path / "shots")
+    assert done.returncode == 0, done.stderr
+    assert "KeyboardInterrupt" in done.stdout
+    assert (tmp_path / "shots/end.png").is_file()
+
+
+def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("print(1)\n")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    old_node = tmp_path / "node"
+    old_node.write_text("#!/bin/sh\necho v16.20.0\n")
+    old_node.chmod(0o755)
+    for argv, more, says in (
+        (["run", tmp_path / "none.py"], {}, "none.py"),
+        (["run", script, "--sd", tmp_path / "nowhere"], {}, "make it"),
+        (["run", script, "--camera", empty], {}, str(empty)),
+        (["run", script, "--onnx", "a=b"], {}, "--onnx a=b"),
+        (["run", script], {"VIRTUAL_K230_NODE": str(tmp_path / "no-node")}, "install Node 18"),
+        (["run", script], {"VIRTUAL_K230_NODE": str(old_node)}, "v16.20.0, too old"),
+    ):
+        done = run(*argv, **more)
+        assert done.returncode == 2, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert says in done.stderr
+
+
+def test_a_missing_package_is_named_with_its_mend(tmp_path: Path, monkeypatch: Any) -> None:
+    from virtual_k230 import interpreter
+
+    import pytest
+
+    monkeypatch.setattr(interpreter, "HERE", tmp_path)
+    monkeypatch.setenv("VIRTUAL_K230_NODE_MODULES", str(tmp_path))
+    with pytest.raises(interpreter.InterpreterMissingError, match=r"micropython.* is missing: run `make setup`"):
+        interpreter.find_interpreter()
+
+
+def test_serve_announces_itself_and_ends_cleanly_at_sigterm(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("print('on')\n")
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--sd", str(tmp_path), "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=ENVIRONMENT,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        said = json.loads(child.stdout.readline())
+        assert said["pid"] == child.pid
+        assert Path(said["pty"]).exists()
+        with urllib.request.urlopen(said["url"] + "/state", timeout=10) as answer:
+            assert json.loads(answer.read())["running"] is True
+        busy = run("serve", "--port", said["url"].rsplit(":", 1)[1])
+        assert busy.returncode == 2
+        assert "address already in use" in busy.stderr
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 0
+        assert not Path(said["pty"]).exists()
+
+
+def test_every_command_has_help() -> None:
+    for verb in ("run", "shell", "serve"):
+        done = run(verb, "--help")
+        assert done.returncode == 0
+        assert "--sd" in done.stdout

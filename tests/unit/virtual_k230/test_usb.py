@@ -1,0 +1,150 @@
+"""The USB port: ring, Ctrl-C rules, attach packets, an unopened port, unplugging."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+import tty
+from collections.abc import Callable, Iterator
+
+import pytest
+from virtual_k230.usb import ATTACH_PACKETS, RING_BYTES, UsbPort
+
+
+@pytest.fixture
+def usb() -> Iterator[UsbPort]:
+    port = UsbPort()
+    yield port
+    port.close()
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def opened(usb: UsbPort) -> int:
+    fd = os.open(usb.path, os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(fd)
+    until(usb.is_open)
+    return fd
+
+
+def test_bytes_travel_both_ways_unchanged(usb: UsbPort) -> None:
+    fd = opened(usb)
+    everything = bytes(range(256))
+    usb.write(everything)
+    assert os.read(fd, 1000) == everything
+    os.write(fd, everything)
+    until(lambda: len(usb.ring) == 256)
+    assert usb.take() == everything
+    os.close(fd)
+
+
+def test_output_to_a_port_that_nobody_has_open_is_discarded_at_once(usb: UsbPort) -> None:
+    started = time.monotonic()
+    usb.write(bytes(1 << 20))
+    assert time.monotonic() - started < 1
+    fd = opened(usb)
+    usb.write(b"now")
+    assert os.read(fd, 100) == b"now"
+    os.close(fd)
+
+
+def test_a_low_dtr_discards_too(usb: UsbPort) -> None:
+    fd = opened(usb)
+    usb.dtr = False
+    usb.write(b"lost")
+    usb.dtr = True
+    usb.write(b"seen")
+    assert os.read(fd, 100) == b"seen"
+    os.close(fd)
+
+
+def test_a_slow_reader_loses_nothing(usb: UsbPort) -> None:
+    import threading
+
+    fd = opened(usb)
+    sent = os.urandom(200_000)
+    writer = threading.Thread(target=usb.write, args=(sent,))
+    writer.start()
+    received = b""
+    while len(received) < len(sent):
+        received += os.read(fd, 3000)
+        time.sleep(0.0005)
+    writer.join(5)
+    assert received == sent
+    os.close(fd)
+
+
+def test_the_ring_holds_4096_bytes_and_drops_the_rest(usb: UsbPort) -> None:
+    usb.push(bytes(4000))
+    usb.push(b"x" * 200)
+    assert len(usb.ring) == RING_BYTES
+    assert usb.n_dropped == 104
+    waiter = select.poll()
+    waiter.register(usb.ready_fd, select.POLLIN)
+    assert waiter.poll(0)
+    assert len(usb.take()) == RING_BYTES
+    assert not waiter.poll(0)
+
+
+@pytest.mark.parametrize(
+    ("packet", "stops"), [(b"\x03", True), (b"\x03\r\n", True), (b"\r\x03", False), (b"\x03\x03", False), (b"a\x03", False)]
+)
+def test_only_a_lone_ctrl_c_stops_a_running_script(usb: UsbPort, packet: bytes, stops: bool) -> None:
+    said: list[str] = []
+    usb.on_interrupt = said.append
+    usb.is_script_running = lambda: True
+    usb.feed(packet)
+    assert said == (["ctrl-c"] if stops else [])
+    assert usb.take() == (b"" if stops else packet)
+
+
+def test_at_the_repl_ctrl_c_is_input(usb: UsbPort) -> None:
+    usb.feed(b"\x03")
+    assert usb.take() == b"\x03"
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_the_three_attach_packets_stop_the_script_and_are_answered(usb: UsbPort, together: bool) -> None:
+    said: list[str] = []
+    usb.on_interrupt = said.append
+    usb.is_script_running = lambda: True
+    fd = opened(usb)
+    for packet in [b"".join(ATTACH_PACKETS)] if together else ATTACH_PACKETS:
+        usb.feed(packet)
+    assert said == ["ide"]
+    assert os.read(fd, 100)[:4] == b"\xaa\xbb\xee\xff"
+    assert usb.take() == b""
+    os.close(fd)
+
+
+def test_unplugging_hangs_up_and_the_name_comes_back(usb: UsbPort) -> None:
+    fd = opened(usb)
+    usb.set_plugged(False)
+    assert not os.path.exists(usb.path)
+    with pytest.raises(OSError, match="."):
+        os.write(fd, b"x")
+    os.close(fd)
+    usb.set_plugged(True)
+    fd = opened(usb)
+    usb.write(b"again")
+    assert os.read(fd, 100) == b"again"
+    os.close(fd)
+
+
+def test_round_trip_time_delays_input() -> None:
+    usb = UsbPort(rtt_ms=100)
+    try:
+        fd = opened(usb)
+        started = time.monotonic()
+        os.write(fd, b"x")
+        until(lambda: bool(usb.ring))
+        assert time.monotonic() - started >= 0.09
+        os.close(fd)
+    finally:
+        usb.close()

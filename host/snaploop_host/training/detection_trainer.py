@@ -59,7 +59,7 @@ class Float32Loss:
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Loss terms (box, class, distance bins) and their detached values."""
         with torch.autocast("cpu", enabled=False):
-            wide = {
+            wide: dict[str, Any] = {
                 name: value.float() if isinstance(value, torch.Tensor) else [one.float() for one in value]
                 for name, value in predictions.items()
             }
@@ -68,6 +68,10 @@ class Float32Loss:
 
 class QuickDetectionTrainer(DetectionTrainer):
     """Trains yolov8n on the splits of `layout`; `on_epoch(trainer, score)` is called after every epoch."""
+
+    model: Any  # the library declares these as what they are before training starts
+    ema: Any
+    best_fitness: Any
 
     def __init__(
         self,
@@ -213,7 +217,7 @@ class QuickDetectionTrainer(DetectionTrainer):
         current = {name: value.clone() for name, value in average.state_dict().items()}
         average.load_state_dict(self._best_weights)
         partial = self.best.with_suffix(".part")
-        plain = ModelEMA(average).ema.half().to(memory_format=torch.contiguous_format)
+        plain: Any = ModelEMA(average).ema.half().to(memory_format=torch.contiguous_format)
         plain.criterion = None
         torch.save(
             {"epoch": self.epoch, "model": None, "ema": plain, "train_args": vars(self.args), "optimizer": None},

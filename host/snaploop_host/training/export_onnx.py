@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,17 +26,17 @@ OUTPUT_NAMES = tuple(f"{kind}{stride}" for stride in STRIDES_PX for kind in ("bo
 class RawHeads(nn.Module):
     """A detection model that ends before the decode: forward gives box8, cls8, box16, cls16, box32, cls32."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         """Cut the head of a fused yolov8 DetectionModel."""
         super().__init__()
         self.body = model.model[:-1]
-        self.head = model.model[-1]
+        self.head: Any = model.model[-1]
         self.kept = set(model.save)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Raw outputs for pixels (1, 3, H, W) float32 in 0…1: per stride (1, 64, H/s, W/s) and (1, nc, H/s, W/s)."""
-        values: list[torch.Tensor | None] = []
-        value = pixels
+        values: list[Any] = []
+        value: Any = pixels
         for layer in [*self.body, self.head]:
             if layer.f != -1:
                 value = (
@@ -53,13 +54,12 @@ class RawHeads(nn.Module):
 
 def export_raw_heads(weights: Path, onnx_file: Path, width: int, height: int) -> list[str]:
     """Write `onnx_file` (static batch 1, float32 NCHW, pixels 0…1) and return the class names stored with the weights."""
-    model, _ = load_checkpoint(str(weights))
-    model = model.float().eval().fuse(verbose=False)
+    loaded, _ = load_checkpoint(str(weights))
+    model: Any = loaded.float().eval().fuse(verbose=False)
+    # ONNX Split stays on the KPU; the 16 Slices that tracing chunk() gives would run on the RISC-V core.
     for layer in model.modules():
         if isinstance(layer, C2f):
-            layer.forward = (
-                layer.forward_split
-            )  # ONNX Split stays on the KPU; chunk's 16 Slices would run on the RISC-V core
+            layer.__dict__["forward"] = layer.forward_split
     raw = RawHeads(model).eval()
     partial = onnx_file.with_suffix(".part")
     with torch.inference_mode():

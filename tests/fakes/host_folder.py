@@ -56,6 +56,6 @@ def write_artifacts(
             "input_bytes": len(golden),
             "detections": [{"class": 0, "score_permille": 900, "box_xywh_px": [10, 20, 30, 40]}],
         },
-        "gate": {"passed": passed, "limit_points": 0.03},
+        "gate_limit_points": 0.03,
     }
     (folder / "result.json").write_text(json.dumps(result | changes))

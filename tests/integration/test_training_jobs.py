@@ -46,7 +46,7 @@ def follow(host, run, until=lambda run: not run.is_active, seconds=20.0):
 
 def test_good_run_ends_with_an_offered_model_and_the_next_starts_from_it(host):
     run = follow(host, host.train.start(1))
-    assert (run.state, run.epoch, run.epochs, run.map50) == ("succeeded", 2, 2, 0.9)
+    assert (run.state, run.epoch, run.epochs, run.map50) == ("succeeded", 3, 3, 0.9)
     assert run.text.startswith("passed")
     model = host.store.offered_model(1)
     assert (model.run_id, model.serial, model.is_gate_passed) == (run.id, 1, True)
@@ -56,7 +56,11 @@ def test_good_run_ends_with_an_offered_model_and_the_next_starts_from_it(host):
     assert job["warm_start"] is None
     assert len(job["dataset"]["train"]) + len(job["dataset"]["val"]) == 12
     assert job["dataset"]["val"][0]["boxes"][0]["box_xywh_px"] == [1, 1, 20, 20]
-    assert [point["epoch"] for point in host.train.curve(run.id)] == [1, 2]
+    assert [(point["epoch"], point["loss"], point["map50"]) for point in host.train.curve(run.id)] == [
+        (1, 2.5, 0.2),
+        (2, 1.5, 0.9),
+        (3, 1.4, None),
+    ]
     second = host.train.start(1)
     job = json.loads((host.config.data_dir / "jobs" / str(second.id) / "job.json").read_text())
     assert job["warm_start"] == str(host.jobs.artifact(run.id, "best.pt"))
@@ -69,7 +73,13 @@ def test_kmodel_that_loses_too_much_is_refused_with_its_numbers(host):
     run = follow(host, host.train.start(1, {"pretend": "refuse"}))
     assert run.state == "refused"
     assert "+0.450 mAP50" in run.text
+    assert host.store.models(1)[0].is_gate_passed is False
     assert host.store.offered_model(1) is None
+
+
+def test_gate_that_refuses_within_the_job_is_no_failure(host):
+    run = follow(host, host.train.start(1, {"pretend": "gate"}))
+    assert (run.state, run.text) == ("refused", "the kmodel loses too much")
 
 
 def test_error_of_the_job_is_told(host):

@@ -14,7 +14,6 @@ from ..ports import Store
 from .train_model import MIN_PHOTOS, TrainModel
 
 ONLINE_FOR_S = 30  # a board says something every few seconds while its sync screen is open
-CURVE_FIELDS = ("epoch", "loss", "map50", "map50_95")
 
 
 class Overview:
@@ -67,7 +66,7 @@ class Overview:
 
     def curve(self, run_id: int) -> list[dict[str, Any]]:
         """{"epoch", "loss", "map50", "map50_95"} of each epoch that the run reported."""
-        return [{name: event.get(name) for name in CURVE_FIELDS} for event in self._train.curve(run_id)]
+        return self._train.curve(run_id)
 
     def models(self, project: Project | None = None) -> list[dict[str, Any]]:
         """Models, newest first, with the boards that confirmed them."""

@@ -120,7 +120,7 @@ class PublishModel:
             kmodel_bytes=parsed.kmodel_bytes,
             golden_digest=parsed.golden_digest,
             manifest=parsed.raw,
-            is_gate_passed=bool(result["gate"]["passed"]),
+            is_gate_passed=_is_passed(result),
             gate_text=_gate_text(result),
             evaluated_images=int(result["evaluated_images"]),
             simulator=str(result["simulator"])[:100],
@@ -131,15 +131,30 @@ class PublishModel:
         )
 
 
+def _lost(result: Mapping[str, Any]) -> tuple[float, float]:
+    """How much the kmodel loses against the float model: mAP50 and mAP50-95."""
+    lost = [float(result[f"float_{name}"]) - float(result[f"kmodel_{name}"]) for name in ("map50", "map50_95")]
+    return lost[0], lost[1]
+
+
+def _limit(result: Mapping[str, Any]) -> float:
+    return float(result.get("gate_limit_points", GATE_LIMIT_POINTS))
+
+
+def _is_passed(result: Mapping[str, Any]) -> bool:
+    """The gate, from the numbers themselves: neither score may lose more than the limit."""
+    return max(_lost(result)) <= _limit(result) + 1e-9
+
+
 def _gate_text(result: Mapping[str, Any]) -> str:
     """The verdict with its numbers, in one line."""
-    limit = float(result["gate"].get("limit_points", GATE_LIMIT_POINTS))
-    lost = [float(result[f"float_{name}"]) - float(result[f"kmodel_{name}"]) for name in ("map50", "map50_95")]
-    numbers = f"the kmodel loses {lost[0]:+.3f} mAP50 and {lost[1]:+.3f} mAP50-95 on {result['evaluated_images']} photos".replace(
-        "+-", "-"
+    strict, loose = _lost(result)[1], _lost(result)[0]
+    verdict = "passed" if _is_passed(result) else "refused"
+    photos = result["evaluated_images"]
+    return (
+        f"{verdict}: on {photos} validation photos the kmodel has {loose:+.3f} mAP50 and {strict:+.3f} mAP50-95 "
+        f"less than the float model (limit {_limit(result):.3f})"
     )
-    verdict = "passed" if result["gate"]["passed"] else "refused"
-    return f"{verdict}: {numbers} (limit {limit:.3f})"
 
 
 def _check_file(path: Path, digest: str, size: int) -> None:

@@ -117,9 +117,15 @@ class TrainModel:
                 self._begin(waiting[0])
 
     def curve(self, run_id: int) -> list[dict[str, Any]]:
-        """The epoch events of a run in order, the newest of each epoch."""
-        epochs = {event.get("epoch"): event for event in self._jobs.events(run_id) if event.get("kind") == "epoch"}
-        return [epochs[number] for number in sorted(epoch for epoch in epochs if isinstance(epoch, int))]
+        """{"epoch", "loss", "map50", "map50_95"} of each epoch in order; scores are None where an epoch was not validated."""
+        epochs = {}
+        for event in self._jobs.events(run_id):
+            if event.get("kind") == "epoch" and isinstance(event.get("epoch"), int):
+                epochs[event["epoch"]] = {
+                    "epoch": event["epoch"],
+                    **_epoch_values(event),
+                }  # a resumed job may repeat one
+        return [epochs[number] for number in sorted(epochs)]
 
     def events(self, run_id: int) -> list[dict[str, Any]]:
         """All events of a run, oldest first."""
@@ -147,7 +153,9 @@ class TrainModel:
                 self._store.save_run(now)
             return now
         if last["kind"] == "error":
-            return self._end(now, FAILED, _text_of(last) or "failed without saying why")
+            return self._end(
+                now, REFUSED if last.get("refused") else FAILED, _text_of(last) or "failed without saying why"
+            )
         if last["kind"] == "cancelled":
             return self._end(now, CANCELLED, "cancelled")
         try:
@@ -234,6 +242,18 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
+def _epoch_values(event: Mapping[str, Any]) -> dict[str, float | None]:
+    """Sum of the losses, and the scores when the epoch was validated: "losses" and "metrics" of the event, or plain fields."""
+    losses, metrics = event.get("losses"), event.get("metrics")
+    parts = [_number(value) for value in losses.values()] if isinstance(losses, dict) else [_number(event.get("loss"))]
+    known = [part for part in parts if part is not None]
+    scores = metrics if isinstance(metrics, dict) else event
+    return {
+        "loss": sum(known) if known else None,
+        **{name: _number(scores.get(name)) for name in ("map50", "map50_95")},
+    }
+
+
 def _with_progress(run: Run, events: list[dict[str, Any]]) -> Run:
     """The run with the newest stage, epoch, scores and time to go that its events tell."""
     fields: dict[str, Any] = {}
@@ -244,8 +264,6 @@ def _with_progress(run: Run, events: list[dict[str, Any]]) -> Run:
         elif event.get("kind") == "epoch":
             fields["epoch"] = int(event.get("epoch") or 0)
             fields["epochs"] = int(event.get("epochs") or 0)
-            fields["loss"] = _number(event.get("loss"))
-            fields["map50"] = _number(event.get("map50"))
-            fields["map50_95"] = _number(event.get("map50_95"))
+            fields.update({name: value for name, value in _epoch_values(event).items() if value is not None})
             fields["eta_s"] = _number(event.get("eta_s"))
     return replace(run, **fields) if fields else run

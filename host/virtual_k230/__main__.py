@@ -28,7 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0 well, 1 the script ended with an exception, 2 it could not be started."""
     args = _parser().parse_args(argv)
     logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+        level=logging.DEBUG if args.verbose else logging.INFO,
+        stream=sys.stderr,
+        format="%(levelname)s %(name)s: %(message)s",
     )
     try:
         code: int = args.action(args)
@@ -50,24 +52,45 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument("--sd", metavar="DIR", help="folder that is the board's /sdcard (default: a temporary one)")
     board.add_argument("--data", metavar="DIR", help="folder that is the board's /data (default: a temporary one)")
     board.add_argument("--profile", choices=["A", "B", "C", "D"], default="B", help="firmware generation (default: B)")
-    board.add_argument("--nncase-version", metavar="X.Y.Z", help="version that nncase_runtime reports (default: the profile's)")
     board.add_argument(
-        "--camera", metavar="WHAT", default="scene:traffic_lights", help="folder, picture, video or scene:NAME (default: %(default)s)"
+        "--nncase-version", metavar="X.Y.Z", help="version that nncase_runtime reports (default: the profile's)"
     )
-    board.add_argument("--kpu", choices=["sim", "onnx"], default="sim", help="Canaan's simulator, or onnxruntime on the twin")
     board.add_argument(
-        "--onnx", metavar="KMODEL=ONNX", action="append", default=[], help="for --kpu onnx: the ONNX twin of a kmodel file or sha256"
+        "--camera",
+        metavar="WHAT",
+        default="scene:traffic_lights",
+        help="folder, picture, video or scene:NAME (default: %(default)s)",
     )
-    board.add_argument("--wifi", metavar="SSID:KEY", help="the only Wi-Fi there is (default: any name and key are right)")
-    board.add_argument("--usb-rtt-ms", metavar="MS", type=float, default=0, help="round-trip time of the USB cable to imitate")
-    board.add_argument("--fps", metavar="N", type=float, default=0, help="frames per second of the camera; 0: as fast as asked for")
-    board.add_argument("--heap-mib", metavar="N", type=float, default=4, help="MicroPython heap (default: 4, as on the board)")
+    board.add_argument(
+        "--kpu", choices=["sim", "onnx"], default="sim", help="Canaan's simulator, or onnxruntime on the twin"
+    )
+    board.add_argument(
+        "--onnx",
+        metavar="KMODEL=ONNX",
+        action="append",
+        default=[],
+        help="for --kpu onnx: the ONNX twin of a kmodel file or sha256",
+    )
+    board.add_argument(
+        "--wifi", metavar="SSID:KEY", help="the only Wi-Fi there is (default: any name and key are right)"
+    )
+    board.add_argument(
+        "--usb-rtt-ms", metavar="MS", type=float, default=0, help="round-trip time of the USB cable to imitate"
+    )
+    board.add_argument(
+        "--fps", metavar="N", type=float, default=0, help="frames per second of the camera; 0: as fast as asked for"
+    )
+    board.add_argument(
+        "--heap-mib", metavar="N", type=float, default=4, help="MicroPython heap (default: 4, as on the board)"
+    )
     board.add_argument("--panel", metavar="WxH", type=_size, help="size of the LCD (default: what the script asks for)")
     board.add_argument("--verbose", action="store_true", help="more log lines, and tracebacks of our own errors")
 
     run = verbs.add_parser("run", parents=[board], help="run a script to its end, or for a time")
     run.add_argument("script", type=Path, help="the script; it runs as main.py would")
-    run.add_argument("--touch", metavar="FILE.json", type=Path, help='[{"at_s": 1.0, "event": "down", "x": 10, "y": 20}, ...]')
+    run.add_argument(
+        "--touch", metavar="FILE.json", type=Path, help='[{"at_s": 1.0, "event": "down", "x": 10, "y": 20}, ...]'
+    )
     run.add_argument("--seconds", metavar="N", type=float, help="stop the script after this time")
     run.add_argument("--frames", metavar="N", type=int, help="stop the script after so many camera frames")
     run.add_argument("--screenshots", metavar="DIR", type=Path, help="write the LCD as PNG each second, and at the end")
@@ -78,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     shell.set_defaults(action=_shell)
 
     serve = verbs.add_parser("serve", parents=[board], help="keep a board running behind an HTTP API and an LCD page")
-    serve.add_argument("--port", metavar="N", type=int, default=8230, help="port on 127.0.0.1; 0: any free one (default: 8230)")
+    serve.add_argument(
+        "--port", metavar="N", type=int, default=8230, help="port on 127.0.0.1; 0: any free one (default: 8230)"
+    )
     serve.set_defaults(action=_serve)
     return parser
 

@@ -309,7 +309,9 @@ class VirtualK230:
         """
         with self._log_changed:
             if not self._log_changed.wait_for(lambda: text in self._log[max(0, start - self._log_start) :], timeout):
-                raise TimeoutError(f"the board did not print {text!r} within {timeout} s; it printed:\n{self._log[-2000:]}")
+                raise TimeoutError(
+                    f"the board did not print {text!r} within {timeout} s; it printed:\n{self._log[-2000:]}"
+                )
             return self._log
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -460,6 +462,7 @@ class VirtualK230:
 
     @property
     def is_on(self) -> bool:
+        """Does the board have power (a child that runs)?"""
         return self._child is not None
 
     @property
@@ -501,10 +504,12 @@ class VirtualK230:
 
     @property
     def kpu_runs(self) -> int:
+        """How often the KPU has run a model."""
         return int(self.kpu.runs)  # type: ignore[attr-defined]  # set by kpu.register()
 
     @property
     def kpu_engine(self) -> str:
+        """What runs models: "simulator" or "onnx"."""
         return str(self.kpu.engine)  # type: ignore[attr-defined]  # set by kpu.register()
 
     def touch_events(self, events: Iterable[tuple[str, int, int]]) -> None:

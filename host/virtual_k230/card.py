@@ -47,13 +47,16 @@ class Partition:
 
     @property
     def free_bytes(self) -> int:
+        """Room that is left."""
         return max(0, self.capacity_bytes - self.used_bytes)
 
 
 class Card:
     """The two partitions, and the faults that tests ask for."""
 
-    def __init__(self, sdcard: Path, data: Path, sdcard_bytes: int = SDCARD_BYTES, data_bytes: int = DATA_BYTES) -> None:
+    def __init__(
+        self, sdcard: Path, data: Path, sdcard_bytes: int = SDCARD_BYTES, data_bytes: int = DATA_BYTES
+    ) -> None:
         self.partitions = {
             "/sdcard": Partition("/sdcard", sdcard, sdcard_bytes),
             "/data": Partition("/data", data, data_bytes),

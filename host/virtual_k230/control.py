@@ -63,12 +63,15 @@ class ControlApi:
         return app
 
     async def page(self, request: web.Request) -> web.StreamResponse:
+        """The LCD page."""
         return web.FileResponse(_PAGE)
 
     async def screen(self, request: web.Request) -> web.StreamResponse:
+        """The LCD as PNG."""
         return await _png(self._board.screen)
 
     async def layer(self, request: web.Request) -> web.StreamResponse:
+        """One layer as PNG with transparency (?name=OSD1)."""
         name = _layer_name(request)
 
         def draw() -> Any:
@@ -79,6 +82,7 @@ class ControlApi:
         return await _png(draw)
 
     async def state(self, request: web.Request) -> web.StreamResponse:
+        """What the board does, in numbers."""
         board = self._board
         return web.json_response(
             {
@@ -102,11 +106,13 @@ class ControlApi:
         )
 
     async def drawn(self, request: web.Request) -> web.StreamResponse:
+        """The draw calls that are on a layer (?layer=OSD1)."""
         name = _layer_name(request)
         shown, frame = self._board.display.shown(name)  # type: ignore[attr-defined]  # set by display.register()
         return web.json_response({"shown": shown, "frame": frame, "calls": self._board.drawn(name)})
 
     async def touch(self, request: web.Request) -> web.StreamResponse:
+        """Queue finger events; with "wait" answer when the script has reacted."""
         body = await _body(request)
         events = body.get("events")
         if not isinstance(events, list):
@@ -136,12 +142,14 @@ class ControlApi:
             await asyncio.sleep(0.005)
 
     async def camera(self, request: web.Request) -> web.StreamResponse:
+        """What is in view, and the truth about it."""
         camera = self._board.camera
         return web.json_response(
             {"index": camera.index, "count": camera.count, "frame": camera.frame, "truth": camera.truth()}
         )
 
     async def show(self, request: web.Request) -> web.StreamResponse:
+        """Bring another picture into view."""
         body = await _body(request)
         camera = self._board.camera
         if body.get("next"):
@@ -155,6 +163,7 @@ class ControlApi:
         return await self.camera(request)
 
     async def console(self, request: web.Request) -> web.StreamResponse:
+        """Console text from a position on (?from=N)."""
         following, text = self._board.console_from(int(request.query.get("from", "0")))
         return web.json_response({"next": following, "text": text})
 
@@ -168,15 +177,27 @@ class ControlApi:
         return web.json_response({"ok": True})
 
     async def reset(self, request: web.Request) -> web.StreamResponse:
+        """Reset the board, hard or soft."""
         body = await _body(request)
         await asyncio.to_thread(self._board.reset, bool(body.get("hard", True)))
         return web.json_response({"ok": True})
 
     async def fault(self, request: web.Request) -> web.StreamResponse:
-        """Any of: cut_after_writes n, sdcard_free_bytes n, data_free_bytes n, usb_rtt_ms x, dtr bool, wifi_bytes_per_s n,
-        power "cut"|"on"."""
+        """Make something go wrong.
+
+        The body has any of: cut_after_writes n (power goes at the n-th write from now), sdcard_free_bytes n,
+        data_free_bytes n, usb_rtt_ms x, dtr bool, wifi_bytes_per_s n, power "cut" or "on".
+        """
         body = await _body(request)
-        known = ("cut_after_writes", "sdcard_free_bytes", "data_free_bytes", "usb_rtt_ms", "dtr", "wifi_bytes_per_s", "power")
+        known = (
+            "cut_after_writes",
+            "sdcard_free_bytes",
+            "data_free_bytes",
+            "usb_rtt_ms",
+            "dtr",
+            "wifi_bytes_per_s",
+            "power",
+        )
         unknown = sorted(set(body) - set(known))
         if unknown:
             raise ValueError(f"unknown fault {', '.join(unknown)}: use {', '.join(known)}")
@@ -200,11 +221,13 @@ class ControlApi:
         return web.json_response({"ok": True})
 
     async def wifi(self, request: web.Request) -> web.StreamResponse:
+        """Switch the access point."""
         body = await _body(request)
         self._board.network.set_up(bool(body.get("up", True)))
         return web.json_response({"up": self._board.network.up})
 
     async def usb(self, request: web.Request) -> web.StreamResponse:
+        """Pull or plug the cable."""
         body = await _body(request)
         self._board.usb.set_plugged(bool(body.get("plugged", True)))
         return web.json_response({"plugged": self._board.usb.plugged, "pty": self._board.pty})
@@ -233,7 +256,9 @@ async def _png(draw: Callable[[], Any]) -> web.Response:
         draw().save(out, "PNG", compress_level=1)
         return out.getvalue()
 
-    return web.Response(body=await asyncio.to_thread(encode), content_type="image/png", headers={"Cache-Control": "no-store"})
+    return web.Response(
+        body=await asyncio.to_thread(encode), content_type="image/png", headers={"Cache-Control": "no-store"}
+    )
 
 
 @web.middleware
@@ -244,7 +269,12 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         if error.status < 400:
             raise
         return web.json_response({"error": error.text or error.reason}, status=error.status)
-    except (CameraError, ValueError, OSError, RuntimeError) as error:  # boundary: what the caller asked for cannot be done
+    except (
+        CameraError,
+        ValueError,
+        OSError,
+        RuntimeError,
+    ) as error:  # boundary: what the caller asked for cannot be done
         return web.json_response({"error": str(error)}, status=400)
 
 

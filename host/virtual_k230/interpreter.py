@@ -84,7 +84,9 @@ def _patched(node: str, wasm: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     logger.info("preparing the interpreter once: %s", target)
     binaryen = _find_in_node_modules(_BINARYEN)
-    done = subprocess.run([node, str(script), str(binaryen), str(wasm), str(target)], capture_output=True, text=True)
+    done = subprocess.run(
+        [node, str(script), str(binaryen), str(wasm), str(target)], capture_output=True, text=True, check=False
+    )
     if done.returncode != 0 or not target.is_file():
         lines = [line for line in done.stderr.splitlines() if "Error" in line] or done.stderr.splitlines()[-1:]
         raise InterpreterMissingError(f"could not prepare the interpreter with binaryen: {' '.join(lines)[:300]}")

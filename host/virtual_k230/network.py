@@ -47,14 +47,16 @@ class NetworkOps:
 
     def connect(self, ssid: str, key: str | None) -> bool:
         """Join; True when the access point is on and name and key are right."""
-        right = self._expected is None or (ssid, key or "") == (self._expected[0], (self._expected + ("",))[1])
+        right = self._expected is None or (ssid, key or "") == (self._expected[0], (*self._expected, "")[1])
         self.ssid = ssid if self.up and right else None
         return self.ssid is not None
 
     def isconnected(self) -> bool:
+        """Has it joined, and is the access point still on?"""
         return self.up and self.ssid is not None
 
     def disconnect(self) -> None:
+        """Leave."""
         self.ssid = None
 
     def set_up(self, up: bool) -> None:
@@ -69,6 +71,7 @@ class NetworkOps:
                     continue
 
     def ifconfig(self) -> list[str]:
+        """Address, mask, gateway and DNS; zeros while not connected."""
         if not self.isconnected():
             return ["0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0"]
         return ["127.0.0.1", "255.0.0.0", "127.0.0.1", "127.0.0.1"]
@@ -83,6 +86,7 @@ class NetworkOps:
     # -- sockets ------------------------------------------------------------------------------------------------
 
     def fileno(self, number: int) -> int:
+        """The real file descriptor of a socket, for waiting."""
         return self._get(number).sock.fileno()
 
     def _get(self, number: int) -> Link:
@@ -96,6 +100,7 @@ class NetworkOps:
             raise HalError("OSError", errno.ENETUNREACH)
 
     def new(self, family: int, kind: int) -> int:
+        """A new socket; ENOMEM beyond the board's 16."""
         if len(self._links) >= MAX_SOCKETS:
             raise HalError("OSError", errno.ENOMEM)
         return self._add(socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == 2 else socket.SOCK_STREAM))
@@ -113,6 +118,7 @@ class NetworkOps:
         return link is not None
 
     def close_all(self) -> None:
+        """Close every socket (reset)."""
         for number in list(self._links):
             self.close(number)
 
@@ -128,7 +134,7 @@ class NetworkOps:
             self._board.wait_fds({}, 1000 * n / self.bytes_per_s)
 
     def dial(self, number: int, address: list[Any]) -> None:
-        """connect() to a numeric IPv4 address."""
+        """Connect to a numeric IPv4 address, as socket.connect() does."""
         self._need_network()
         link = self._get(number)
         _numeric(address)
@@ -143,9 +149,11 @@ class NetworkOps:
             raise HalError("OSError", code)
 
     def bind(self, number: int, address: list[Any]) -> None:
+        """Bind to an address of this PC."""
         _call(lambda: self._get(number).sock.bind((address[0] or "0.0.0.0", address[1])))
 
     def listen(self, number: int, backlog: int) -> None:
+        """Become a listening socket."""
         _call(lambda: self._get(number).sock.listen(backlog))
 
     def accept(self, number: int) -> list[Any]:
@@ -158,7 +166,7 @@ class NetworkOps:
         return [self._add(handle), list(address)]
 
     def send(self, number: int, everything: bool, blob: memoryview) -> int:
-        """send() or sendall(); returns the bytes sent."""
+        """Send once, or everything; returns the bytes sent."""
         self._need_network()
         link = self._get(number)
         deadline = self._deadline(link)
@@ -185,11 +193,12 @@ class NetworkOps:
         return sent
 
     def sendto(self, number: int, address: list[Any], blob: memoryview) -> int:
+        """Send one datagram."""
         self._need_network()
         return int(_call(lambda: self._get(number).sock.sendto(blob, (address[0], address[1]))))
 
     def recv(self, number: int, n: int, gather: bool) -> Reply:
-        """Bytes; gathers n of them until the timeout or the peer's end, as the board's recv does (gather=False: what is there)."""
+        """Receive bytes: n of them, or fewer at the timeout or the peer's end, as the board does (gather=False: what is there)."""
         self._need_network()
         link = self._get(number)
         deadline = self._deadline(link)
@@ -214,6 +223,7 @@ class NetworkOps:
         return Reply(None, data)
 
     def recvfrom(self, number: int, n: int) -> Reply:
+        """One datagram and where it came from."""
         link = self._get(number)
         if not self._wait(link, select.POLLIN, self._deadline(link)):
             raise HalError("OSError", errno.EAGAIN if link.timeout_s == 0 else errno.ETIMEDOUT)
@@ -225,6 +235,7 @@ class NetworkOps:
         self._get(number).timeout_s = None if seconds is None or seconds < 0 else seconds
 
     def setsockopt(self, number: int, level: int, name: int, value: int) -> None:
+        """Set SO_REUSEADDR; other options are accepted and change nothing."""
         if (level, name) == (1, 2):  # SOL_SOCKET, SO_REUSEADDR: the two that MicroPython programs set
             self._get(number).sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, value)
 

@@ -46,6 +46,7 @@ class TouchQueue:
         return len(self._events)
 
     def clear(self) -> None:
+        """Forget all queued events."""
         self._events.clear()
 
     def take(self, count: int) -> list[list[int]]:
@@ -73,8 +74,9 @@ class SystemOps:
         return ["rt-smart", "rt-smart", "1.21.0", version, f"{self._board.board_id} with K230"]
 
     def banner(self) -> str:
+        """What the REPL says first."""
         name = self.uname()
-        return f"CanMV {name[3]}; {name[4]}\r\nType \"help()\" for more information.\r\n"
+        return f'CanMV {name[3]}; {name[4]}\r\nType "help()" for more information.\r\n'
 
     def sleep(self, milliseconds: float) -> None:
         """Sleep; a deliverable stop ends it early."""
@@ -98,15 +100,17 @@ class SystemOps:
             if number == STDIN:
                 if mask & select.POLLOUT:
                     ready.append([STDIN, select.POLLOUT])
-                fd, mask = self._board.usb.ready_fd, mask & select.POLLIN
+                fd = self._board.usb.ready_fd
+                fds[fd] = mask & select.POLLIN
             else:
                 fd = self._board.network.fileno(number)
-            fds[fd] = mask
+                fds[fd] = mask
             numbers[fd] = number
         found = self._board.wait_fds(fds, 0 if ready else timeout_ms)
         return ready + [[numbers[fd], mask] for fd, mask in found]
 
     def urandom(self, n: int) -> Reply:
+        """Random bytes."""
         return Reply(None, os.urandom(n))
 
     def digest(self, name: str, blob: memoryview) -> Reply:
@@ -126,6 +130,7 @@ class SystemOps:
         return list(self._board.touches.take(count))
 
     def chipid(self) -> Reply:
+        """The chip's identity, 16 bytes."""
         return Reply(None, bytes.fromhex(self._board.chip_id))
 
     def pin(self, number: int, value: int | None = None) -> int:
@@ -141,7 +146,7 @@ class SystemOps:
         hal.op("os.urandom", self.urandom)
         hal.op("os.cpu_usage", lambda: random.randint(20, 40))
         hal.op("os.exitpoint", board.exitpoint)
-        hal.op("repl.banner", lambda: self.banner())
+        hal.op("repl.banner", self.banner)
         hal.op("time.sleep", self.sleep)
         hal.op("stdin.read", self.stdin_read)
         hal.op("poll.wait", self.poll_wait)

@@ -7,6 +7,7 @@ import sys as _native_sys
 import _repl
 from _hal import call
 
+
 def _dress():
     import _gc_face
     import _sys_face

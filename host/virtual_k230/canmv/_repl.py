@@ -1,10 +1,12 @@
 """The console of the virtual board: friendly REPL, paste mode, raw REPL and raw paste, as MicroPython speaks them."""
 
-import __main__
-import _console
 import sys
-from _hal import call, call_blob
 from io import StringIO
+
+import _console
+from _hal import call, call_blob
+
+import __main__
 
 BANNER = call("repl.banner")
 _input = _console._input

@@ -1,8 +1,7 @@
 """hashlib on the virtual board: md5, sha1, sha256 with update() and digest() only; digest() ends the object."""
 
-from uhashlib import sha256 as _sha256
-
 from _hal import call_blob
+from uhashlib import sha256 as _sha256
 
 
 class sha256:

@@ -1,6 +1,7 @@
 """machine on the virtual board: touch panel, chip id, reset, and the pins, PWM and timers that scripts ask for."""
 
 from gc import mem_free as _mem_free
+
 from _hal import call as _call
 from _hal import call_blob as _call_blob
 
@@ -84,7 +85,7 @@ class Pin:
     def value(self, level=None):
         if level is None:
             return _call("machine.pin", self._index)
-        _call("machine.pin", self._index, int(bool(level)))
+        return _call("machine.pin", self._index, int(bool(level)))
 
     __call__ = value
 
@@ -107,14 +108,14 @@ class PWM:
         self._duty = duty
 
     def freq(self, value=None):
-        if value is None:
-            return self._freq
-        self._freq = value
+        if value is not None:
+            self._freq = value
+        return self._freq
 
     def duty(self, value=None):
-        if value is None:
-            return self._duty
-        self._duty = value
+        if value is not None:
+            self._duty = value
+        return self._duty
 
     def enable(self, on=True):
         pass

@@ -2,10 +2,9 @@
 
 from collections import namedtuple
 
-from uos import chdir, getcwd, listdir, mkdir, remove, rename, rmdir, stat, unlink
-from uos import ilistdir as _ilistdir
-
 from _hal import call, call_blob
+from uos import ilistdir as _ilistdir
+from uos import stat
 
 sep = "/"
 EXITPOINT_DISABLE = 0

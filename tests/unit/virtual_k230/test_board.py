@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from virtual_k230 import VirtualK230
 
 
@@ -117,7 +118,9 @@ def test_dropped_handles_are_freed_while_the_script_runs(board: VirtualK230) -> 
 
 
 def test_too_deep_recursion_is_an_exception(board: VirtualK230) -> None:
-    said = board.run_code("def f(n):\n    return f(n + 1)\ntry:\n    f(0)\nexcept RuntimeError as e:\n    print(e)\nprint('on')\n")
+    said = board.run_code(
+        "def f(n):\n    return f(n + 1)\ntry:\n    f(0)\nexcept RuntimeError as e:\n    print(e)\nprint('on')\n"
+    )
     assert said == "maximum recursion depth exceeded\non\n"
 
 
@@ -161,7 +164,10 @@ def test_boot_and_main_run_then_the_repl_and_an_exception_is_remembered(board: V
     (sd / "main.py").write_text("import helper\nprint(helper.word, x)\nprint(1 / 0)\n")
     board.start()
     log = board.wait_for(">>> ")
-    assert "first\nimported 1\nTraceback (most recent call last):\n  File \"<stdin>\", line 3, in <module>\nZeroDivisionError" in log
+    assert (
+        'first\nimported 1\nTraceback (most recent call last):\n  File "<stdin>", line 3, in <module>\nZeroDivisionError'
+        in log
+    )
     assert ".frozen" not in log
     assert board.exception is not None
     assert "ZeroDivisionError" in board.exception

@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 import pytest
+
 from virtual_k230.card import Card
 from virtual_k230.hal import HalError
 

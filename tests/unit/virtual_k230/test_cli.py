@@ -18,7 +18,12 @@ COMMAND = [sys.executable, "-m", "virtual_k230"]
 
 def run(*argv: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *map(str, argv)], capture_output=True, text=True, env={**ENVIRONMENT, **more}, timeout=120, check=False
+        [*COMMAND, *map(str, argv)],
+        capture_output=True,
+        text=True,
+        env={**ENVIRONMENT, **more},
+        timeout=120,
+        check=False,
     )
 
 
@@ -75,9 +80,9 @@ def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named_with_its_mend(tmp_path: Path, monkeypatch: Any) -> None:
-    from virtual_k230 import interpreter
-
     import pytest
+
+    from virtual_k230 import interpreter
 
     monkeypatch.setattr(interpreter, "HERE", tmp_path)
     monkeypatch.setenv("VIRTUAL_K230_NODE_MODULES", str(tmp_path))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
+
 from virtual_k230 import VirtualK230
 from virtual_k230.control import ControlApi
 
@@ -86,8 +87,11 @@ async def test_a_touch_reaches_the_script_and_shows_on_the_screen(client: TestCl
 
 
 async def test_the_state_says_what_runs(client: TestClient[Any, Any]) -> None:
-    await asyncio.sleep(0.2)
-    state = await get(client, "/state")
+    for _ in range(200):
+        state = await get(client, "/state")
+        if state["heap_free_bytes"] is not None:
+            break
+        await asyncio.sleep(0.05)
     assert state["running"] is True
     assert state["main_running"] is True
     assert state["frames"] > 0

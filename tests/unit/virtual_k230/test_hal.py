@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 import pytest
+
 from virtual_k230.hal import Hal, HalError, Reply
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
 from virtual_k230 import VirtualK230
 
 
@@ -84,7 +85,8 @@ def test_a_server_on_the_board(board: VirtualK230) -> None:
     said = board.run_code(
         JOIN + "server = socket.socket()\nserver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
         "server.bind(('0.0.0.0', 0))\nserver.listen(2)\n"
-        "t = time.ticks_ms()\ntry:\n    server.accept()\nexcept OSError as e:\n    print(e, 90 < time.ticks_diff(time.ticks_ms(), t) < 1000)\n"
+        "t = time.ticks_ms()\ntry:\n    server.accept()\n"
+        "except OSError as e:\n    print(e, 90 < time.ticks_diff(time.ticks_ms(), t) < 1000)\n"
     )
     assert said == "[Errno 11] EAGAIN True\n"
 
@@ -111,7 +113,8 @@ def test_when_the_access_point_goes_open_connections_break(board: VirtualK230, e
 
 def test_sockets_are_few_and_dropped_ones_are_collected(board: VirtualK230) -> None:
     said = board.run_code(
-        "import socket, gc\nkept = []\ntry:\n    while True:\n        kept.append(socket.socket())\nexcept OSError as e:\n    print(e, len(kept))\n"
+        "import socket, gc\nkept = []\ntry:\n    while True:\n        kept.append(socket.socket())\n"
+        "except OSError as e:\n    print(e, len(kept))\n"
         "def drop():\n    for i in range(3):\n        socket.socket()\n        gc.collect()\n"
         "for s in kept:\n    s.close()\ndrop()\nprint('ok')\n"
     )

@@ -12,7 +12,7 @@ BATCH = 60  # samples per question: fits the message head
 READ_PER_STEP = 6  # records read per step while a batch is put together
 PAUSE_AFTER_FAILURE_MS = 2000
 PAUSE_AFTER_FULL_MS = 30000
-STATUS_EVERY_MS = 10000
+STATUS_EVERY_MS = 5000
 STATUS_BUSY_EVERY_MS = 1500  # while a run is going on, or the Sync screen is open
 
 

@@ -36,9 +36,11 @@ class FakePhoto(ports.Photo):
 class FakeCamera(ports.Camera):
     """Every frame differs: a bright square wanders over noise."""
 
-    def __init__(self):
+    def __init__(self, clock):
+        self.clock = clock
         self.frame = 0
         self.fails = False
+        self.ai = np.zeros((3, 360, 640), np.uint8)
 
     def pixels(self):
         self.frame += 1
@@ -57,7 +59,9 @@ class FakeCamera(ports.Camera):
         return FakePhoto(np.asarray(Image.open(path).convert("RGB")))
 
     def ai_frame(self):
-        return self.pixels().transpose(2, 0, 1)
+        self.frame += 1
+        self.clock.ms += 33  # the camera sets the pace
+        return self.ai
 
 
 class FakeCanvas(ports.Canvas):
@@ -233,7 +237,7 @@ class FakeConnection(ports.Connection):
         self.closed = False
 
     def send(self, data):
-        if self.closed or self.wifi.cut:
+        if self.closed or self.wifi.cut or self.wifi.closes:
             raise OSError(104)
         data = bytes(data[:1000])
         self.received += data
@@ -310,7 +314,7 @@ class FakeBoard(ports.Board):
 
     def __init__(self, host=None, width=800, height=480):
         self.clock = FakeClock()
-        self.camera = FakeCamera()
+        self.camera = FakeCamera(self.clock)
         self.display = FakeDisplay(width, height)
         self.touch = FakeTouch()
         self.kpu = FakeKpu()

@@ -18,10 +18,8 @@ def draw(state, canvas) -> None:
         chosen = road == state.road
         w.button(canvas, state, rects, "road:" + road, _ROAD_TITLES[road], fill=w.ACCENT if chosen else w.BUTTON, ink=w.BLACK if chosen else w.TEXT)
     _photos(canvas, state)
-    run = state.run
-    running = run is not None and run.get("state") in ("queued", "running")
-    title = "Training.." if running else "Train"
-    w.button(canvas, state, rects, "train", title, size=28, fill=(36, 120, 60), enabled=state.is_paired and not running)
+    title = "Training.." if is_training(state) else "Train"
+    w.button(canvas, state, rects, "train", title, size=28, fill=(36, 120, 60), enabled=can_train(state))
     _run(canvas, state, 330, width - 346)
     x, y, _w, _h = layout.strip_rect(state.panel_w, state.panel_h)
     text = "Model: " + state.model_state
@@ -37,9 +35,19 @@ def touched(state, event, name, x, y):
     """Road buttons and Train."""
     if event == "tap" and name.startswith("road:"):
         return ("road", name[5:])
-    if event == "tap" and name == "train":
+    if event == "tap" and name == "train" and can_train(state):
         return ("train",)
     return None
+
+
+def is_training(state) -> bool:
+    """Whether the host is busy with a run."""
+    return state.run is not None and state.run.get("state") in ("queued", "running")
+
+
+def can_train(state) -> bool:
+    """Whether the Train button does something."""
+    return state.is_paired and not is_training(state)
 
 
 def _links(canvas, state):

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 from _hal import call, call_blob
 from uos import ilistdir as _ilistdir
-from uos import stat
+from uos import chdir, getcwd, listdir, mkdir, remove, rename, rmdir, stat, unlink  # noqa: F401  scripts import these from here
 
 sep = "/"
 EXITPOINT_DISABLE = 0

@@ -1,7 +1,17 @@
 """time on the virtual board: sleeping waits on the Python side, where a stop can end it; the epoch is 1970."""
 
 from _hal import call as _call
-from utime import ticks_diff, ticks_ms
+from utime import (  # noqa: F401  scripts import these from here
+    gmtime,
+    localtime,
+    mktime,
+    ticks_add,
+    ticks_cpu,
+    ticks_diff,
+    ticks_ms,
+    ticks_us,
+    time_ns,
+)
 from utime import time as _time
 
 

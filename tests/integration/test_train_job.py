@@ -82,6 +82,7 @@ def test_box_outside_its_photo_ends_the_job_with_one_line(tmp_path):
     assert events(folder, "error")[0]["text"] == said
 
 
+@pytest.mark.slow
 def test_cancelled_training_goes_on_where_it_was(tmp_path):
     folder = make_job(tmp_path / "job", 12, {"epochs": 60, "imgsz": 96, "batch": 4, "patience": 60})
     process = start(folder)
@@ -98,6 +99,42 @@ def test_cancelled_training_goes_on_where_it_was(tmp_path):
     assert skipped == ["prepare"]
     assert [event["epoch"] for event in events(folder, "epoch")].count(1) == 1  # a cancelled run does not begin again
     assert not (folder / "home").exists()  # nothing of the libraries' goes to the home directory
+
+
+def test_untrained_model_is_refused_before_it_is_compiled(tmp_path):
+    folder = make_job(tmp_path / "job", 4, {"epochs": 1, "imgsz": 96})
+    process = start(folder)
+    assert process.wait(90) == FAILED
+    assert "finds next to nothing" in process.stderr.read()
+    assert (folder / "artifacts" / "model.onnx").exists()
+    assert not any(event["stage"] == "report" for event in events(folder, "stage"))
+
+
+@pytest.mark.slow
+def test_training_killed_after_its_last_epoch_is_not_trained_again(tmp_path):
+    from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
+
+    isolate_ultralytics(tmp_path / "settings")
+    from snaploop_host.training.job_spec import read_job
+    from snaploop_host.training.train_stage import train
+    from snaploop_host.training.yolo_layout import write_layout
+
+    job = read_job(make_job(tmp_path / "job", 4, {"epochs": 2, "imgsz": 96}) / "job.json")
+    write_layout(job, tmp_path / "data")
+    reported = []
+
+    def run():
+        reported.clear()
+        return train(job, tmp_path / "data", tmp_path / "train", lambda kind, **fields: reported.append(kind), None)
+
+    first = run()
+    assert reported.count("epoch") == 2
+    with (tmp_path / "train" / "curve.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "los')  # a kill in the middle of a line
+    second = run()
+    assert reported.count("epoch") == 0
+    assert second["curve"] == first["curve"]
+    assert (tmp_path / "train" / second["weights"]).stat().st_size > 1_000_000
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from typing import Any
 from ..compiling.dotnet import ensure_runtime
 from ..compiling.errors import CompilingError
 from ..compiling.nncase_environment import nncase_version
-from .errors import JobCancelled, TrainingError
+from .errors import BadJobError, JobCancelled, TrainingError
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
 from .ultralytics_runtime import isolate_ultralytics
@@ -38,6 +38,7 @@ from .yolo_layout import write_layout
 logger = logging.getLogger(__name__)
 
 DONE, FAILED, CANCELLED = 0, 1, 3
+LEAST_MAP50 = 0.02  # below it minutes of compiling and simulating would be for nothing
 PRETRAINED = Path("weights/yolov8n.pt")  # used when somebody put it there; never downloaded
 
 
@@ -78,6 +79,10 @@ def run_job(folder: Path, report: EventWriter) -> None:
     folders, stages = Folders(folder), FinishedStages(folder / "state.json")
     for path in (folders.artifacts, folders.compile):
         path.mkdir(parents=True, exist_ok=True)
+    if job.warm_start and not job.warm_start.is_file():
+        raise BadJobError(
+            f"weights to start from are missing: {job.warm_start}; train from scratch, or choose another model"
+        )
     ensure_runtime()  # before minutes of training, not after
     nncase_version()
 
@@ -146,6 +151,11 @@ def _compile(job: TrainingJob, folders: Folders, report: EventWriter) -> dict[st
     from .picture_dataset import PictureSplit
 
     evaluation, _, float_score = _evaluation(job, folders)
+    if float_score.map50 < LEAST_MAP50:
+        raise TrainingError(
+            f"the trained model finds next to nothing (mAP50 {float_score.map50:.3f} on {float_score.images} validation pictures): "
+            "label more photos, or train for more epochs"
+        )
     split = PictureSplit(folders.data, "train", *job.input_wh())
     calibration_file, available = prepare_calibration(split, folders.compile, job.parameters.seed)
     attempt = partial(

@@ -87,7 +87,6 @@ class QuickDetectionTrainer(DetectionTrainer):
         self.parameters, self.on_epoch = parameters, on_epoch
         self.bf16 = fast_bf16_cpu() and parameters.bf16
         self.score: DetectionScore | None = None
-        self.best_score: DetectionScore | None = None
         self._last_checkpoint = time.monotonic()
         self._best_dirty = False
         super().__init__(overrides=overrides)
@@ -194,7 +193,7 @@ class QuickDetectionTrainer(DetectionTrainer):
         self.score = score_raw_heads(self.ema.ema, self._validation_pixels, self._validation_truth, self.bf16)
         fitness = self.score.map50_95
         if self.best_fitness is None or fitness > self.best_fitness:
-            self.best_fitness, self.best_score = fitness, self.score
+            self.best_fitness = fitness
         return {"metrics/mAP50(B)": self.score.map50, "metrics/mAP50-95(B)": self.score.map50_95}, fitness
 
     def save_model(self) -> bool:
@@ -207,9 +206,20 @@ class QuickDetectionTrainer(DetectionTrainer):
             return False
         if self._best_dirty:
             self._write_best()
-        super().save_model()
+        self._write_last()
         self._last_checkpoint = time.monotonic()
         return True
+
+    def _write_last(self) -> None:
+        """last.pt as the library writes it, but whole or not at all."""
+        last, best = self.last, self.best
+        self.last, self.best = last.with_suffix(".part"), best.with_suffix(".unused")
+        try:
+            super().save_model()
+            self.last.replace(last)
+            self.best.unlink(missing_ok=True)
+        finally:
+            self.last, self.best = last, best
 
     def _write_best(self) -> None:
         """best.pt in the library's form, written beside and renamed, so that a kill leaves the old one or the new one."""

@@ -19,7 +19,7 @@ from .job_spec import TrainingJob, chosen_epochs
 logger = logging.getLogger(__name__)
 
 MODEL = "yolov8n.yaml"
-LR_FROM_SCRATCH, LR_WARM = 0.002, 0.0008
+LR_FROM_SCRATCH, LR_WARM = 0.002, 0.0005
 Report = Callable[..., None]
 
 
@@ -33,7 +33,9 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
         report: called as report("epoch", **fields).
         pretrained: weights to start from when the job names no warm start.
     """
-    from .detection_trainer import QuickDetectionTrainer
+    from ultralytics.utils.torch_utils import strip_optimizer
+
+    from .detection_trainer import QuickDetectionTrainer, fast_bf16_cpu
 
     start_weights = job.warm_start or pretrained
     warm = job.warm_start is not None
@@ -49,7 +51,7 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
         "name": folder.name,
         "exist_ok": True,
         "epochs": epochs,
-        "patience": parameters.patience if parameters.patience is not None else max(10, epochs // 4),
+        "patience": parameters.patience if parameters.patience is not None else max(5 if warm else 10, epochs // 4),
         "batch": parameters.batch,
         "nbs": parameters.batch,  # every batch is a step
         "imgsz": parameters.imgsz,
@@ -73,28 +75,46 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
     }
     curve_file = folder / "curve.jsonl"
     curve = _Curve(curve_file, epochs, report)
-    last = folder / "weights" / "last.pt"
-    if last.exists():
-        overrides["resume"] = str(last)
-        report("note", text=f"training continues from {last.name}")
-    started = time.monotonic()
-    trainer = QuickDetectionTrainer(layout, list(job.classes), job.input_wh(), parameters, overrides, curve.add)
-    trainer.train()
-    best = trainer.best_score
-    logger.info("trained %d epochs; steps with each number of threads: %s", curve.epochs_done, trainer.tuner.steps_with)
+    last, best = folder / "weights" / "last.pt", folder / "weights" / "best.pt"
+    done = epochs_in(last)
+    threads: dict[str, int] = {}
+    if done < epochs:
+        if done:
+            overrides["resume"] = str(last)
+            report("note", text=f"training continues after epoch {done}")
+        trainer = QuickDetectionTrainer(layout, list(job.classes), job.input_wh(), parameters, overrides, curve.add)
+        trainer.train()
+        threads = {str(number): steps for number, steps in trainer.tuner.steps_with.items()}
+        logger.info("trained; steps with each number of threads: %s", threads)
+    else:  # killed after the last epoch
+        strip_optimizer(best)
+    rows = curve.rows()
+    best_row = max(rows, key=lambda row: row["metrics"].get("map50_95", 0.0))
     return {
-        "weights": str(trainer.best.relative_to(folder)),
-        "epochs": curve.epochs_done,
+        "weights": str(best.relative_to(folder)),
+        "epochs": rows[-1]["epoch"],
         "epochs_planned": epochs,
-        "seconds": round(time.monotonic() - started, 2),
+        "best_epoch": best_row["epoch"],
+        "seconds": round(sum(row["seconds"] for row in rows), 2),
         "start": "warm" if warm else ("pretrained" if start_weights else "scratch"),
         "learning_rate": rate,
-        "bf16": trainer.bf16,
-        "steps_with_threads": {str(threads): steps for threads, steps in trainer.tuner.steps_with.items()},
-        "val_map50": round(best.map50, 4) if best else None,
-        "val_map50_95": round(best.map50_95, 4) if best else None,
-        "curve": curve.rows(),
+        "bf16": parameters.bf16 and fast_bf16_cpu(),
+        "steps_with_threads": threads,
+        "val_map50": best_row["metrics"].get("map50"),
+        "val_map50_95": best_row["metrics"].get("map50_95"),
+        "curve": rows,
     }
+
+
+def epochs_in(last: Path) -> int:
+    """Epochs already trained according to a checkpoint, 0 without one."""
+    import torch
+
+    if not last.exists():
+        return 0
+    return (
+        int(torch.load(last, map_location="cpu", weights_only=False)["epoch"]) + 1
+    )  # our own file: it holds a whole model
 
 
 class _Curve:
@@ -102,7 +122,6 @@ class _Curve:
 
     def __init__(self, path: Path, epochs: int, report: Report) -> None:
         self.path, self.epochs, self.report = path, epochs, report
-        self.epochs_done = 0
         self._previous = time.monotonic()
         self._recent: deque[float] = deque(maxlen=5)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,15 +131,15 @@ class _Curve:
         now = time.monotonic()
         seconds, self._previous = now - self._previous, now
         self._recent.append(seconds)
-        self.epochs_done = trainer.epoch + 1
+        epoch = trainer.epoch + 1
         losses = {name: round(float(value), 4) for name, value in (trainer.tloss or {}).items()}
         fields = {
-            "epoch": self.epochs_done,
+            "epoch": epoch,
             "epochs": self.epochs,
             "losses": losses,
             "metrics": {"map50": round(score.map50, 4), "map50_95": round(score.map50_95, 4)} if score else {},
             "seconds": round(seconds, 2),
-            "eta_s": round(statistics.median(self._recent) * (self.epochs - self.epochs_done), 1),
+            "eta_s": round(statistics.median(self._recent) * (self.epochs - epoch), 1),
         }
         with self.path.open("a") as file:
             file.write(json.dumps(fields) + "\n")
@@ -128,5 +147,11 @@ class _Curve:
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per epoch; an epoch repeated after a kill counts once, its later run."""
-        rows = {row["epoch"]: row for row in map(json.loads, self.path.read_text().splitlines())}
+        rows = {}
+        for line in self.path.read_text().splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:  # a kill cut this line off; the epoch was trained again
+                continue
+            rows[row["epoch"]] = row
         return [{key: rows[epoch][key] for key in ("epoch", "losses", "metrics", "seconds")} for epoch in sorted(rows)]

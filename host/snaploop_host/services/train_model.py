@@ -235,7 +235,7 @@ def _last_word(events: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _text_of(event: Mapping[str, Any]) -> str:
-    return str(event.get("text") or event.get("error") or event.get("message") or "")
+    return " ".join(str(event.get("text") or event.get("error") or event.get("message") or "").split())[:600]  # one line
 
 
 def _number(value: object) -> float | None:

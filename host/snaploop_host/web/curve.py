@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 10, 10, 22
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Polylines in SVG units; empty strings where nothing is known yet. `last` holds the newest values."""
+    """Polylines in SVG units; empty strings where nothing is known yet. `last` holds the newest known values."""
 
     map50: str
     map50_95: str
@@ -47,13 +47,16 @@ def curve(points: list[dict[str, Any]], epochs: int) -> Curve | None:
         known = [point for point in points if point.get(name) is not None]
         return " ".join(f"{x(point['epoch']):.1f},{y(share(float(point[name]))):.1f}" for point in known)
 
+    def newest(name: str) -> float | None:
+        return next((point[name] for point in reversed(points) if point[name] is not None), None)
+
     step = max(1, round(last_epoch / 5))
     return Curve(
         map50=line("map50", lambda value: value),
         map50_95=line("map50_95", lambda value: value),
         loss=line("loss", lambda value: value / most_loss),
         epochs=last_epoch,
-        last=points[-1],
+        last={name: newest(name) for name in ("loss", "map50", "map50_95")},
         most_loss=most_loss,
         marks=tuple((x(epoch), epoch) for epoch in sorted({1, *range(step, last_epoch + 1, step)})),
         lines=tuple((y(share), f"{share:g}") for share in (0, 0.25, 0.5, 0.75, 1)),

@@ -5,7 +5,8 @@ model.onnx, model.kmodel, golden_input.bin, val_NN.jpg and result.json (`domain.
 
 Stages: prepare → train → export → compile (calibrate, compile, simulate, gate; climbs the ladder) → report.
 A finished stage is never done twice: killed at any moment and started again with the same folder, the job goes on where it was.
-SIGTERM and SIGINT end it with a "cancelled" event. Exit code: 0 done, 1 failed, 3 cancelled.
+SIGTERM and SIGINT end it with a "cancelled" event; an "error" event has "refused": true when the gate said no.
+Exit code: 0 done, 1 failed, 3 cancelled.
 
 This module wires: it is the only one in `training` that knows the order, and with `gate_stage` and `report_stage` the only place
 where `compiling` is used.
@@ -29,7 +30,7 @@ from typing import Any
 from ..compiling.dotnet import ensure_runtime
 from ..compiling.errors import CompilingError
 from ..compiling.nncase_environment import nncase_version
-from .errors import BadJobError, JobCancelled, TrainingError
+from .errors import BadJobError, GateRefusedError, JobCancelled, TrainingError
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
 from .ultralytics_runtime import isolate_ultralytics
@@ -218,7 +219,7 @@ def main(arguments: list[str] | None = None) -> int:
         return CANCELLED
     except (TrainingError, CompilingError) as error:
         logger.error("%s", error)
-        return _fail(report, visible_errors, str(error))
+        return _fail(report, visible_errors, str(error), refused=isinstance(error, GateRefusedError))
     except (
         Exception
     ) as error:  # boundary: whatever a library throws must end as one line for the user and a trace in the log
@@ -229,8 +230,8 @@ def main(arguments: list[str] | None = None) -> int:
     return DONE
 
 
-def _fail(report: EventWriter, visible_errors: int, text: str) -> int:
-    report("error", text=text)
+def _fail(report: EventWriter, visible_errors: int, text: str, refused: bool = False) -> int:
+    report("error", text=text, refused=refused)
     os.write(visible_errors, (text + "\n").encode())
     return FAILED
 

@@ -27,8 +27,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Photo:
-    """One annotated picture of a dataset version."""
+    """One annotated picture of a dataset version; `name` is what people call it, `image` may be a blob without an ending."""
 
+    name: str
     image: Path
     width: int
     height: int
@@ -155,7 +156,13 @@ def _job(raw: Mapping[str, Any]) -> TrainingJob:
 
 def _photo(entry: Mapping[str, Any]) -> Photo:
     boxes = tuple(Box(int(box["class"]), tuple(float(value) for value in box["box_xywh_px"])) for box in entry["boxes"])  # type: ignore[arg-type]  # length is checked with the box
-    return Photo(Path(entry["image"]), int(entry["width"]), int(entry["height"]), boxes)
+    return Photo(
+        str(entry.get("name") or Path(entry["image"]).name),
+        Path(entry["image"]),
+        int(entry["width"]),
+        int(entry["height"]),
+        boxes,
+    )
 
 
 def _known(kind: Any, values: Mapping[str, Any]) -> Any:

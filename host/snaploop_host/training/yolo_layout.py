@@ -52,13 +52,15 @@ def check_photo(photo: Photo) -> None:
     import cv2  # heavy, and only workers get here
 
     if not photo.image.is_file():
-        raise BadDatasetError(f"photo {photo.image} is missing: restore it or remove the sample from the project")
+        raise BadDatasetError(
+            f"photo {photo.name} is missing ({photo.image}): restore it or remove the sample from the project"
+        )
     image = cv2.imread(str(photo.image), cv2.IMREAD_COLOR)
     if image is None:
-        raise BadDatasetError(f"photo {photo.image} is no readable picture: remove the sample or take it again")
+        raise BadDatasetError(f"photo {photo.name} is no readable picture: remove the sample or take it again")
     if image.shape[:2] != (photo.height, photo.width):
         raise BadDatasetError(
-            f"photo {photo.image} is {image.shape[1]}x{image.shape[0]}, its record says {photo.width}x{photo.height}: import it again"
+            f"photo {photo.name} is {image.shape[1]}x{image.shape[0]}, its record says {photo.width}x{photo.height}: import it again"
         )
 
 
@@ -80,7 +82,7 @@ def _count(photos: Sequence[Photo], cls: int) -> int:
 
 def _row(box: Box, photo: Photo, classes: Sequence[str]) -> str:
     """One YOLO label line: class, centre x, centre y, w, h in 0…1."""
-    where = f"photo {photo.image} ({photo.width}x{photo.height})"
+    where = f"photo {photo.name} ({photo.width}x{photo.height})"
     if len(box.box_xywh_px) != 4 or not 0 <= box.cls < len(classes):
         raise BadDatasetError(
             f"{where}: box {list(box.box_xywh_px)} of class {box.cls} is malformed: delete it and label again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -145,6 +146,15 @@ def test_cancel_ends_the_process(host):
     assert not host.jobs.is_running(run.id)
     with pytest.raises(CannotTrainError, match="cancelled"):
         host.train.cancel(run.id)
+
+
+def test_process_of_an_ended_run_is_stopped_by_the_next_daemon(host):
+    run = follow(host, host.train.start(1, {"pretend": "wait"}), lambda run: run.epoch == 1)
+    host.store.save_run(
+        dataclasses.replace(run, state="cancelled")
+    )  # as if the daemon had been killed while it cancelled
+    host.train.resume()
+    assert not host.jobs.is_running(run.id)
 
 
 def test_queued_run_can_be_cancelled(host):

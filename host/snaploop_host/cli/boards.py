@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import typer
 
 from ..config import DEFAULT_PORT, data_dir, parse_address
 from ..errors import BadInputError, HostError, NotFoundError
+from .network import own_address
 from .options import DataOption, JsonOption, ago, opened, show
 
 board = typer.Typer(help="One board: install the app and pair it.", no_args_is_help=True)
@@ -86,7 +86,7 @@ def install(
         print(f"found {identity.machine} with chip id {identity.id}")
         paired, its_project = host.pair.pair(identity.id, name, project)
         before = read_config(console)
-        defaults = {"host": [_own_address(), _daemon_port(folder)], "wifi": ["", ""]}
+        defaults = {"host": [own_address(), _daemon_port(folder)], "wifi": ["", ""]}
         who = {"id": paired.id, "key": paired.key.hex(), "name": paired.name, "project": its_project.name}
         config = defaults | {field: value for field, value in before.items() if field not in who} | asked | who
         done = install_files(console, files, config, print)
@@ -143,16 +143,6 @@ def _port_let_go(folder: Path, port: str) -> Iterator[None]:
     finally:
         with contextlib.suppress(HostError):  # the pause ends by itself
             post(daemon, "/api/usb/resume", {"port": port})
-
-
-def _own_address() -> str:
-    """This machine's address in its network, as a board would reach it; asking the system sends no packet."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # an address of RFC 5737 that nobody has
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
 
 
 def _daemon_port(folder: Path) -> int:

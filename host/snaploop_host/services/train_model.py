@@ -85,14 +85,17 @@ class TrainModel:
             run = self._store.run(run_id)
             if not run.is_active:
                 raise CannotTrainError(f"run {run_id} is {run.state} already")
-            if run.state == RUNNING:
-                self._jobs.stop(run_id)
-                run = _with_progress(run, self._jobs.events(run_id))
-            return self._end(run, CANCELLED, "cancelled")
+            ended = self._end(_with_progress(run, self._jobs.events(run_id)), CANCELLED, "cancelled")
+        self._jobs.stop(run_id)  # takes seconds: not under the lock, boards may ask meanwhile
+        return ended
 
     def resume(self) -> None:
         """After a start of the daemon: adopt jobs whose process works on, start those again whose process is gone."""
         with self._lock:
+            for run in self._store.runs():
+                if not run.is_active and self._jobs.is_running(run.id):
+                    logger.warning("run %d is %s but its process works on: stopped", run.id, run.state)
+                    self._jobs.stop(run.id)
             for run in self._store.active_runs():
                 if run.state != RUNNING or _last_word(self._jobs.events(run.id)) is not None:
                     continue
@@ -235,7 +238,9 @@ def _last_word(events: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _text_of(event: Mapping[str, Any]) -> str:
-    return " ".join(str(event.get("text") or event.get("error") or event.get("message") or "").split())[:600]  # one line
+    return " ".join(str(event.get("text") or event.get("error") or event.get("message") or "").split())[
+        :600
+    ]  # one line
 
 
 def _number(value: object) -> float | None:
@@ -259,7 +264,8 @@ def _with_progress(run: Run, events: list[dict[str, Any]]) -> Run:
     fields: dict[str, Any] = {}
     for event in events:
         if event.get("kind") == "stage":
-            fields["stage"] = str(event.get("stage") or event.get("name") or event.get("text") or "")[:40]
+            fields["stage"] = str(event.get("stage") or "")[:40]
+            fields["text"] = _text_of(event)
             fields["eta_s"] = _number(event.get("eta_s"))
         elif event.get("kind") == "epoch":
             fields["epoch"] = int(event.get("epoch") or 0)

@@ -46,20 +46,20 @@ class PictureSplit:
     def __getitem__(self, index: int) -> Example:
         """The decoded picture and its boxes."""
         image = self._image(index)
-        height, width = image.shape[:2]
-        rows = self.rows[index]
-        centre, size = rows[:, 1:3] * (width, height), rows[:, 3:5] * (width, height)
-        boxes = np.concatenate([centre - size / 2, centre + size / 2], axis=1).astype(np.float32)
-        return Example(image, boxes, rows[:, 0].astype(np.int64))
+        return Example(image, self._boxes_xyxy(index, image), self.rows[index][:, 0].astype(np.int64))
 
     def letterboxed(self, index: int) -> Example:
-        """The picture and its boxes as the board would feed them to the model: exactly one resize from the original."""
-        original = read_rgb(self.paths[index])
-        example = self[index]
-        height, width = original.shape[:2]
-        factor = np.array([width / example.image.shape[1], height / example.image.shape[0]] * 2)
-        boxes = letterbox_boxes(example.boxes_xyxy * factor, width, height, self.canvas_w, self.canvas_h)
-        return Example(letterbox(original, self.canvas_w, self.canvas_h), boxes, example.classes)
+        """The picture and its boxes as the board would feed them to the model: one resize from the original, not kept."""
+        image = read_rgb(self.paths[index])
+        height, width = image.shape[:2]
+        boxes = letterbox_boxes(self._boxes_xyxy(index, image), width, height, self.canvas_w, self.canvas_h)
+        return Example(letterbox(image, self.canvas_w, self.canvas_h), boxes, self.rows[index][:, 0].astype(np.int64))
+
+    def _boxes_xyxy(self, index: int, image: np.ndarray) -> np.ndarray:
+        """Boxes (N, 4) float32 in px of `image`, which may be the photo at any size."""
+        size = np.array(image.shape[1::-1])
+        centre, extent = self.rows[index][:, 1:3] * size, self.rows[index][:, 3:5] * size
+        return np.concatenate([centre - extent / 2, centre + extent / 2], axis=1).astype(np.float32)
 
     def _image(self, index: int) -> np.ndarray:
         if index in self._kept:

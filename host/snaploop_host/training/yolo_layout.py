@@ -24,8 +24,11 @@ def write_layout(job: TrainingJob, root: Path) -> list[str]:
     """Write the layout under `root` (replacing an unfinished one) and return notes worth showing.
 
     Raises:
-        BadDatasetError: a photo is missing or undecodable, has another size than stated, or a box is unusable.
+        BadDatasetError: a split has no box, a photo is missing, undecodable or not of the stated size, or a box is unusable.
     """
+    for split, photos in (("training", job.train), ("validation", job.val)):
+        if not any(photo.boxes for photo in photos):
+            raise BadDatasetError(f"none of the {len(photos)} {split} photos has a box: label more photos")
     shutil.rmtree(root, ignore_errors=True)
     for split, photos in (("train", job.train), ("val", job.val)):
         (root / "images" / split).mkdir(parents=True)

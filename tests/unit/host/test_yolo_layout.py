@@ -16,6 +16,8 @@ from snaploop_host.training.job_spec import read_job
 from snaploop_host.training.picture_dataset import PictureSplit, TrainingBatches
 from snaploop_host.training.yolo_layout import write_layout
 
+BOX = (0, [1, 1, 9, 9])
+
 
 def photo(tmp_path, name, boxes, size=(64, 48), content=None):
     path = tmp_path / name
@@ -77,13 +79,18 @@ def test_unusable_boxes(tmp_path, box, words):
 
 def test_bad_photos(tmp_path):
     with pytest.raises(BadDatasetError, match="no readable picture"):
-        lay_out(tmp_path, [photo(tmp_path, "a.jpg", [], content=b"\xff\xd8 broken")])
+        lay_out(tmp_path, [photo(tmp_path, "a.jpg", [BOX], content=b"\xff\xd8 broken")])
     with pytest.raises(BadDatasetError, match="is 32x48, its record says 64x48"):
-        lay_out(tmp_path, [photo(tmp_path, "b.jpg", [], size=(32, 48))])
-    gone = photo(tmp_path, "c.jpg", [])
+        lay_out(tmp_path, [photo(tmp_path, "b.jpg", [BOX], size=(32, 48))])
+    gone = photo(tmp_path, "c.jpg", [BOX])
     (tmp_path / "c.jpg").unlink()
     with pytest.raises(BadDatasetError, match="is missing"):
         lay_out(tmp_path, [gone])
+
+
+def test_split_without_any_box_is_refused(tmp_path):
+    with pytest.raises(BadDatasetError, match="none of the 1 validation photos has a box: label more photos"):
+        lay_out(tmp_path, [photo(tmp_path, "a.jpg", [BOX])], [photo(tmp_path, "b.jpg", [])])
 
 
 def test_class_without_boxes_is_noted(tmp_path):

@@ -143,9 +143,11 @@ def _run(args: argparse.Namespace) -> int:
         args.screenshots.mkdir(parents=True, exist_ok=True)
     board = _board(args)
     try:
-        started = time.monotonic()
         position, n_shots, stop_asked = 0, 0, False
         board.start_source(source)
+        while board.state == "boot":
+            time.sleep(0.005)
+        started = time.monotonic()
         while board.is_on:
             passed = time.monotonic() - started
             while touches and touches[0]["at_s"] <= passed:

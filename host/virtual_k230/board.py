@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any
 
 from .card import DATA_BYTES, SDCARD_BYTES, Card
+from .console_log import ConsoleLog
 from .hal import Hal, HalError
 from .interpreter import HERE, Interpreter, find_interpreter
 from .network import NetworkOps
@@ -33,7 +34,6 @@ from .usb import UsbPort
 logger = logging.getLogger(__name__)
 
 _MEDIA_MODULES = ("sensor", "display", "image", "arrays", "kpu", "ai2d", "postprocess")
-_LOG_LIMIT = 4 << 20
 _FORCE_AFTER_S = 3.0  # a script that makes no hardware call for this long after a stop is ended with its process
 _EXITPOINT_DISABLE, _EXITPOINT_ENABLE = 0, 1
 _SILENT_OPS = ("console.", "hal.", "card.", "board.", "script.", "repl.")
@@ -115,10 +115,7 @@ class VirtualK230:
         self._stop: HalError | None = None
         self._exit_flag = _EXITPOINT_DISABLE
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._log = ""
-        self._log_start = 0
-        self._log_changed = threading.Condition()
-        self._after_carriage_return = False
+        self._console = ConsoleLog()
         self._ide_attached = False
         self.network = NetworkOps(self, wifi)
         self.usb = UsbPort(usb_rtt_ms)
@@ -209,6 +206,11 @@ class VirtualK230:
             if ready or (deadline is not None and time.monotonic() >= deadline):
                 return ready
 
+    def _wake(self) -> None:
+        """End the wait that the board's thread may be in."""
+        if self._wake_fd >= 0:
+            os.eventfd_write(self._wake_fd, 1)
+
     def _clear_wake(self) -> None:
         try:
             os.eventfd_read(self._wake_fd)
@@ -245,7 +247,7 @@ class VirtualK230:
         if not self._is_script_running():
             return
         self._stop = HalError("KeyboardInterrupt") if reason == "ctrl-c" else HalError("Exception", "IDE interrupt")
-        os.eventfd_write(self._wake_fd, 1)
+        self._wake()
         timer = threading.Timer(_FORCE_AFTER_S, self._force_stop, [self._stop, self.hal.n_calls, self._child])
         timer.daemon = True
         timer.start()
@@ -269,22 +271,13 @@ class VirtualK230:
 
     # -- console ------------------------------------------------------------------------------------------------
 
-    def _append_log(self, text: str) -> None:
-        with self._log_changed:
-            self._log += text
-            if len(self._log) > _LOG_LIMIT:
-                cut = len(self._log) - _LOG_LIMIT // 2
-                self._log = self._log[cut:]
-                self._log_start += cut
-            self._log_changed.notify_all()
-
     def _console_write(self, blob: memoryview) -> None:
         data = bytes(blob)
-        self._append_log(data.decode("utf-8", "replace"))
+        self._console.append(data.decode("utf-8", "replace"))
         self.usb.write(re.sub(rb"(?<!\r)\n", b"\r\n", data))
 
     def _console_write_bytes(self, blob: memoryview) -> None:
-        self._append_log(bytes(blob).decode("utf-8", "replace").replace("\r\n", "\n"))
+        self._console.append(bytes(blob).decode("utf-8", "replace").replace("\r\n", "\n"))
         self.usb.write(blob)
 
     def _say(self, text: str) -> None:
@@ -293,13 +286,11 @@ class VirtualK230:
     @property
     def log(self) -> str:
         """What the console showed since the board was made (the last few MiB)."""
-        return self._log
+        return self._console.since(0)
 
     def console_from(self, position: int) -> tuple[int, str]:
-        """Console text from a position on, and the next position."""
-        with self._log_changed:
-            start = max(0, position - self._log_start)
-            return self._log_start + len(self._log), self._log[start:]
+        """The next position, and the console text from `position` on."""
+        return self._console.follow(position)
 
     def wait_for(self, text: str, timeout: float = 10, start: int = 0) -> str:
         """Wait until the console has shown `text` (from log position `start` on); returns the log.
@@ -307,12 +298,9 @@ class VirtualK230:
         Raises:
             TimeoutError: it did not; the message ends with the last lines of the console.
         """
-        with self._log_changed:
-            if not self._log_changed.wait_for(lambda: text in self._log[max(0, start - self._log_start) :], timeout):
-                raise TimeoutError(
-                    f"the board did not print {text!r} within {timeout} s; it printed:\n{self._log[-2000:]}"
-                )
-            return self._log
+        if not self._console.wait_for(text, timeout, start):
+            raise TimeoutError(f"the board did not print {text!r} within {timeout} s; it printed:\n{self.log[-2000:]}")
+        return self.log
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -383,8 +371,7 @@ class VirtualK230:
             if self._child is not child or follow is None:
                 self._child = None
                 self.state = "off"
-                with self._log_changed:
-                    self._log_changed.notify_all()
+                self._console.notice()
                 return
             raw, run_scripts = follow
             self.resets += 1
@@ -396,7 +383,7 @@ class VirtualK230:
             if child is None:
                 return
             self._next = (raw, run_scripts)
-            os.eventfd_write(self._wake_fd, 1)
+            self._wake()
             child.kill()
 
     def _soft_reset(self, raw: bool) -> None:
@@ -423,7 +410,7 @@ class VirtualK230:
             child, self._child = self._child, None
             self.state = "off"
             if child is not None:
-                os.eventfd_write(self._wake_fd, 1)
+                self._wake()
                 child.kill()
 
     def close(self) -> None:
@@ -440,6 +427,9 @@ class VirtualK230:
         for holder in self._temporary:
             holder.cleanup()
         self._temporary.clear()
+        wake_fd, self._wake_fd = self._wake_fd, -1
+        if wake_fd >= 0:
+            os.close(wake_fd)
 
     def _set_state(self, state: str) -> None:
         self.card.locked.clear()
@@ -476,17 +466,19 @@ class VirtualK230:
         Raises:
             TimeoutError: it did not end in time (its process is ended).
         """
-        position = self._log_start + len(self._log)
+        position = self._console.end
         self.start_source(code)
         assert self._serving is not None
         self._serving.join(timeout)
         if self._serving.is_alive():
             self.power_cut()
-            raise TimeoutError(f"the script did not end within {timeout} s; it printed:\n{self._log[-2000:]}")
+            raise TimeoutError(f"the script did not end within {timeout} s; it printed:\n{self.log[-2000:]}")
         return self.console_from(position)[1]
 
     def start_source(self, code: str) -> None:
         """Switch on and run MicroPython source instead of the card's scripts; the board is off when it has ended."""
+        if self._child is not None:
+            raise RuntimeError("the board is on already: run source on a board that is off, or use its REPL")
         self._interpreter = self._interpreter or find_interpreter()
         self._spawn(f"import _boot\n_boot.run_source({code!r})")
 

@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 _PAGE = Path(__file__).with_name("lcd_page.html")
 _TOUCH_WAIT_S = 30.0
-_NO_CAMERA_S = 0.5  # a script that shows no camera frames has reacted to a touch after this long
 _LAYERS = ("VIDEO1", "VIDEO2", "OSD0", "OSD1", "OSD2", "OSD3")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -127,18 +126,16 @@ class ControlApi:
         return web.json_response({"queued": len(wanted)})
 
     async def _wait_for_touches(self, timeout_s: float) -> None:
-        """Until the script has taken all events and one whole frame has passed after that."""
-        board = self._board
+        """Until the script has taken all events and its loop has gone round once more after that."""
+        touches = self._board.touches
         deadline = time.monotonic() + timeout_s
-        while len(board.touches):
+        n_reads = None
+        # Who reads the panel again has drawn what the last event changed; the second read comes after a whole round.
+        while n_reads is None or touches.n_reads < n_reads + 2:
             if time.monotonic() > deadline:
                 raise web.HTTPGatewayTimeout(text=f"the script did not read the touch panel for {timeout_s:.0f} s")
-            await asyncio.sleep(0.005)
-        # The frame in which the last event was read may still be drawn: the second new one comes after it.
-        frame, no_camera = board.frames + 2, time.monotonic() + _NO_CAMERA_S
-        while board.frames < frame and time.monotonic() < deadline:
-            if board.frames == frame - 2 and time.monotonic() > no_camera and not board.hal.is_busy:
-                return
+            if n_reads is None and not len(touches):
+                n_reads = touches.n_reads
             await asyncio.sleep(0.005)
 
     async def camera(self, request: web.Request) -> web.StreamResponse:

@@ -87,11 +87,37 @@ text = text.replace(
 `,
 );
 
-const patched = binaryen.parseText(text);
-patched.setFeatures(binaryen.Features.MVP | binaryen.Features.BulkMemory | binaryen.Features.SignExt | binaryen.Features.NontrappingFPToInt | binaryen.Features.MutableGlobals | binaryen.Features.ReferenceTypes | binaryen.Features.Multivalue);
+const features = ["MVP", "BulkMemory", "SignExt", "NontrappingFPToInt", "MutableGlobals", "ReferenceTypes", "Multivalue"];
+
+function parse(wat) {
+    const module = binaryen.parseText(wat);
+    module.setFeatures(features.reduce((all, name) => all | binaryen.Features[name], 0));
+    return module;
+}
+
 binaryen.setOptimizeLevel(2);
 binaryen.setShrinkLevel(0);
-patched.runPasses(["flatten", "simplify-locals-nonesting", "dce", "vacuum", "coalesce-locals", "reorder-locals", "vacuum", "spill-pointers"]);
+const spilled = parse(text);
+spilled.runPasses(["flatten", "simplify-locals-nonesting", "dce", "vacuum", "coalesce-locals", "reorder-locals", "vacuum", "spill-pointers"]);
+text = spilled.emitText();
+spilled.dispose();
+
+// A new frame would hold what earlier calls left there, and the collector would take that for live pointers: clear it.
+let nCleared = 0;
+text = text.replace(
+    /(\n \(func [^\n]*(?:\n  \(local [^\n]*)*)\n  \(global\.set \$__stack_pointer\s+\(local\.tee (\$\d+)\s+\(i32\.sub\s+\(global\.get \$__stack_pointer\)\s+\(i32\.const (\d+)\)\s+\)\s+\)\s+\)/g,
+    (whole, start, local, size) => {
+        nCleared += 1;
+        const bytes = Number(size);
+        if (bytes > 64) return `${whole}\n  (memory.fill (local.get ${local}) (i32.const 0) (i32.const ${bytes}))`;
+        const stores = [];
+        for (let at = 0; at < bytes; at += 8) stores.push(`(i64.store offset=${at} align=4 (local.get ${local}) (i64.const 0))`);
+        return `${whole}\n  ${stores.join(" ")}`;
+    },
+);
+if (nCleared < 100) must(null, "the frames that spill-pointers makes");
+
+const patched = parse(text);
 patched.optimize();
 if (!patched.validate()) throw new Error(`${inputPath}: the patched module is not valid WebAssembly`);
 const temporary = `${outputPath}.${process.pid}.part`;

@@ -30,7 +30,8 @@ class TouchQueue:
 
     def __init__(self) -> None:
         self._events: collections.deque[tuple[int, int, int]] = collections.deque()
-        self.n_taken = 0
+        self.n_reads = 0
+        """How often the script looked: what tells that its loop went round."""
 
     def put(self, event: str, x: int, y: int) -> None:
         """Queue one event.
@@ -53,10 +54,10 @@ class TouchQueue:
         """At most one event, as [event, track_id, width, x, y, timestamp ms]."""
         if not 1 <= count <= 10:
             raise HalError("ValueError", "point_number invalid")
+        self.n_reads += 1
         if not self._events:
             return []
         event, x, y = self._events.popleft()
-        self.n_taken += 1
         return [[event, 0, 1, x, y, int(time.monotonic() * 1000) & 0x3FFFFFFF]]
 
 

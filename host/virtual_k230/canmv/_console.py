@@ -56,6 +56,9 @@ class _Input:
 _input = _Input()
 
 
+_CHARS = "".join([chr(i) for i in range(128)])  # indexing an ASCII string is quicker than chr()
+
+
 class _ByteInput(io.IOBase):
     def read(self, n=-1):
         return _input.take(n)
@@ -73,12 +76,13 @@ class _TextInput(io.IOBase):
     buffer = _ByteInput()
 
     def read(self, n=-1):
-        at = _input.at
-        if n == 1 and at < _input.end:
-            byte = _input.data[at]
-            if byte < 128:
-                _input.at = at + 1
-                return chr(byte)
+        if n == 1:
+            at = _input.at
+            if at < _input.end:
+                byte = _input.data[at]
+                if byte < 128:
+                    _input.at = at + 1
+                    return _CHARS[byte]
         data = _input.take(n)
         while True:
             try:

@@ -3,8 +3,8 @@
 from collections import namedtuple
 
 from _hal import call, call_blob
-from uos import ilistdir as _ilistdir
 from uos import chdir, getcwd, listdir, mkdir, remove, rename, rmdir, stat, unlink  # noqa: F401  scripts import these from here
+from uos import ilistdir as _ilistdir
 
 sep = "/"
 EXITPOINT_DISABLE = 0

@@ -8,6 +8,7 @@ POLLOUT = 4
 POLLERR = 8
 POLLHUP = 16
 
+_input = _console._input
 _STDIN = -1  # the number that stands for sys.stdin in the wait operation
 
 
@@ -24,7 +25,7 @@ class _Poll:
     def __init__(self):
         self._things = {}
         self._stdin_ready = None
-        self._once = []
+        self._only_stdin = None
 
     def register(self, thing, mask=POLLIN | POLLOUT):
         number = _number(thing)
@@ -47,16 +48,16 @@ class _Poll:
         self._stdin_ready = None
         if item and item[1] & POLLIN:
             self._stdin_ready = [(item[0], POLLIN)]
-        self._only_stdin = len(self._things) == 1
+        self._only_stdin = self._stdin_ready if len(self._things) == 1 else None
 
     def poll(self, timeout_ms=-1):
-        if self._stdin_ready is not None:
-            if _console.has_input():
-                if self._only_stdin:
-                    return self._stdin_ready
-                timeout_ms = 0
-            elif self._only_stdin:
-                return self._stdin_ready if _console.fill(-1 if timeout_ms is None else int(timeout_ms)) else []
+        ready = self._only_stdin
+        if ready is not None:  # the loop of a program that reads its input byte by byte: kept short
+            if _input.at < _input.end or _console.fill(-1 if timeout_ms is None else int(timeout_ms)):
+                return ready
+            return []
+        if self._stdin_ready is not None and _console.has_input():
+            timeout_ms = 0
         return self._wait(-1 if timeout_ms is None else int(timeout_ms))
 
     def _wait(self, timeout_ms):

@@ -79,6 +79,16 @@ class HostApi:
         """Ids of all runs of the project."""
         return {run["id"] for run in self._http.get(f"/api/runs?project={self._project}")}
 
+    def wait_for_epochs(self, run_id: int, share: float) -> None:
+        """Return when this share of the run's epochs is done, or the run has left training."""
+        deadline = time.monotonic() + RUN_WAIT_S
+        while time.monotonic() < deadline:
+            run = self._http.get(f"/api/runs/{run_id}")
+            is_past_training = run["stage"] not in ("", *TRAIN_STAGES)
+            if is_past_training or not run["is_active"] or (run["epochs"] and run["epoch"] >= share * run["epochs"]):
+                return
+            time.sleep(LOOK_EVERY_S)
+
     def wait_for_run(self, run_id: int) -> RunSeen:
         """The run, once it has succeeded.
 

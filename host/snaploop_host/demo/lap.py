@@ -23,6 +23,7 @@ from .subjects import Subjects
 logger = logging.getLogger(__name__)
 
 SHOWN_PHOTOS = 12
+SHOWN_TRAINING_SHARE = 0.6  # the board's screen is photographed when this share of the epochs is done, so that there is a curve
 SCREEN_WAIT_S = 30
 SYNC_WAIT_S = 180
 SWAP_WAIT_S = 300  # fetching, a golden run and a trial in Canaan's simulator, seconds per frame
@@ -70,6 +71,7 @@ def run_lap(plan: LapPlan, scene: Scene, known_photos: int) -> LapReport:
     report.synced = scene.host.new_photos_by_road(report.photos, known_photos)
     old_models = {str(model["digest"]) for model in scene.host.models()}
     run_id = _start_training(scene)
+    scene.host.wait_for_epochs(run_id, SHOWN_TRAINING_SHARE)
     _screenshot(scene, report, layout.SYNC, f"{plan.title}: training, seen on the board")
     scene.subjects.show(scene.board, plan.live_numbers[0])
     scene.finger.tap(layout.SYNC, f"tab:{layout.LIVE}")

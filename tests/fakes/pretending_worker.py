@@ -1,7 +1,7 @@
 """A training worker for tests of the job runner: a real process with the real files, that only pretends to train.
 
-job.json's parameters steer it: {"pretend": "succeed" | "refuse" | "gate" | "error" | "crash" | "wait"}; "wait" works until SIGTERM or until a
-file called `go` lies in the job's folder.
+job.json's parameters steer it: {"pretend": "succeed" | "refuse" | "gate" | "error" | "crash" | "wait"}; "wait" works until
+SIGTERM, or until a file called `go` lies in the job's folder.
 """
 
 from __future__ import annotations

@@ -231,10 +231,13 @@ def test_deployments_follow_their_table(host):
     assert report("trial") == 200
     assert report("trial") == 200
     assert report("confirmed", gap_frames=2) == 200
+    assert host.store.find_board(board.board_id).model == model.digest
     assert report("trial") == 400
     assert report("exploded") == 400
     deployment = host.store.deployment(board.board_id, model.digest)
     assert (deployment.state, deployment.gap_frames) == ("confirmed", 2)
+    assert report("rolled_back", reason="golden_mismatch") == 200
+    assert host.store.find_board(board.board_id).model == ""
 
 
 def test_train_needs_photos_and_says_so(host):

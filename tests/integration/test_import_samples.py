@@ -31,7 +31,8 @@ def add(voc, name, boxes=(("red", 5, 5, 20, 20),), data=None, size=(64, 36), xml
         f"<object><name>{label}</name><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
         for label, x0, y0, x1, y1 in boxes
     )
-    text = f"<annotation><filename>{name}.jpg</filename><size><width>{size[0]}</width><height>{size[1]}</height></size>{objects}</annotation>"
+    shape = f"<size><width>{size[0]}</width><height>{size[1]}</height></size>"
+    text = f"<annotation><filename>{name}.jpg</filename>{shape}{objects}</annotation>"
     (voc / "Annotations" / f"{name}.xml").write_text(text if xml is None else xml)
 
 

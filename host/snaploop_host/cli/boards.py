@@ -36,15 +36,7 @@ def boards(data: DataOption = None, as_json: JsonOption = False) -> None:
         rows = Overview(host.store, host.train).boards(time.time())
     if not as_json:
         rows = [row | {"seen": ago(row["last_seen_at_s"]), "model": row["model"][:12]} for row in rows]
-    columns = {
-        "name": "board",
-        "id": "id",
-        "project": "project",
-        "seen": "seen",
-        "last_road": "road",
-        "model": "model",
-        "firmware": "firmware",
-    }
+    columns = {"name": "board", "id": "id", "project": "project", "seen": "seen", "last_road": "road", "model": "model"}
     show(rows, columns, as_json, "no board yet: `snaploop board install --port PORT` with one on USB")
 
 

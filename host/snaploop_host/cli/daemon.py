@@ -72,7 +72,6 @@ def _say_ready(url: str, token: str | None, data: Path, as_json: bool) -> None:
     import json
     import os
 
-
     if as_json:
         print(json.dumps({"url": url, "token": token, "data": str(data), "pid": os.getpid()}), flush=True)
     else:

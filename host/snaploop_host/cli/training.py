@@ -105,21 +105,17 @@ def models(project: ProjectFilter = None, data: DataOption = None, as_json: Json
 
     with opened(data) as host:
         rows = Overview(host.store, host.train).models(host.store.project_named(project) if project else None)
+        live = {board.name: board.model for board in host.store.boards()}
     if not as_json:
-        rows = [
-            row | {"where": [board["board_id"] for board in row["boards"] if board["state"] == "confirmed"]}
-            for row in rows
-        ]
+        rows = [row | {"where": [name for name, model in live.items() if model == row["digest"]]} for row in rows]
     columns = {
         "short": "model",
-        "serial": "serial",
         "run_id": "run",
         "is_gate_passed": "gate",
         "float_map50": "float mAP50",
         "kmodel_map50": "kmodel",
         "float_map50_95": "float mAP50-95",
         "kmodel_map50_95": "kmodel",
-        "kmodel_bytes": "bytes",
         "where": "live on",
     }
     show(rows, columns, as_json, "no model yet: `snaploop train --project NAME` makes one")

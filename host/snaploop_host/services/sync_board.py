@@ -16,7 +16,7 @@ from snaploop_shared import manifest, messages, sample_record
 from snaploop_shared.errors import AuthError, ProtocolError, RecordError
 from snaploop_shared.messages import Request, Response
 
-from ..domain.boards import OFFERED, Board, Deployment, check_deployment_move
+from ..domain.boards import CONFIRMED, OFFERED, ROLLED_BACK, TRIAL, Board, Deployment, check_deployment_move
 from ..domain.models import Model
 from ..domain.runs import QUEUED, Run
 from ..domain.samples import Box, Sample
@@ -237,8 +237,18 @@ class BoardApi:
         if before is not None and replace(before, updated_at_s=deployment.updated_at_s) == deployment:
             return Response(messages.OK)  # said before
         self._store.save_deployment(deployment)
+        self._store.note_health(board.id, {"model": self._live_model(board, deployment)})
         logger.info("board %s: model %s %s %s", board.name, digest[:12], state, deployment.text or deployment.reason)
         return Response(messages.OK)
+
+    def _live_model(self, board: Board, newest: Deployment) -> str:
+        """Which model runs on the board now: it says so itself only at its next hello."""
+        if newest.state in (TRIAL, CONFIRMED):
+            return newest.model_digest
+        if newest.state != ROLLED_BACK:
+            return board.model
+        earlier = (one for one in self._store.deployments(board.id) if one.state == CONFIRMED)
+        return next((one.model_digest for one in earlier), "")
 
     def _train(self, board: Board, _request: Request, _road: str) -> Response:
         return Response(messages.OK, {"run": self._start_training(board.project_id).id})

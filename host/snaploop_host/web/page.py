@@ -157,7 +157,6 @@ def _project_values(context: Context, project: Project) -> dict[str, Any]:
         "curve": None if run is None else curve(overview.curve(run["id"]), run["epochs"]),
         "models": models[:SHOWN_MODELS],
         "boards": boards,
-        "board_names": {board["id"]: board["name"] for board in boards},
         "offered": next((model["digest"] for model in models if model["is_gate_passed"]), ""),
         "colour": _colours(project),
         "limit_points": GATE_LIMIT_POINTS,

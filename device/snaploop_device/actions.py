@@ -57,7 +57,6 @@ class Actions:
         record = app.capture.shoot()
         state.flash_ms = app.now_ms
         self.do_counts_changed()
-        state.say("saved {}".format(record.name), "good", app.now_ms)
         if state.label_at_once and state.classes:
             state.screen = LABEL
             state.pressed = ""
@@ -65,6 +64,7 @@ class Actions:
             state.labelling = Labelling(record, state.classes, state.class_index)
         else:
             app.capture.resume_live()
+            state.say("saved {}".format(record.name), "good", app.now_ms)
 
     # -- label --
 
@@ -279,7 +279,8 @@ class Actions:
         state = app.state
         editing = self._editing()
         self._store(editing.result(label_state))
-        what = "rejected" if label_state == REJECTED else "{} boxes".format(len(editing.boxes))
+        count = len(editing.boxes)
+        what = "rejected" if label_state == REJECTED else "{} box{}".format(count, "" if count == 1 else "es")
         state.say("saved {}: {}".format(editing.record.name, what), "good", app.now_ms)
         following = app.store.first_new() if state.after_label == LABEL else ""
         state.labelling = None

@@ -92,7 +92,7 @@ class App:
         self.wifi = WifiRoad(self.board.wifi, settings, self.log)
         self.requester = Requester(settings, boot, self.usb, self.wifi, self._keep_boot_count, self.log)
         self.requester.road = settings.road
-        self.sync = Sync(self.requester, self.store, self.models, self._describe, self.log)
+        self.sync = Sync(self.requester, self.store, self.models, self.board.clock, self._describe, self.log)
         self.actions = Actions(self)
         self.state.road = settings.road
         self.state.label_at_once = settings.label_at_once

@@ -145,7 +145,7 @@ def _add_class_bar(rects, panel_w, panel_h, classes, page):
     _first, names = class_page(classes, page)
     x, y, w, h = strip_rect(panel_w, panel_h)
     has_more = len(classes) > len(names)
-    slots = max(len(names) + (1 if has_more else 0), 4)
+    slots = max(len(names) + (1 if has_more else 0), 3)
     width = w // slots
     for index in range(len(names)):
         rects["class:" + names[index]] = (x + index * width, y + 4, width - 4, h - 8)

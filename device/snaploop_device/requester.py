@@ -28,6 +28,7 @@ class Requester:
         self._jumped = False
         self.road = "auto"
         self.last_road = ""  # the road of the last answer
+        self.has_moved = False  # whether the last step moved bytes
 
     @property
     def is_busy(self) -> bool:
@@ -53,11 +54,13 @@ class Requester:
         self._request = None
         self._road = None
 
-    def step(self, now_ms: int, slice_ms: int) -> "tuple | None":
+    def step(self, now_ms: int) -> "tuple | None":
         """Move bytes on both roads. ("answer", Response) or ("failed", text) once per request, else None."""
+        self.has_moved = False
         for road in self._roads:
             road.is_wanted = self._config.is_paired and self._allows(road)
-            road.step(now_ms, slice_ms)
+            if road.step(now_ms):
+                self.has_moved = True
         if self._request is None:
             return None
         if self._road is None:

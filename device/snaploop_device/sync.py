@@ -13,6 +13,7 @@ READ_PER_STEP = 6  # records read per step while a batch is put together
 PAUSE_AFTER_FAILURE_MS = 2000
 PAUSE_AFTER_FULL_MS = 30000
 STATUS_EVERY_MS = 5000
+IDLE_TURNS = 3  # a millisecond each: how long a step waits for bytes that are on their way
 STATUS_BUSY_EVERY_MS = 1500  # while a run is going on, or the Sync screen is open
 
 
@@ -29,9 +30,10 @@ class Upload:
 class Sync:
     """The conversation with the host. `step` returns commands for the app."""
 
-    def __init__(self, requester, store, models, describe, log) -> None:
+    def __init__(self, requester, store, models, clock, describe, log) -> None:
         """`describe()` gives the arguments of hello."""
         self._requester = requester
+        self._clock = clock
         self._store = store
         self._models = models
         self._describe = describe
@@ -64,18 +66,37 @@ class Sync:
         self._greeted = False
 
     def step(self, now_ms: int, slice_ms: int, is_watched: bool) -> "list[tuple]":
-        """Move the conversation on; `is_watched`: the Sync screen is open, poll the status more often."""
-        result = self._requester.step(now_ms, slice_ms)
+        """Move the conversation on for at most about `slice_ms`; commands for the app.
+
+        `is_watched`: the Sync screen is open, ask for the status more often.
+        """
+        started_ms = now_ms
+        commands = []
+        idle = 0
+        while True:
+            commands.extend(self._turn(now_ms, is_watched))
+            if not self._requester.is_busy:
+                return commands
+            idle = 0 if self._requester.has_moved else idle + 1
+            if idle > IDLE_TURNS or ticks_since(now_ms, started_ms) >= slice_ms:
+                return commands
+            if idle:
+                self._clock.pause(1)
+            now_ms = self._clock.now_ms()
+
+    def _turn(self, now_ms, is_watched):
+        result = self._requester.step(now_ms)
+        commands = []
         if result is not None:
-            return self._on_result(result, now_ms)
+            commands = self._on_result(result, now_ms)
         if self._requester.is_busy or not self._requester.has_road:
-            return []
+            return commands
         if self._failed_ms is not None:
             if ticks_since(now_ms, self._failed_ms) < self._pause_ms:
-                return []
+                return commands
             self._failed_ms = None
         self._ask_next(now_ms, is_watched)
-        return []
+        return commands
 
     # -- asking --
 

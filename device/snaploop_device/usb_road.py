@@ -57,13 +57,13 @@ class UsbRoad:
         self._link.close()
         self._closed_ms = None
 
-    def step(self, now_ms: int, slice_ms: int) -> bool:
-        """Move bytes for at most about `slice_ms`; True when some came."""
+    def step(self, now_ms: int) -> bool:
+        """Take what came, say what is to be said; True when bytes came."""
         if not self.is_wanted:
             if self._link.state != CLOSED:
                 self._link.close()
             return False
-        data = self._stream.read(slice_ms)
+        data = self._stream.read()
         was_up = self.is_up
         try:
             if data:

@@ -75,7 +75,7 @@ class WifiRoad:
         """Forget the message on the way."""
         self._close()
 
-    def step(self, now_ms: int, slice_ms: int) -> bool:
+    def step(self, now_ms: int) -> bool:
         """Look after the radio and move bytes; True when some moved."""
         if not self.is_wanted or not self.is_configured:
             self._close()

@@ -3,8 +3,6 @@
 import select
 import sys
 
-from snaploop_shared.portable import ticks_ms, ticks_since
-
 from . import ports
 
 MOST_BYTES = 4096  # the firmware's stdin ring
@@ -21,9 +19,8 @@ class K230Usb(ports.UsbStream):
         self._poll.register(sys.stdin, select.POLLIN)
         self._bytes = bytearray(MOST_BYTES)  # made once
 
-    def read(self, slice_ms: int) -> bytes:
+    def read(self) -> bytes:
         """What waits."""
-        started_ms = ticks_ms()
         poll = self._poll.poll
         read = self._in.read
         into = self._bytes
@@ -34,8 +31,6 @@ class K230Usb(ports.UsbStream):
                 break
             into[count] = ord(byte) & 0xFF
             count += 1
-            if count % 64 == 0 and ticks_since(ticks_ms(), started_ms) > slice_ms:
-                break
         return bytes(memoryview(into)[:count]) if count else b""
 
     def write(self, data: bytes) -> None:

@@ -165,8 +165,8 @@ class Kpu:
 class UsbStream:
     """The console's bytes."""
 
-    def read(self, slice_ms: int) -> bytes:
-        """What arrived; returns when nothing waits or after `slice_ms`."""
+    def read(self) -> bytes:
+        """What arrived, some KiB at most; never waits."""
         raise NotImplementedError
 
     def write(self, data: bytes) -> None:

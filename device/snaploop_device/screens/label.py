@@ -51,7 +51,10 @@ def box(canvas, x, y, width, height, colour, text) -> None:
     """A box with its name above it, or inside when there is no room above; Live draws its detections alike."""
     canvas.rectangle(x, y, width, height, colour, thickness=BOX_THICKNESS_PX)
     if text:
-        canvas.text(x, y - NAME_SIZE_PX - 4 if y > NAME_SIZE_PX + 4 else y + 4, NAME_SIZE_PX, text, colour)
+        text_x = max(0, min(x, layout.PHOTO_W - w.text_width(text, NAME_SIZE_PX) - 8))
+        text_y = y - NAME_SIZE_PX - 6 if y > NAME_SIZE_PX + 6 else y + 4
+        canvas.rectangle(text_x, text_y, w.text_width(text, NAME_SIZE_PX) + 8, NAME_SIZE_PX + 6, w.BLACK, fill=True, alpha=150)
+        canvas.text(text_x + 4, text_y + 1, NAME_SIZE_PX, text, colour)
 
 
 def _boxes(canvas, state, editing):

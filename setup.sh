@@ -54,5 +54,8 @@ npm ci --silent --no-audit --no-fund || fail "npm could not install package-lock
 say ".NET runtime for nncase"
 .venv/bin/python -m snaploop_host.compiling.dotnet
 
+say "MicroPython for the virtual board"
+.venv/bin/python -c "from virtual_k230.interpreter import find_interpreter; find_interpreter()"
+
 echo "$stamp" > .venv/.snaploop-stamp
 say "done"

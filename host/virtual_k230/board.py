@@ -421,7 +421,7 @@ class VirtualK230:
             serving.join(timeout=15)
         self.usb.close()
         for name in ("kpu", "camera"):
-            part = getattr(self, name, None)
+            part: Any = getattr(self, name, None)
             if hasattr(part, "close"):
                 part.close()
         for holder in self._temporary:

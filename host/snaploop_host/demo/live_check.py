@@ -73,8 +73,8 @@ def drawn_boxes(
         if call[0] != "rectangle" or bool(call[7]) or call[6] != thickness:
             continue
         x, y, w, h = (float(value) for value in call[1:5])  # type: ignore[arg-type]  # JSON numbers
-        colour = tuple(call[5])[-3:]  # type: ignore[arg-type]  # (r, g, b) or (a, r, g, b)
-        label = colours.get(colour)
+        red, green, blue = (int(value) for value in list(call[5])[-3:])  # type: ignore[call-overload]  # (r, g, b) or (a, r, g, b)
+        label = colours.get((red, green, blue))
         if label is not None and x < window[0] and y < window[1]:
             found.append(LabelledBox(label, x, y, w, h))
     return found

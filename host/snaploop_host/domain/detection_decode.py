@@ -58,7 +58,7 @@ def decode_raw_heads(outputs: Sequence[FloatArray], score_limit: float, iou_limi
     logit_limit = math.log(score_limit / (1 - score_limit))
     boxes, logits, classes = [], [], []
     for index, stride in enumerate(STRIDES_PX):
-        box, cls = (tensor.reshape(tensor.shape[-3:]) for tensor in outputs[2 * index : 2 * index + 2])
+        box, cls = (tensor[0] if tensor.ndim == 4 else tensor for tensor in outputs[2 * index : 2 * index + 2])
         if box.shape[0] != 4 * DISTANCE_BINS or box.shape[1:] != cls.shape[1:]:
             raise ValueError(f"stride {stride}: box {box.shape} and class {cls.shape} do not belong together")
         best = cls.max(axis=0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 PROBE_EVERY_STEPS = 16
-FIRST_PROBE_STEP = 4  # a machine that is busy from the start should not cost more than this
+FIRST_PROBE_STEP = 3  # the very first step is slow with any number
 LONGEST_INTERVAL_STEPS = 256
 PROBE_STEPS = 2  # the first step after a switch starts or wakes threads; the better of two counts
 MUCH_WORSE = (
@@ -26,8 +26,8 @@ class ThreadTuner:
     """Chooses among 1, half the cores and all cores by the seconds a picture takes with each."""
 
     def __init__(self, cores: int, set_threads: Callable[[int], None], fixed: int | None = None) -> None:
-        """Start with all cores (or `fixed`, for runs that must repeat to the last digit) and set them."""
-        self.choices = [fixed] if fixed else sorted({1, max(1, cores // 2), cores}, reverse=True)
+        """Start with one thread, the number that no neighbour can spoil, or `fixed` for runs that must repeat to the last digit."""
+        self.choices = [fixed] if fixed else sorted({1, max(1, cores // 2), cores})
         self.set_threads = set_threads
         self.seconds: dict[int, float] = {}
         self.steps_with = dict.fromkeys(self.choices, 0)

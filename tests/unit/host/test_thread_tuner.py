@@ -16,7 +16,7 @@ def test_quiet_machine_keeps_all_cores_and_probing_is_cheap():
     tuner = ThreadTuner(2, switched.append)
     spent = train(tuner, 450, {2: 0.15, 1: 0.30})
     assert tuner.preferred == 2
-    assert switched[0] == 2
+    assert switched[:2] == [1, 2]
     assert spent < 1.15 * 450 * 0.15
     assert tuner.steps_with[2] > 0.85 * 450
 
@@ -29,9 +29,9 @@ def test_busy_machine_ends_up_with_one_thread():
     assert spent < 400 * 0.30 + 5 * 3.0  # probes of what was ten times slower become rare
 
 
-def test_busy_from_the_start_costs_a_few_steps():
+def test_busy_from_the_start_costs_one_step():
     tuner = ThreadTuner(2, lambda _: None)
-    assert train(tuner, 20, {2: 3.0, 1: 0.30}) < 5 * 3.0 + 20 * 0.30
+    assert train(tuner, 20, {2: 3.0, 1: 0.30}) <= 1 * 3.0 + 19 * 0.30 + 1e-9
 
 
 def test_change_of_load_is_noticed_at_once_both_ways():
@@ -51,5 +51,5 @@ def test_fixed_number_is_never_changed():
 
 
 def test_many_cores_offer_half_of_them_too():
-    assert ThreadTuner(16, lambda _: None).choices == [16, 8, 1]
+    assert ThreadTuner(16, lambda _: None).choices == [1, 8, 16]
     assert ThreadTuner(1, lambda _: None).choices == [1]

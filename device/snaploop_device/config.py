@@ -1,9 +1,8 @@
 """What `snaploop board install` told this board: read once at start, never written here."""
 
-import json
 
 from snaploop_shared.auth import KEY_BYTES
-from snaploop_shared.portable import binascii
+from snaploop_shared.portable import binascii, parse_json
 
 FILE = "config.json"
 DEFAULT_PORT = 8765
@@ -49,7 +48,7 @@ def load(card) -> "tuple[Config, str]":
     if not card.has(FILE):
         return Config({}), "not paired yet: run `snaploop board install`"
     try:
-        fields = json.loads(card.read(FILE))
+        fields = parse_json(card.read(FILE))
         if not isinstance(fields, dict):
             raise ValueError("config.json is not an object")
         return Config(fields), ""

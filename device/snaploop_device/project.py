@@ -2,6 +2,8 @@
 
 import json
 
+from snaploop_shared.portable import parse_json
+
 FILE = "project.json"
 
 
@@ -12,7 +14,7 @@ def load(card) -> dict:
     if not card.has(FILE):
         return unknown
     try:
-        return checked(json.loads(card.read(FILE)))
+        return checked(parse_json(card.read(FILE)))
     except ValueError as error:
         print("project.json:", error)  # the next hello brings it again
         return unknown
@@ -44,7 +46,7 @@ def checked(fields) -> dict:
 
 def _is_project(data):
     try:
-        checked(json.loads(data))
+        checked(parse_json(data))
     except ValueError:
         return False
     return True

@@ -10,10 +10,10 @@ the detections that Canaan's simulator got from it, in input pixels. head "dfl6"
 [1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s].
 """
 
-import json
 
 from .auth import is_same, sign
 from .errors import ModelRefusedError, RecordError
+from .portable import parse_json
 from .sample_record import is_digest
 
 VERSION = 1
@@ -69,11 +69,11 @@ def parse(raw: bytes) -> Manifest:
         RecordError: not JSON, a field missing or of the wrong kind, or of a version, task or head that this side cannot run.
     """
     try:
-        fields = json.loads(raw)
+        fields = parse_json(raw)
         if fields["v"] != VERSION:
             raise RecordError("manifest of version {}, this side knows {}: update it".format(fields["v"], VERSION))
         manifest = Manifest(fields, bytes(raw))
-    except (ValueError, UnicodeError):
+    except ValueError:
         raise RecordError("manifest is not JSON")
     except (KeyError, TypeError) as error:
         raise RecordError("manifest is incomplete: {}".format(error))

@@ -12,6 +12,7 @@ import struct
 
 from .auth import MAC_BYTES, is_same, sign
 from .errors import AuthError, ProtocolError
+from .portable import parse_json
 
 MAGIC = b"SL1"
 _REQUEST = b"Q"
@@ -155,8 +156,8 @@ def _decode(kind, data):
     if len(data) != end + MAC_BYTES:
         raise ProtocolError("message of {} bytes, {} announced".format(len(data), end + MAC_BYTES))
     try:
-        head = json.loads(bytes(data[_FIXED_BYTES : _FIXED_BYTES + head_len]))
-    except (ValueError, UnicodeError):  # MicroPython raises UnicodeError itself
+        head = parse_json(data[_FIXED_BYTES : _FIXED_BYTES + head_len])
+    except ValueError:
         raise ProtocolError("message head is not JSON")
     if not isinstance(head, dict):
         raise ProtocolError("message head is not an object")

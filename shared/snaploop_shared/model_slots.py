@@ -14,7 +14,7 @@ a power cut the newest whole copy tells the truth. A model is named by its diges
 import json
 
 from .errors import RecordError
-from .portable import binascii
+from .portable import binascii, parse_json
 
 IDLE = "idle"
 RECEIVING = "receiving"
@@ -98,7 +98,7 @@ def decode(data: bytes) -> "ModelSlots | None":
     if b"%08x" % (binascii.crc32(body) & 0xFFFFFFFF) != data[-9:-1]:
         return None
     try:
-        fields = json.loads(body)
+        fields = parse_json(body)
         slots = ModelSlots()
         slots.sequence = fields["sequence"]
         slots.state = fields["state"]

@@ -10,6 +10,7 @@
 import json
 
 from .errors import RecordError
+from .portable import parse_json
 
 VERSION = 1
 NEW = "new"
@@ -120,14 +121,14 @@ class SampleRecord:
             )
 
 
-def parse(data: "bytes | str") -> SampleRecord:
+def parse(data: bytes) -> SampleRecord:
     """The checked record in JSON bytes.
 
     Raises:
         RecordError: not JSON, a field missing, another version, or a rule broken.
     """
     try:
-        fields = json.loads(data)
+        fields = parse_json(data)
         if fields["v"] != VERSION:
             raise RecordError("sample record of version {}, this side knows {}: update it".format(fields["v"], VERSION))
         boxes = [Box(one["class"], *one["xywh_px"]) for one in fields["boxes"]]
@@ -141,7 +142,7 @@ def parse(data: "bytes | str") -> SampleRecord:
             fields["state"],
             boxes,
         )
-    except (ValueError, UnicodeError):
+    except ValueError:
         raise RecordError("sample record is not JSON")
     except (KeyError, TypeError) as error:
         raise RecordError("sample record is incomplete: {}".format(error))

@@ -20,6 +20,15 @@ def check_sha256():
     assert portable.sha256_hex_of((b"a", b"bc")) == portable.sha256_hex(b"abc")
 
 
+def check_json_that_is_cut_short_is_refused():
+    text = b'{"a": {"b": [1, "}"]}, "c": 2}'
+    assert portable.parse_json(text) == {"a": {"b": [1, "}"]}, "c": 2}
+    for cut in range(len(text)):
+        raises(ValueError, portable.parse_json, text[:cut])
+    raises(ValueError, portable.parse_json, b"\xff")
+    raises(ValueError, portable.parse_json, text + b"}")
+
+
 def check_hmac_rfc4231_style():
     # RFC 4231 test case 3 has a 20-byte key; ours are always 32, so compare with the definition spelled out by hand.
     key = KEY + bytes(32)
@@ -251,6 +260,7 @@ def check_model_slots():
 
 CHECKS = (
     check_sha256,
+    check_json_that_is_cut_short_is_refused,
     check_hmac_rfc4231_style,
     check_frame_cut_at_every_position,
     check_frame_is_plain_text,

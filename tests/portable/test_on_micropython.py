@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,23 @@ def test_checks(name: str, tmp_path: Path) -> None:
         board.close()
     assert "passed on micropython" in said, said
     assert said.count("ok ") >= 5
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", CHECK_FILES)
+def test_checks_on_the_firmwares_generation(name: str) -> None:
+    done = subprocess.run(
+        [
+            "node",
+            Path(__file__).with_name("run_on_2023.mjs"),
+            ROOT / "node_modules",
+            Path(__file__).with_name(f"{name}.py"),
+            ROOT / "shared/snaploop_shared",
+            ROOT / "device/snaploop_device",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert "passed on 3.4.0; MicroPython v1.22.0-preview" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]

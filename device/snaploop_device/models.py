@@ -17,6 +17,7 @@ TRIAL_INFERENCES = 5
 TRIAL_MS = 3000  # a slow KPU (the simulator) does not have to run five times
 HASH_BYTES = 32 * 1024  # hashed per step
 RETRY_REFUSED_MS = 60000  # a full card may have room later
+PROGRESS_STEPS = 25  # how often a fetch redraws its bar
 RETRY_PIECE_MS = 3000  # after the host could not give a piece
 
 
@@ -275,7 +276,8 @@ class ModelManager:
             return
         if arguments["digest"] == digest and self._files.received(swap.manifest.digest, name) == arguments["offset"]:
             self._files.add_piece(swap.manifest.digest, name, response.body)
-            self.changed = True
+            before = arguments["offset"] * PROGRESS_STEPS // size
+            self.changed = self.changed or before != (arguments["offset"] + len(response.body)) * PROGRESS_STEPS // size
 
     def _advance(self, now_ms):
         swap = self._swap

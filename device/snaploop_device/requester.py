@@ -1,7 +1,7 @@
 """One request at a time, over whichever road works: signs it, waits for the answer, goes on over the other road when one fails."""
 
 from snaploop_shared.errors import AuthError, LinkLostError, ProtocolError
-from snaploop_shared.messages import UNAUTHORIZED, decode_response, encode_request
+from snaploop_shared.messages import BLOB, UNAUTHORIZED, decode_response, encode_request
 from snaploop_shared.portable import ticks_since
 
 from .boot_count import REQUESTS_PER_BOOT
@@ -19,6 +19,7 @@ class Requester:
         self._boot_count = boot_count
         self._number = 0
         self._roads = (usb, wifi)
+        self._order = self._roads
         self._keep_boot_count = keep_boot_count
         self._log = log
         self._request = None  # (method, path, arguments, body)
@@ -41,8 +42,12 @@ class Requester:
         return bool([road for road in self._roads if self._allows(road) and road.is_up])
 
     def ask(self, method: str, path: str, arguments: dict, body: "bytes" = b"") -> None:
-        """Begin a request; one at a time."""
+        """Begin a request; one at a time. Over USB first, but what answers with many bytes comes over Wi-Fi first.
+
+        The board must take what comes by USB from stdin byte by byte (k230-platform §9.7), some ten times slower than Wi-Fi.
+        """
         self._request = (method, path, arguments, body)
+        self._order = (self._roads[1], self._roads[0]) if path == BLOB else self._roads
         self._tried = []
         self._road = None
         self._jumped = False
@@ -86,7 +91,7 @@ class Requester:
 
     def _send(self, now_ms, failure="no road to the host"):
         """Send the request over the first road that is up and was not tried; the failure when there is none."""
-        for road in self._roads:
+        for road in self._order:
             if road in self._tried or not self._allows(road) or not road.is_up:
                 continue
             method, path, arguments, body = self._request

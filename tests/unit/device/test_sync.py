@@ -77,13 +77,28 @@ def test_cut_cable_goes_on_over_wifi_at_the_byte(rig, host):
 
 def test_cut_wifi_goes_on_over_usb(rig, host):
     rig.app.apply(("road", "wifi"))
+    rig.until(lambda: rig.state.wifi == "connected")
     noise = bytes(range(256)) * 600
     rig.app.store.add(noise, 640, 360)
-    rig.until(lambda: sha256_hex(noise) in host.partial)
-    rig.board.wifi.cut = True
+    real = host.put_photo
+
+    def put_photo(arguments, body, road):
+        rig.board.wifi.cut = len(host.partial.get(arguments["digest"], b"")) >= 65536 and road == "wifi"
+        return real(arguments, body, road)
+
+    host.put_photo = put_photo
+    rig.until(lambda: rig.board.wifi.cut)
     rig.app.apply(("road", "auto"))
     rig.until(lambda: is_synced(rig))
     assert host.photos[sha256_hex(noise)] == noise and host.by_road == {"usb": 1, "wifi": 0}
+
+
+def test_many_bytes_come_over_wifi_when_both_roads_are_up(rig, host):
+    rig.until(lambda: rig.state.wifi == "connected" and rig.state.usb == "connected")
+    digest = host.publish(1)
+    rig.until(lambda: rig.app.models.active == digest)
+    roads = {path: road for path, road in host.requests}
+    assert roads[messages.BLOB] == "wifi" and roads[messages.MODEL] == "usb"
 
 
 def test_idle_connection_closed_by_the_host_is_not_an_error(rig, host):

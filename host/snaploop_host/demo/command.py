@@ -32,6 +32,7 @@ START_WAIT_S = 60
 # Firmware profile with the nncase runtime that we compile for (k230-platform §0.1).
 PROFILE = "D"
 WIFI = "snaploop-demo"
+SENSOR_FPS = 20  # enough for a finger; a board that watches a still picture at full speed would take a core from the training
 
 
 def run_demo(
@@ -153,7 +154,7 @@ def _set_up(children: ExitStack, subjects: Subjects, out: Path, kpu: str) -> Sce
     for folder in (card / "sdcard", card / "data"):
         folder.mkdir(parents=True)
     board_argv = [virtual, "serve", "--sd", str(card / "sdcard"), "--data", str(card / "data"), "--profile", PROFILE]
-    board_argv += ["--camera", subjects.camera, "--kpu", kpu, "--wifi", f"{WIFI}:{wifi_key}", "--port", "0"]
+    board_argv += ["--camera", subjects.camera, "--kpu", kpu, "--wifi", f"{WIFI}:{wifi_key}", "--port", "0", "--fps", str(SENSOR_FPS)]
     board_child = children.enter_context(Child("virtual board", board_argv, logs / "board.log"))
     board_says = board_child.first_json_line(START_WAIT_S)
     project = "demo"

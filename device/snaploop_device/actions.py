@@ -41,6 +41,8 @@ class Actions:
                 state.labelling.drag = None
         state.screen = screen
         state.pressed = ""
+        if state.message_level not in ("warning", "error"):
+            state.message = ""
         if screen == LABEL:
             self._open_label()
         elif screen == LIVE:
@@ -241,7 +243,9 @@ class Actions:
         state = self._app.state
         state.after_label = LABEL
         store = self._app.store
-        name = state.labelling.record.name if state.labelling is not None else store.first_new() or store.neighbour("", 0)
+        name = (
+            state.labelling.record.name if state.labelling is not None else store.first_new() or store.neighbour("", 0)
+        )
         if name:
             self._show(name)
 

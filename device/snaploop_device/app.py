@@ -83,11 +83,15 @@ class App:
         self.state = AppState(display.width, display.height)
         boot = boot_count.next_boot(self.card)
         identity = self.board.identity
-        self.log.info("app", "snaploop {} start {} on {}, {}".format(APP_VERSION, boot, identity.machine(), identity.firmware()))
+        self.log.info(
+            "app", "snaploop {} start {} on {}, {}".format(APP_VERSION, boot, identity.machine(), identity.firmware())
+        )
         self.store = SampleStore(self.card, boot, self.log)
         self.capture = Capture(self.board.camera, display, self.store)
         files = ModelFiles(self.card, settings.key, self.log)
-        self.models = ModelManager(files, self.board.kpu, settings.key, layout.PHOTO_W, layout.PHOTO_H, self.card, self.log)
+        self.models = ModelManager(
+            files, self.board.kpu, settings.key, layout.PHOTO_W, layout.PHOTO_H, self.card, self.log
+        )
         self.usb = UsbRoad(self.board.usb, identity, self.log)
         self.wifi = WifiRoad(self.board.wifi, settings, self.log)
         self.requester = Requester(settings, boot, self.usb, self.wifi, self._keep_boot_count, self.log)
@@ -118,7 +122,12 @@ class App:
         self.state.dirty = True
         try:
             action(*command[1:])
-        except (SnaploopError, OSError, RuntimeError, ValueError) as error:  # boundary: one failed command must not stop the app
+        except (
+            SnaploopError,
+            OSError,
+            RuntimeError,
+            ValueError,
+        ) as error:  # boundary: one failed command must not stop the app
             self.log.error("app", "{}: {}: {}".format(name, type(error).__name__, error))
             self.state.say(str(error), "error", self.now_ms)
 

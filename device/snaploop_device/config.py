@@ -1,6 +1,5 @@
 """What `snaploop board install` told this board: read once at start, never written here."""
 
-
 from snaploop_shared.auth import KEY_BYTES
 from snaploop_shared.portable import binascii, parse_json
 
@@ -24,7 +23,11 @@ class Config:
         except ValueError:
             raise ValueError("config.json: key is not hexadecimal: run `snaploop board install` again")
         if self.key and len(self.key) != KEY_BYTES:
-            raise ValueError("config.json: key of {} bytes, {} needed: run `snaploop board install` again".format(len(self.key), KEY_BYTES))
+            raise ValueError(
+                "config.json: key of {} bytes, {} needed: run `snaploop board install` again".format(
+                    len(self.key), KEY_BYTES
+                )
+            )
         host = fields.get("host") or ["", DEFAULT_PORT]
         wifi = fields.get("wifi") or ["", ""]
         if len(host) != 2 or not isinstance(host[1], int) or len(wifi) != 2:
@@ -34,7 +37,9 @@ class Config:
         self.road = fields.get("road", "auto")  # auto: USB when a host answers there, else Wi-Fi
         if self.road not in ("auto", "usb", "wifi"):
             raise ValueError("config.json: road {!r} is none of auto, usb, wifi".format(self.road))
-        self.label_at_once = bool(fields.get("label_at_once", True))  # boxes are drawn best while one knows why one shot
+        self.label_at_once = bool(
+            fields.get("label_at_once", True)
+        )  # boxes are drawn best while one knows why one shot
         self.panel = fields.get("panel")  # [w, h]; None: what this kind of board has
 
     @property

@@ -133,8 +133,8 @@ def contains(rect: "tuple[int, int, int, int]", x: int, y: int) -> bool:
 def button_at(rects: dict, x: int, y: int) -> str:
     """The name of the button at a point, "" when there is none; buttons go before the picture below them."""
     found = ""
-    for name in rects:
-        if contains(rects[name], x, y):
+    for name, rect in rects.items():
+        if contains(rect, x, y):
             if name != "picture":
                 return name
             found = name

@@ -40,7 +40,9 @@ class Log:
 
     def step(self, now_ms: int) -> None:
         """Write waiting lines now and then."""
-        if self._waiting and (ticks_since(now_ms, self._flushed_ms) > FLUSH_EVERY_MS or len(self._waiting) > MAX_WAITING):
+        if self._waiting and (
+            ticks_since(now_ms, self._flushed_ms) > FLUSH_EVERY_MS or len(self._waiting) > MAX_WAITING
+        ):
             self._flushed_ms = now_ms
             self.flush()
 

@@ -94,7 +94,11 @@ class ModelManager:
         if not offered or self._swap is not None:
             return
         digest, serial = offered.get("digest"), offered.get("serial")
-        if digest in (self._slots.active, self._slots.broken) or not isinstance(serial, int) or serial <= self._slots.serial:
+        if (
+            digest in (self._slots.active, self._slots.broken)
+            or not isinstance(serial, int)
+            or serial <= self._slots.serial
+        ):
             return  # running, known as bad, or seen before (the user may have gone back to an older one)
         refused_ms = self._asked.get(digest)
         if refused_ms is None or ticks_since(now_ms, refused_ms) > RETRY_REFUSED_MS:
@@ -231,7 +235,9 @@ class ModelManager:
             digest = manifest.digest
             if manifest.serial <= self._slots.serial:
                 text = "model {} has serial {}, this board has seen {}"
-                raise ModelRefusedError(manifests.OLD_SERIAL, text.format(manifest.short, manifest.serial, self._slots.serial))
+                raise ModelRefusedError(
+                    manifests.OLD_SERIAL, text.format(manifest.short, manifest.serial, self._slots.serial)
+                )
             manifests.check_runtime(manifest, self._kpu.version())
             self._check_room(manifest)
         except (ModelRefusedError, RecordError) as error:
@@ -326,7 +332,9 @@ class ModelManager:
         for name in (KMODEL, GOLDEN):
             self._files.discard(manifest.digest, name)
         if swap.fetched_again or swap.phase == "hash":
-            raise ModelRefusedError(manifests.BAD_DIGEST, "{} has the wrong SHA-256: {}..".format(card_name, found[:12]))
+            raise ModelRefusedError(
+                manifests.BAD_DIGEST, "{} has the wrong SHA-256: {}..".format(card_name, found[:12])
+            )
         self._log.warning("models", "{} has the wrong SHA-256: fetched again".format(card_name))
         swap.fetched_again = True
         swap.phase = "kmodel"

@@ -97,7 +97,9 @@ class Requester:
             method, path, arguments, body = self._request
             self._number += 1
             self._counter = self._boot_count * REQUESTS_PER_BOOT + self._number
-            message = encode_request(method, path, arguments, body, self._config.board_id, self._counter, self._config.key)
+            message = encode_request(
+                method, path, arguments, body, self._config.board_id, self._counter, self._config.key
+            )
             self._road = road
             try:
                 road.send(message, now_ms)

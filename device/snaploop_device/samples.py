@@ -158,10 +158,10 @@ class SampleStore:
             for box in record.boxes:
                 counts[box.class_name] = counts.get(box.class_name, 0) + 1
         entry = self._entries.setdefault(record.name, [-1, -1, NEW, {}])
-        for class_name in entry[3]:
-            self.class_counts[class_name] -= entry[3][class_name]
-        for class_name in counts:
-            self.class_counts[class_name] = self.class_counts.get(class_name, 0) + counts[class_name]
+        for class_name, count in entry[3].items():
+            self.class_counts[class_name] -= count
+        for class_name, count in counts.items():
+            self.class_counts[class_name] = self.class_counts.get(class_name, 0) + count
         entry[0] = record.rev
         entry[2] = record.state
         entry[3] = counts

@@ -161,7 +161,9 @@ class Sync:
             self._log.error("sync", "photo {}: {}".format(record.name, error))
             self._skip(upload)
             return
-        self.activity = "sending {}, {} of {} KB".format(record.name, upload.offset // 1024, (record.size + 1023) // 1024)
+        self.activity = "sending {}, {} of {} KB".format(
+            record.name, upload.offset // 1024, (record.size + 1023) // 1024
+        )
         arguments = {"digest": record.photo, "offset": upload.offset, "size": record.size}
         self._ask(("photo", upload), "PUT", messages.PHOTO, arguments, body)
 
@@ -218,7 +220,11 @@ class Sync:
     def _on_photo(self, response, now_ms, upload):
         record = upload.record
         offset = response.arguments.get("offset")
-        if response.status in (messages.OK, messages.CONFLICT) and isinstance(offset, int) and 0 <= offset <= record.size:
+        if (
+            response.status in (messages.OK, messages.CONFLICT)
+            and isinstance(offset, int)
+            and 0 <= offset <= record.size
+        ):
             if offset == record.size:
                 upload.offset = None
                 self.synced[self._requester.last_road] += 1

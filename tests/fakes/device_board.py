@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 from PIL import Image
+
 from snaploop_device.board import ports
 from snaploop_shared import frames
 from snaploop_shared.link import TO_BOARD_WINDOW_FRAMES, Link
@@ -142,7 +143,9 @@ def raw_heads(boxes, input_w, input_h, classes, score=0.9):
         stride = (8, 16, 32)[level]
         column, row = int((x + w / 2) // stride), int((y + h / 2) // stride)
         cx, cy = column + 0.5, row + 0.5
-        for side, distance in enumerate((cx - x / stride, cy - y / stride, (x + w) / stride - cx, (y + h) / stride - cy)):
+        for side, distance in enumerate(
+            (cx - x / stride, cy - y / stride, (x + w) / stride - cx, (y + h) / stride - cy)
+        ):
             low = int(distance)
             bins = np.full(16, -30, np.float32)
             part = distance - low
@@ -246,7 +249,9 @@ class FakeConnection(ports.Connection):
         self.received += data
         head, separator, body = self.received.partition(b"\r\n\r\n")
         if separator:
-            length = int([line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")][0].split(b":")[1])
+            length = int(
+                next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")).split(b":")[1]
+            )
             if len(body) >= length:
                 assert head.startswith(b"POST /board/v1 HTTP/1.1\r\n")
                 answer = self.wifi.host.handle(body, "wifi")

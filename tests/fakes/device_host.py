@@ -69,7 +69,9 @@ class FakeHost:
             if self.model is None:
                 return Response(messages.NOTHING)
             digest, serial, raw = self.model
-            return Response(messages.OK, {"digest": digest, "serial": serial, "signature": manifest.signature(raw, KEY).hex()}, raw)
+            return Response(
+                messages.OK, {"digest": digest, "serial": serial, "signature": manifest.signature(raw, KEY).hex()}, raw
+            )
         if request.path == messages.BLOB:
             blob = self.blobs.get(arguments["digest"])
             if blob is None:
@@ -82,7 +84,15 @@ class FakeHost:
             return Response(messages.OK)
         if request.path == messages.TRAIN:
             self.trained += 1
-            self.run = {"id": 1, "state": "running", "stage": "train", "epoch": 1, "epochs": 3, "map50_permille": 100, "loss_milli": 2000}
+            self.run = {
+                "id": 1,
+                "state": "running",
+                "stage": "train",
+                "epoch": 1,
+                "epochs": 3,
+                "map50_permille": 100,
+                "loss_milli": 2000,
+            }
             return Response(messages.OK, {"run": 1})
         if request.path == messages.STATUS:
             return Response(messages.OK, {"samples": len(self.photos), "run": self.run, "model": self.offered()})
@@ -125,7 +135,11 @@ class FakeHost:
                 "iou_permille": 500,
                 "nncase": nncase,
                 "kmodel_version": 7,
-                "golden": {"digest": sha256_hex(golden), "bytes": len(golden), "detections": [list(one) for one in detections]},
+                "golden": {
+                    "digest": sha256_hex(golden),
+                    "bytes": len(golden),
+                    "detections": [list(one) for one in detections],
+                },
                 "scores": {"kmodel_map50": 0.913},
             }
         ).encode()

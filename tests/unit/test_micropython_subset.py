@@ -14,7 +14,18 @@ C_MODULES = {"ubinascii", "uhashlib"}  # with the plain ones as fallback, in por
 HARDWARE_MODULES = {"machine", "image", "media", "nncase_runtime", "network", "_thread"}
 ARRAY_MODULES = {"ulab", "numpy"}
 
-MISSING_METHODS = {"hexdigest", "isoformat", "removeprefix", "removesuffix", "rjust", "ljust", "zfill", "casefold", "expandtabs", "title"}
+MISSING_METHODS = {
+    "hexdigest",
+    "isoformat",
+    "removeprefix",
+    "removesuffix",
+    "rjust",
+    "ljust",
+    "zfill",
+    "casefold",
+    "expandtabs",
+    "title",
+}
 MISSING_OS = {"path", "replace", "walk", "makedirs", "scandir", "environ", "getenv", "fsync"}
 MISSING_TIME = {"monotonic", "perf_counter", "strftime"}
 
@@ -30,7 +41,7 @@ def findings(tree: ast.AST, path: Path) -> list[str]:
     return found
 
 
-def _reason(node, path, is_board_file):  # noqa: C901, PLR0911, PLR0912  # a table of rules reads best as a list of ifs
+def _reason(node, path, is_board_file):  # a table of rules reads best as a list of ifs
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return _bad_import(node, path, is_board_file)
     if isinstance(node, ast.Match):
@@ -46,9 +57,15 @@ def _reason(node, path, is_board_file):  # noqa: C901, PLR0911, PLR0912  # a tab
             return "unpacking in a display"
     if isinstance(node, ast.Dict) and None in node.keys:
         return "** in a dict"
-    if isinstance(node, ast.Delete) and any(isinstance(one, ast.Subscript) and isinstance(one.slice, ast.Slice) for one in node.targets):
+    if isinstance(node, ast.Delete) and any(
+        isinstance(one, ast.Subscript) and isinstance(one.slice, ast.Slice) for one in node.targets
+    ):
         return "del of a slice"
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and (isinstance(node.left, ast.Dict) or isinstance(node.right, ast.Dict)):
+    if (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.BitOr)
+        and (isinstance(node.left, ast.Dict) or isinstance(node.right, ast.Dict))
+    ):
         return "dict | dict"
     if isinstance(node, (ast.Global, ast.AsyncFunctionDef)):
         return "global or async"

@@ -43,7 +43,11 @@ class K230Camera(ports.Camera):
         sensor = Sensor(width=SENSOR_W, height=SENSOR_H, fps=SENSOR_FPS)
         self._sensor = sensor
         sensor.reset()
-        for channel, pixels in ((VIDEO_CHANNEL, Sensor.YUV420SP), (PHOTO_CHANNEL, Sensor.RGB565), (AI_CHANNEL, Sensor.RGBP888)):
+        for channel, pixels in (
+            (VIDEO_CHANNEL, Sensor.YUV420SP),
+            (PHOTO_CHANNEL, Sensor.RGB565),
+            (AI_CHANNEL, Sensor.RGBP888),
+        ):
             sensor.set_framesize(width=PHOTO_W, height=PHOTO_H, chn=channel)
             sensor.set_pixformat(pixels, chn=channel)
 

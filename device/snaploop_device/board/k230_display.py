@@ -19,7 +19,9 @@ class K230Canvas(ports.Canvas):
 
     def rectangle(self, x, y, w, h, colour, thickness=1, fill=False, alpha=255) -> None:
         """A frame, or a filled rectangle."""
-        self._image.draw_rectangle(x, y, w, h, color=(alpha, colour[0], colour[1], colour[2]), thickness=thickness, fill=fill)
+        self._image.draw_rectangle(
+            x, y, w, h, color=(alpha, colour[0], colour[1], colour[2]), thickness=thickness, fill=fill
+        )
 
     def circle(self, x, y, r, colour, thickness=1, fill=False) -> None:
         """A ring, or a disc."""

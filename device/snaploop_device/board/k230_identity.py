@@ -46,9 +46,9 @@ class K230Identity(ports.Identity):
     def panel(self) -> tuple:
         """(display type, w, h)."""
         name = self.machine()
-        for word in _OTHER_PANELS:
+        for word, panel in _OTHER_PANELS.items():
             if word in name:
-                return _OTHER_PANELS[word]
+                return panel
         for word in _SMALL_PANELS:
             if word in name:
                 return ("ST7701", 640, 480)

@@ -48,7 +48,9 @@ class K230Network(ports.Network):
 
         place = self._placement
         if len(data) != 3 * place.input_h * place.input_w:
-            raise ValueError("golden input of {} bytes, {}x{}x3 expected".format(len(data), place.input_w, place.input_h))
+            raise ValueError(
+                "golden input of {} bytes, {}x{}x3 expected".format(len(data), place.input_w, place.input_h)
+            )
         array = np.frombuffer(data, dtype=np.uint8).reshape((1, 3, place.input_h, place.input_w))
         tensor = nn.from_numpy(array)
         self._kpu.set_input_tensor(0, tensor)

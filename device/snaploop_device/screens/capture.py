@@ -57,6 +57,12 @@ def _strip(canvas, state, wide):
     if wide:
         canvas.text(x + 16, y + 18, 20, w.fitted(text, 20, width - 32), w.DIM)
         return
-    canvas.text(x + 12, y + 6, 20, w.fitted("{} photos, {}".format(state.photos, w.free_text(state.free_bytes)), 20, width - 24), w.TEXT)
+    canvas.text(
+        x + 12,
+        y + 6,
+        20,
+        w.fitted("{} photos, {}".format(state.photos, w.free_text(state.free_bytes)), 20, width - 24),
+        w.TEXT,
+    )
     counts = ["{} {}".format(name, state.class_counts.get(name, 0)) for name in state.classes]
     canvas.text(x + 12, y + 32, 18, w.fitted("  ".join(counts) or text, 18, width - 24), w.DIM)

@@ -53,7 +53,9 @@ def box(canvas, x, y, width, height, colour, text) -> None:
     if text:
         text_x = max(0, min(x, layout.PHOTO_W - w.text_width(text, NAME_SIZE_PX) - 8))
         text_y = y - NAME_SIZE_PX - 6 if y > NAME_SIZE_PX + 6 else y + 4
-        canvas.rectangle(text_x, text_y, w.text_width(text, NAME_SIZE_PX) + 8, NAME_SIZE_PX + 6, w.BLACK, fill=True, alpha=150)
+        canvas.rectangle(
+            text_x, text_y, w.text_width(text, NAME_SIZE_PX) + 8, NAME_SIZE_PX + 6, w.BLACK, fill=True, alpha=150
+        )
         canvas.text(text_x + 4, text_y + 1, NAME_SIZE_PX, text, colour)
 
 
@@ -79,7 +81,9 @@ def _boxes(canvas, state, editing):
 def _class_bar(canvas, state, rects, editing):
     if not state.classes:
         x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
-        canvas.text(x + 16, y + 18, 20, w.fitted("No classes yet: sync once, they come from the host", 20, width - 32), w.WARN)
+        canvas.text(
+            x + 16, y + 18, 20, w.fitted("No classes yet: sync once, they come from the host", 20, width - 32), w.WARN
+        )
         return
     chosen = editing.class_index if editing is not None else state.class_index
     first, names = layout.class_page(state.classes, state.class_page)

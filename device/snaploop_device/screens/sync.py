@@ -16,7 +16,8 @@ def draw(state, canvas) -> None:
     _links(canvas, state)
     for road in layout.ROADS:
         chosen = road == state.road
-        w.button(canvas, state, rects, "road:" + road, _ROAD_TITLES[road], fill=w.ACCENT if chosen else w.BUTTON, ink=w.BLACK if chosen else w.TEXT)
+        fill, ink = (w.ACCENT, w.BLACK) if chosen else (w.BUTTON, w.TEXT)
+        w.button(canvas, state, rects, "road:" + road, _ROAD_TITLES[road], fill=fill, ink=ink)
     _photos(canvas, state)
     title = "Training.." if is_training(state) else "Train"
     w.button(canvas, state, rects, "train", title, size=28, fill=(36, 120, 60), enabled=can_train(state))
@@ -24,7 +25,13 @@ def draw(state, canvas) -> None:
     x, y, _w, _h = layout.strip_rect(state.panel_w, state.panel_h)
     text = "Model: " + state.model_state
     if state.message:
-        canvas.text(x + 20, y + 18, 20, w.fitted(state.message, 20, width - 40), w.LEVEL_COLOURS.get(state.message_level, w.TEXT))
+        canvas.text(
+            x + 20,
+            y + 18,
+            20,
+            w.fitted(state.message, 20, width - 40),
+            w.LEVEL_COLOURS.get(state.message_level, w.TEXT),
+        )
     else:
         canvas.text(x + 20, y + 8, 20, w.fitted(text, 20, width - 40), w.TEXT)
         if state.progress is not None:
@@ -52,16 +59,21 @@ def can_train(state) -> bool:
 
 def _links(canvas, state):
     canvas.text(20, 12, 26, w.fitted(state.project or "Sync", 26, 290), w.TEXT)
-    rows = (("USB", state.usb, ""), ("Wi-Fi", state.wifi, state.wifi_address))
+    address = " as " + state.wifi_address if state.wifi == "connected" else ""
+    rows = (("USB: " + state.usb, state.usb), ("Wi-Fi: " + state.wifi + address, state.wifi))
     for index in range(2):
-        name, link, detail = rows[index]
+        text, link = rows[index]
         y = 54 + index * 34
         canvas.circle(32, y + 12, 8, _LINK_COLOURS.get(link, w.DIM), fill=True)
-        canvas.text(52, y, 20, w.fitted("{}: {} {}".format(name, link, detail), 20, 256), w.TEXT)
+        canvas.text(52, y, 20, w.fitted(text, 18, 270), w.TEXT)
 
 
 def _photos(canvas, state):
-    text = "all {} photos sent".format(state.photos) if not state.pending else "{} of {} photos to send".format(state.pending, state.photos)
+    text = (
+        "all {} photos sent".format(state.photos)
+        if not state.pending
+        else "{} of {} photos to send".format(state.pending, state.photos)
+    )
     canvas.text(20, 200, 20, w.fitted(text, 20, 284), w.TEXT)
     _bar(canvas, 20, 230, 284, 14, state.photos - state.pending, state.photos)
     sent = "sent now: {} by USB, {} by Wi-Fi".format(state.synced["usb"], state.synced["wifi"])
@@ -86,7 +98,9 @@ def _run(canvas, state, x, width):
         canvas.text(x + 14, 82, 34, w.percent(run["map50_permille"]), w.GOOD)
         canvas.text(x + 140, 94, 18, "mAP50", w.DIM)
     if run.get("loss_milli") is not None:
-        canvas.text(x + 220, 94, 18, "loss {}.{:03d}".format(run["loss_milli"] // 1000, run["loss_milli"] % 1000), w.DIM)
+        canvas.text(
+            x + 220, 94, 18, "loss {}.{:03d}".format(run["loss_milli"] // 1000, run["loss_milli"] % 1000), w.DIM
+        )
     _curve(canvas, state.curve, x + 14, 136, width - 28, 210)
 
 
@@ -115,7 +129,9 @@ def _curve(canvas, points, x, y, width, height):
         x1 = x + 2 + (index + 1) * (width - 4) // last
         one, two = points[index], points[index + 1]
         if one[2] is not None and two[2] is not None:
-            canvas.line(x0, y + height - one[2] * height // most_loss, x1, y + height - two[2] * height // most_loss, w.WARN, 2)
+            canvas.line(
+                x0, y + height - one[2] * height // most_loss, x1, y + height - two[2] * height // most_loss, w.WARN, 2
+            )
         if one[1] is not None and two[1] is not None:
             canvas.line(x0, y + height - one[1] * height // 1000, x1, y + height - two[1] * height // 1000, w.GOOD, 3)
 

@@ -49,7 +49,9 @@ def centred(canvas, rect, size: int, text: str, colour) -> None:
     canvas.text(x, rect[1] + (rect[3] - size * 5 // 4) // 2, size, text, colour)
 
 
-def button(canvas, state, rects, name: str, title: str, size: int = 22, fill=BUTTON, ink=TEXT, enabled: bool = True) -> None:
+def button(
+    canvas, state, rects, name: str, title: str, size: int = 22, fill=BUTTON, ink=TEXT, enabled: bool = True
+) -> None:
     """A button with a title; darker when it does nothing now, lighter under the finger."""
     x, y, w, h = rects[name]
     if state.pressed == name and enabled:

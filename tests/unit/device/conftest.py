@@ -2,20 +2,16 @@
 
 import gc
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-gc.collect()
-gc.freeze()  # the app collects in every live frame, as the board must; without what pytest brought that costs nothing here
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "fakes"))
-
-from device_board import FakeBoard
-from device_host import BOARD_ID, KEY, FakeHost
+from fakes.device_board import FakeBoard
+from fakes.device_host import BOARD_ID, KEY, FakeHost
 from snaploop_device import layout
 from snaploop_device.app import App
+
+gc.collect()
+gc.freeze()  # the app collects in every live frame, as the board must; without what pytest brought that costs nothing here
 
 
 class Rig:
@@ -26,7 +22,13 @@ class Rig:
         self.host = host
         root.mkdir(parents=True, exist_ok=True)
         if paired:
-            fields = {"id": BOARD_ID, "key": KEY.hex(), "name": "kit", "host": ["10.0.0.1", 8765], "wifi": ["net", "secret"]}
+            fields = {
+                "id": BOARD_ID,
+                "key": KEY.hex(),
+                "name": "kit",
+                "host": ["10.0.0.1", 8765],
+                "wifi": ["net", "secret"],
+            }
             fields.update(settings)
             (root / "config.json").write_text(json.dumps(fields))
         self.board = FakeBoard(host, width)
@@ -46,7 +48,9 @@ class Rig:
             if condition():
                 return
             self.app.step()
-        raise AssertionError(f"not within {limit} steps; message: {self.state.message!r}, model: {self.state.model_state!r}")
+        raise AssertionError(
+            f"not within {limit} steps; message: {self.state.message!r}, model: {self.state.model_state!r}"
+        )
 
     def rects(self):
         state = self.state

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from snaploop_device import layout
 from snaploop_shared.portable import sha256_hex
 
@@ -17,7 +18,13 @@ def test_photo_is_stored_and_label_opens_with_it(rig):
     (record,) = records(rig)
     photo = (rig.root / "samples" / (record["name"] + ".jpg")).read_bytes()
     assert record["photo"] == sha256_hex(photo) and record["size"] == len(photo)
-    assert (record["name"], record["w"], record["h"], record["state"], record["rev"]) == ("b1-000001", 640, 360, "new", 0)
+    assert (record["name"], record["w"], record["h"], record["state"], record["rev"]) == (
+        "b1-000001",
+        640,
+        360,
+        "new",
+        0,
+    )
     assert rig.board.display.photo.jpeg(92) == photo  # the frozen frame is the stored frame
 
 
@@ -117,7 +124,7 @@ def test_older_and_newer(rig):
 
 def test_slide_off_a_button_does_nothing(rig):
     rig.tap("shutter")
-    x, y, w, h = rig.rects()["save"]
+    x, y, _w, _h = rig.rects()["save"]
     rig.board.touch.waiting = [("down", x + 5, y + 5), ("move", 300, 100), ("up", 300, 100)]
     rig.steps(2)
     assert rig.state.screen == layout.LABEL and rig.state.pressed == ""
@@ -163,7 +170,7 @@ def test_nothing_is_drawn_when_nothing_changed(rig):
 
 
 def test_close_releases_the_board_even_when_start_fails(tmp_path):
-    from device_board import FakeBoard
+    from fakes.device_board import FakeBoard
     from snaploop_device.app import App
 
     board = FakeBoard()

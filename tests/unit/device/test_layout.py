@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+
 from snaploop_device import layout
 
 CLASSES = [[], ["a"], ["red", "yellow", "green"], [f"c{i}" for i in range(8)], [f"c{i}" for i in range(23)]]

@@ -1,8 +1,7 @@
 """Models: fetched, checked, swapped between two frames, tried, confirmed; everything that can go wrong before and after."""
 
-import pytest
-from device_board import raw_heads
-from device_host import KEY
+from fakes.device_board import raw_heads
+from fakes.device_host import KEY
 from snaploop_shared import messages, model_slots
 from snaploop_shared.messages import Response
 from snaploop_shared.portable import sha256_hex
@@ -85,7 +84,9 @@ def test_failing_first_frame_rolls_back_to_the_old_one(rig, host):
     rig.until(lambda: rig.state.model is not None and rig.state.model.digest == first)
     asked = len([1 for path, _ in host.requests if path == messages.MODEL])
     rig.steps(500)
-    assert len([1 for path, _ in host.requests if path == messages.MODEL]) == asked  # the broken one is not fetched again
+    assert (
+        len([1 for path, _ in host.requests if path == messages.MODEL]) == asked
+    )  # the broken one is not fetched again
     assert rig.app.models._slots.broken == second
 
 

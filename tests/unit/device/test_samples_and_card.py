@@ -3,6 +3,7 @@
 import io
 
 import pytest
+
 from snaploop_device import boot_count
 from snaploop_device import card as cards
 from snaploop_device.card import Card

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from snaploop_shared import messages
 from snaploop_shared.messages import Response
 from snaploop_shared.portable import sha256_hex
@@ -266,7 +267,8 @@ def test_another_project_gets_everything_again(rig, host):
     other = type(host)(["red", "blue"])
     other.counter = host.counter
     other.answer_with[messages.HELLO] = Response(
-        messages.OK, {"project": {"name": "other", "task": "detect", "classes": ["red", "blue"]}, "host": "pc2", "model": None}
+        messages.OK,
+        {"project": {"name": "other", "task": "detect", "classes": ["red", "blue"]}, "host": "pc2", "model": None},
     )
     rig.host = other
     rig.restart()
@@ -277,10 +279,23 @@ def test_another_project_gets_everything_again(rig, host):
 def test_hello_tells_who_the_board_is(make_rig, host):
     seen = []
     real = host.answer
-    host.answer = lambda request, road: (seen.append(request.arguments) if request.path == messages.HELLO else None) or real(request, road)
+    host.answer = lambda request, road: (
+        (seen.append(request.arguments) if request.path == messages.HELLO else None) or real(request, road)
+    )
     rig = make_rig(host=host)
     rig.until(lambda: rig.state.classes)
-    assert set(seen[0]) == {"name", "machine", "firmware", "nncase", "app", "panel", "free_bytes", "heap_free", "model", "samples"}
+    assert set(seen[0]) == {
+        "name",
+        "machine",
+        "firmware",
+        "nncase",
+        "app",
+        "panel",
+        "free_bytes",
+        "heap_free",
+        "model",
+        "samples",
+    }
     assert seen[0]["panel"] == [800, 480] and json.dumps(seen[0])
 
 

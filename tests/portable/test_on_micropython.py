@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from virtual_k230 import VirtualK230
 
 ROOT = Path(__file__).parents[2]
@@ -17,8 +18,12 @@ CHECK_FILES = sorted(path.stem for path in Path(__file__).parent.glob("check_*.p
 @pytest.mark.parametrize("name", CHECK_FILES)
 def test_checks(name: str, tmp_path: Path) -> None:
     card = tmp_path / "sd"
-    shutil.copytree(ROOT / "shared/snaploop_shared", card / "snaploop_shared", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "device/snaploop_device", card / "snaploop_device", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "shared/snaploop_shared", card / "snaploop_shared", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(
+        ROOT / "device/snaploop_device", card / "snaploop_device", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copy(Path(__file__).parent / f"{name}.py", card)
     code = (
         f"import sys\nsys.path.append('/sdcard')\nimport {name}\n"

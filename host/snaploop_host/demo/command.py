@@ -18,7 +18,7 @@ from .finger import Finger
 from .host_api import HostApi
 from .json_http import JsonHttp
 from .lap import LapPlan, Scene, run_lap
-from .report import LapReport, Stage, write_html, write_json
+from .report import LapReport, Stage, Verdict, write_html, write_json
 from .subjects import AnnotatedPictures, Subjects, TrafficLights
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,9 @@ START_WAIT_S = 60
 # Firmware profile with the nncase runtime that we compile for (k230-platform §0.1).
 PROFILE = "D"
 WIFI = "snaploop-demo"
-SENSOR_FPS = 20  # enough for a finger; a board that watches a still picture at full speed would take a core from the training
+SENSOR_FPS = (
+    20  # enough for a finger; a board that watches a still picture at full speed would take a core from the training
+)
 
 
 def run_demo(
@@ -57,7 +59,7 @@ def run_demo(
         The content of report.json.
 
     Raises:
-        DemoError: a stage failed; the children's logs are in out/logs.
+        DemoError: a stage failed (the children's logs are in out/logs), or a promise was not kept (the report is there then).
     """
     subjects = _subjects(camera, labels)
     plans = _plans(subjects, photos, more_photos)
@@ -75,27 +77,29 @@ def run_demo(
             _say(lap)
     content = write_json(out / "report.json", laps)
     colours = {name: layout.class_colour(index) for index, name in enumerate(subjects.classes)}
-    write_html(out / "report.html", subjects.title, laps, colours, verdicts(laps, is_built_in=camera is None))
+    promises = verdicts(laps, is_built_in=camera is None)
+    write_html(out / "report.html", subjects.title, laps, colours, promises)
+    broken = [f"{promise.lap}: {promise.text}: {promise.value}" for promise in promises if not promise.is_kept]
+    if broken:
+        raise DemoError(f"the loop closed, but not as promised (see {out / 'report.html'}): {'; '.join(broken)}")
     return content
 
 
-def verdicts(laps: list[LapReport], is_built_in: bool) -> list[tuple[str, bool]]:
+def verdicts(laps: list[LapReport], is_built_in: bool) -> list[Verdict]:
     """What the demo promises, and whether each lap kept it; the scores of somebody's own pictures are not promised."""
     found = []
     for lap in laps:
         model = lap.model
         for name, key in (("mAP50", "map50"), ("mAP50-95", "map50_95")):
-            lost = float(model[f"float_{key}"]) - float(model[f"kmodel_{key}"])  # type: ignore[arg-type]  # checked by HostApi
-            found.append(
-                (f"{lap.title}: the kmodel is within 0.03 {name} of the float model ({-lost:+.3f})", abs(lost) <= 0.03)
-            )
+            gained = float(model[f"kmodel_{key}"]) - float(model[f"float_{key}"])  # type: ignore[arg-type]  # JSON numbers
+            text = f"the kmodel loses at most 0.03 {name} against the float model"
+            found.append(Verdict(lap.title, text, f"{gained:+.3f}", gained >= -0.03))
         if is_built_in:
-            score = float(model["kmodel_map50"])  # type: ignore[arg-type]  # checked by HostApi
-            found.append((f"{lap.title}: kmodel mAP50 is 0.85 or more ({score:.3f})", score >= 0.85))
+            score = float(model["kmodel_map50"])  # type: ignore[arg-type]  # JSON number
+            found.append(Verdict(lap.title, "the kmodel reaches mAP50 0.85", f"{score:.3f}", score >= 0.85))
             share = lap.live.found_share
-            found.append(
-                (f"{lap.title}: 80 % or more of the true boxes are on the live screen ({share:.0%})", share >= 0.8)
-            )
+            text = "80 % of the true boxes are on the live screen"
+            found.append(Verdict(lap.title, text, f"{share:.0%}", share >= 0.8))
     return found
 
 
@@ -154,7 +158,18 @@ def _set_up(children: ExitStack, subjects: Subjects, out: Path, kpu: str) -> Sce
     for folder in (card / "sdcard", card / "data"):
         folder.mkdir(parents=True)
     board_argv = [virtual, "serve", "--sd", str(card / "sdcard"), "--data", str(card / "data"), "--profile", PROFILE]
-    board_argv += ["--camera", subjects.camera, "--kpu", kpu, "--wifi", f"{WIFI}:{wifi_key}", "--port", "0", "--fps", str(SENSOR_FPS)]
+    board_argv += [
+        "--camera",
+        subjects.camera,
+        "--kpu",
+        kpu,
+        "--wifi",
+        f"{WIFI}:{wifi_key}",
+        "--port",
+        "0",
+        "--fps",
+        str(SENSOR_FPS),
+    ]
     board_child = children.enter_context(Child("virtual board", board_argv, logs / "board.log"))
     board_says = board_child.first_json_line(START_WAIT_S)
     project = "demo"

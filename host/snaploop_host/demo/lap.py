@@ -23,7 +23,9 @@ from .subjects import Subjects
 logger = logging.getLogger(__name__)
 
 SHOWN_PHOTOS = 12
-SHOWN_TRAINING_SHARE = 0.6  # the board's screen is photographed when this share of the epochs is done, so that there is a curve
+SHOWN_TRAINING_SHARE = (
+    0.6  # the board's screen is photographed when this share of the epochs is done, so that there is a curve
+)
 SCREEN_WAIT_S = 30
 SYNC_WAIT_S = 180
 SWAP_WAIT_S = 300  # fetching, a golden run and a trial in Canaan's simulator, seconds per frame
@@ -86,6 +88,7 @@ def run_lap(plan: LapPlan, scene: Scene, known_photos: int) -> LapReport:
     with _stage(report, "live check"):
         _check_live(plan, scene, report)
     _screenshot(scene, report, layout.LIVE, f"{plan.title}: live after the swap")
+    scene.finger.tap(layout.LIVE, f"tab:{layout.CAPTURE}")
     return report
 
 
@@ -113,8 +116,6 @@ def _photograph(plan: LapPlan, scene: Scene, report: LapReport, known_photos: in
         finger.wait_for("the capture screen after Save", lambda texts: "Save" not in texts, SCREEN_WAIT_S)
         report.photos += 1
         report.boxes += len(drawn)
-        if position == min(2, len(plan.photo_numbers) - 1):
-            _screenshot(scene, report, layout.CAPTURE, f"{plan.title}: ready for the next photo")
     _wait_until_sent(scene, known_photos + len(plan.photo_numbers))
     report.shown_photos = _newest_photos(scene, report.photos)
 

@@ -41,6 +41,16 @@ class PhotoShown:
     boxes: list[LabelledBox]
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """A promise of the demo, the measured value, and whether it was kept."""
+
+    lap: str
+    text: str
+    value: str
+    is_kept: bool
+
+
 @dataclass
 class LapReport:
     """Everything that one lap of the loop left behind."""
@@ -97,7 +107,7 @@ def write_html(
     title: str,
     laps: list[LapReport],
     colours: dict[str, tuple[int, int, int]],
-    verdicts: list[tuple[str, bool]],
+    verdicts: list[Verdict],
 ) -> None:
     """Write report.html; pictures are named relative to it.
 

@@ -77,6 +77,15 @@ def wait_for_epoch(folder, process, number, limit_s=90):
         time.sleep(0.2)
 
 
+def wait_for_checkpoint(folder, process, limit_s=60):
+    """Checkpoints are written every CHECKPOINT_INTERVAL_S of training, so a quick machine has trained several epochs by then."""
+    ends = time.monotonic() + limit_s
+    while not (folder / "work/train/weights/last.pt").exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < ends, (folder / "log.txt").read_text()
+        time.sleep(0.2)
+
+
 def test_box_outside_its_photo_ends_the_job_with_one_line(tmp_path, start):
     folder = make_job(tmp_path / "job", 2, {})
     raw = json.loads((folder / "job.json").read_text())
@@ -92,9 +101,10 @@ def test_box_outside_its_photo_ends_the_job_with_one_line(tmp_path, start):
 
 @pytest.mark.slow
 def test_cancelled_training_goes_on_where_it_was(tmp_path, start):
-    folder = make_job(tmp_path / "job", 12, {"epochs": 60, "imgsz": 96, "batch": 4, "patience": 60})
+    folder = make_job(tmp_path / "job", 12, {"epochs": 200, "imgsz": 96, "batch": 4, "patience": 200})
     process = start(folder)
     wait_for_epoch(folder, process, 2)
+    wait_for_checkpoint(folder, process)
     process.terminate()
     assert process.wait(30) == CANCELLED
     assert events(folder)[-1]["kind"] == "cancelled"

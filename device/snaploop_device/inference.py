@@ -65,34 +65,34 @@ class Detector:
     def _decode(self, output):
         """[(score 0…1, class index, x0, y0, x1, y1 input px)], suppressed, best first."""
         candidates = []
+        classes = []  # per level, classes × cells
         for level in range(len(STRIDES)):
-            self._survivors(level, output, candidates)
+            classes.append(self._cells(output(2 * level + 1), level, self._classes))
+            self._survivors(classes[level], level, candidates)
         candidates.sort(key=_by_logit, reverse=True)
         boxes = {}  # level → box tensor, fetched once
         decoded = []
-        for logit, level, position, class_index in candidates[:MOST_CANDIDATES]:
+        for logit, level, position in candidates[:MOST_CANDIDATES]:
             if level not in boxes:
                 boxes[level] = self._cells(output(2 * level), level, 4 * BINS)
+            class_index = 0
+            if self._classes > 1:
+                column = classes[level][:, position].tolist()
+                class_index = column.index(max(column))
             decoded.append(self._box(boxes[level], level, position, logit, class_index))
         return self._suppress(decoded)
 
-    def _survivors(self, level, output, candidates):
-        """Add (logit, level, cell, class index) of the cells whose best class is above the threshold."""
-        logits = self._cells(output(2 * level + 1), level, self._classes)
+    def _survivors(self, logits, level, candidates):
+        """Add (logit, level, cell) of the cells whose best class is above the threshold."""
         best = np.max(logits, axis=0)
         total = float(np.sum(best))
         if total - total != 0:  # NaN and infinity are the only numbers that differ from themselves like this
             raise NotFiniteError("the model's class scores are not finite")
         if float(np.max(best)) <= self._logit_limit:
             return
-        positions = np.nonzero(best > self._logit_limit)[0].tolist()
-        for position in positions:
-            if self._classes == 1:
-                candidates.append((float(best[position]), level, position, 0))
-                continue
-            column = logits[:, position].tolist()
-            logit = max(column)
-            candidates.append((logit, level, position, column.index(logit)))
+        values = best.tolist()
+        for position in np.nonzero(best > self._logit_limit)[0].tolist():
+            candidates.append((values[position], level, position))
 
     def _cells(self, tensor, level, channels):
         """The tensor as channels × cells."""

@@ -117,21 +117,18 @@ class WifiRoad:
             HTTP_PATH, self._config.host_address, self._config.host_port, len(self._message)
         )
         self._parts = []
-        self._out = [memoryview(head.encode()), memoryview(self._message)]
+        # In one piece: two small sends would wait for each other's acknowledgement (Nagle's algorithm, 40 ms a request).
+        self._out = memoryview(head.encode() + self._message)
 
     def _move(self, now_ms):
         moved = False
-        while self._out:
-            view = self._out[0]
-            count = self._connection.send(view[:_SLICE_BYTES])
+        while self._out is not None:
+            count = self._connection.send(self._out[:_SLICE_BYTES])
             if not count:
                 return moved
             moved = True
             self.heard_ms = now_ms
-            if count >= len(view):
-                self._out.pop(0)
-            else:
-                self._out[0] = view[count:]
+            self._out = self._out[count:] if count < len(self._out) else None
         while True:
             data = self._connection.receive(_SLICE_BYTES)
             if data is None:

@@ -15,7 +15,8 @@ from .model_files import GOLDEN, KMODEL
 
 TRIAL_INFERENCES = 5
 TRIAL_MS = 3000  # a slow KPU (the simulator) does not have to run five times
-HASH_BYTES = 32 * 1024  # hashed per step
+HASH_BYTES = 32 * 1024  # read at a time
+HASHES_PER_STEP = 4  # some 20 ms from a card: video goes on
 RETRY_REFUSED_MS = 60000  # a full card may have room later
 PROGRESS_STEPS = 25  # how often a fetch redraws its bar
 RETRY_PIECE_MS = 3000  # after the host could not give a piece
@@ -37,6 +38,8 @@ class Swap:
         self.runs = 0
         self.started_ms = 0
         self.fetched_again = False
+        self.is_checked = False  # whether the kmodel's SHA-256 was right since the app was started
+        self.waits_for_room = False  # the card filled up meanwhile
 
 
 class ModelManager:
@@ -118,7 +121,8 @@ class ModelManager:
             offset = self._files.received(swap.manifest.digest, name)
             if offset >= 0 and offset < size:
                 length = min(messages.PIECE_BYTES, size - offset)
-                return ("GET", messages.BLOB, {"digest": digest, "offset": offset, "length": length})
+                if self._has_room(swap, length, now_ms):
+                    return ("GET", messages.BLOB, {"digest": digest, "offset": offset, "length": length})
         return None
 
     def on_answer(self, request, response, now_ms: int) -> None:
@@ -281,16 +285,38 @@ class ModelManager:
             self._say(text, is_error=True)
             return
         if arguments["digest"] == digest and self._files.received(swap.manifest.digest, name) == arguments["offset"]:
-            self._files.add_piece(swap.manifest.digest, name, response.body)
+            try:
+                self._files.add_piece(swap.manifest.digest, name, response.body)
+            except CardFullError as error:
+                self._wait_for_room(swap, error, now_ms)
+                return
             before = arguments["offset"] * PROGRESS_STEPS // size
             self.changed = self.changed or before != (arguments["offset"] + len(response.body)) * PROGRESS_STEPS // size
+
+    def _has_room(self, swap, length, now_ms):
+        """Whether the next piece fits beside the reserve for labels; what is here already stays, and the fetch goes on later."""
+        try:
+            self._card.check_room(length)
+        except CardFullError as error:
+            self._wait_for_room(swap, error, now_ms)
+            return False
+        if swap.waits_for_room:
+            swap.waits_for_room = False
+            self._say("fetching model {}".format(swap.manifest.short))
+        return True
+
+    def _wait_for_room(self, swap, error, now_ms):
+        self._piece_failed_ms = now_ms
+        if not swap.waits_for_room:  # said once
+            swap.waits_for_room = True
+            self._say("{} waits: {}".format(swap.manifest.short, error), is_error=True)
 
     def _advance(self, now_ms):
         swap = self._swap
         if swap.phase in ("kmodel", "golden"):
             self._advance_fetch(swap)
         elif swap.phase == "hash":
-            if self._hash_piece(swap, self._files.folder(swap.manifest.digest) + "/" + KMODEL, swap.manifest.digest):
+            if self._hash_some(swap, self._files.folder(swap.manifest.digest) + "/" + KMODEL, swap.manifest.digest):
                 self._move("verified")
                 swap.phase = "load"
         elif swap.phase == "load":
@@ -306,14 +332,27 @@ class ModelManager:
         if 0 <= here < size:
             return  # next_request asks for the rest
         if here >= 0:
-            if not self._hash_piece(swap, self._files.part_name(swap.manifest.digest, name), digest):
+            if not self._hash_some(swap, self._files.part_name(swap.manifest.digest, name), digest):
                 return
             self._files.accept(swap.manifest.digest, name)
+            swap.is_checked = swap.is_checked or name == KMODEL
         if swap.phase == "kmodel":
             swap.phase = "golden"
             return
         self._report(swap.manifest.digest, "received", "", "")
-        swap.phase = "hash"  # once more as a whole file: what is loaded is what was checked
+        swap.phase = "hash"
+        if swap.is_checked:
+            self._move("verified")
+            swap.phase = "load"
+
+    def _hash_some(self, swap, card_name, digest):
+        for _ in range(HASHES_PER_STEP):
+            phase = swap.phase
+            if self._hash_piece(swap, card_name, digest):
+                return True
+            if swap.phase != phase or swap.hash is None:  # it was wrong, and begins anew
+                break
+        return False
 
     def _hash_piece(self, swap, card_name, digest):
         """Hash some more of a file; True when it is the right one, False when there is more to hash."""
@@ -332,9 +371,8 @@ class ModelManager:
         for name in (KMODEL, GOLDEN):
             self._files.discard(manifest.digest, name)
         if swap.fetched_again or swap.phase == "hash":
-            raise ModelRefusedError(
-                manifests.BAD_DIGEST, "{} has the wrong SHA-256: {}..".format(card_name, found[:12])
-            )
+            text = "{} has the wrong SHA-256 ({}..): check the disk of the host, train again"
+            raise ModelRefusedError(manifests.BAD_DIGEST, text.format(_file_name(card_name), found[:12]))
         self._log.warning("models", "{} has the wrong SHA-256: fetched again".format(card_name))
         swap.fetched_again = True
         swap.phase = "kmodel"
@@ -400,7 +438,7 @@ class ModelManager:
         if self._slots.state != model_slots.IDLE:
             self._move("drop")
         self._report(digest, "refused", reason, text)
-        self._say("model refused: {}".format(text), is_error=True)
+        self._say("refused: {}".format(text), is_error=True)
         if self._network is None:
             self._to_restore = self._slots.active
 
@@ -432,7 +470,8 @@ class ModelManager:
         except CardFullError as error:
             self._refuse(manifests.NO_ROOM, str(error))
         except (SnaploopError, RuntimeError, OSError, EOFError, ValueError, MemoryError) as error:
-            self._refuse(manifests.LOAD_FAILED, "{}: {}".format(type(error).__name__, error))
+            text = "it does not run here ({}: {}): train again, or flash another firmware"
+            self._refuse(manifests.LOAD_FAILED, text.format(type(error).__name__, error))
 
     def _move(self, event, digest="", serial=0):
         self._slots.move(event, digest, serial)
@@ -449,3 +488,9 @@ class ModelManager:
             self._log.error("models", text)
         else:
             self._log.info("models", text)
+
+
+def _file_name(card_name):
+    """For people: models/ab12../model.kmodel.part is the model.kmodel of model ab12.."""
+    folder, name = card_name.split("/")[1:3]
+    return "{} of model {}".format(name.replace(".part", ""), folder)

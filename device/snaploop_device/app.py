@@ -10,6 +10,8 @@ from . import APP_VERSION, boot_count, config, layout, project
 from .actions import Actions
 from .capture import Capture
 from .card import Card
+from .log import FILE as LOG_FILE
+from .log import OLD_FILE as OLD_LOG_FILE
 from .log import Log
 from .model_files import ModelFiles
 from .models import ModelManager
@@ -30,6 +32,8 @@ SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
 BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
 FPS_EVERY_MS = 1000
 COLLECT_EVERY_STEPS = 16
+START_BYTES = 160 * 1024  # boot count, slots and three folders, a cluster of 32 KiB each
+FULL_CARD_LOOK_MS = 1000
 MOST_FAILURES = 30  # steps in a row that failed: then the app gives up with its error
 
 SCREENS = {
@@ -81,6 +85,7 @@ class App:
         self.board.open(settings.panel)
         display = self.board.display
         self.state = AppState(display.width, display.height)
+        self._wait_for_room(display.canvas)
         boot = boot_count.next_boot(self.card)
         identity = self.board.identity
         self.log.info(
@@ -139,6 +144,8 @@ class App:
             self.touch(event, x, y)
         if self.store.step():
             self.apply(("counts_changed",))
+            for trouble in self.store.take_troubles():
+                self.apply(("say", trouble, "error"))
         self._step_sync()
         self.models.step(self.now_ms)
         if self.models.changed:
@@ -190,6 +197,23 @@ class App:
             self.state.say(text, "error", self.now_ms)
             gc.collect()
             self.board.clock.pause(FRAME_MS)
+
+    def _wait_for_room(self, canvas):
+        """Return when the card can take what a start writes; until then the screen says what to do, and the app starts by itself."""
+        for name in (OLD_LOG_FILE, LOG_FILE):  # photos are worth more than old log lines
+            if self.card.free_bytes() < START_BYTES:
+                self.card.remove(name)
+        while self.card.free_bytes() < START_BYTES and not self.is_stopping:
+            self.state.say(
+                "card full, no room to start: delete something in /data with a PC, then the app starts by itself",
+                "error",
+                self.board.clock.now_ms(),
+            )
+            canvas.clear()
+            SCREENS[self.state.screen].draw(self.state, canvas)
+            canvas.show()
+            self.board.clock.pause(FULL_CARD_LOOK_MS)
+        self.state.message = ""
 
     def _pass_on(self, screen, event, name, x, y):
         command = SCREENS[screen].touched(self.state, event, name, x, y)

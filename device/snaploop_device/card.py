@@ -147,7 +147,7 @@ class Card:
         """
         free = self.free_bytes()
         if free < size + RESERVE_BYTES:
-            raise CardFullError("card full: {} KiB free; sync, then delete photos".format(free // 1024))
+            raise CardFullError("card full: {} KiB free; sync, then delete photos with a PC".format(free // 1024))
 
     def _write_all(self, file, data):
         """The one place where bytes go to the card (tests cut the power here)."""
@@ -170,7 +170,7 @@ def as_card_error(error: OSError, name: str) -> Exception:
     """The error to raise for a failed write: CardFullError when the card is full, else one that names the file."""
     code = error.args[0] if error.args else 0
     if code == _ENOSPC:
-        return CardFullError("card full while writing {}: sync, then delete photos".format(name))
+        return CardFullError("card full while writing {}: sync, then delete photos with a PC".format(name))
     if code == _EROFS:
         return OSError(code, "the card is read-only: {}".format(name))
     return error

@@ -74,7 +74,9 @@ class Requester:
         if answer is not None:
             return self._on_answer(answer, now_ms)
         if self._road.failure or not self._road.is_wanted or self._is_stalled(now_ms):
-            text = self._road.failure or "no answer by {}".format(self._road.name)
+            text = self._road.failure or "no answer by {}: is the host busy, or this board not paired with it?".format(
+                self._road.name
+            )
             self._road.cancel()
             self._tried.append(self._road)
             self._road = None

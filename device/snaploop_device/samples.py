@@ -5,12 +5,13 @@ start. `outbox` remembers what the host confirmed; it is only a hint that saves 
 """
 
 from snaploop_shared.errors import CardFullError, RecordError, SnaploopError
-from snaploop_shared.portable import sha256_hex
+from snaploop_shared.portable import sha256_hex, sha256_hex_of
 from snaploop_shared.sample_record import NEW, REJECTED, SampleRecord, parse
 
 FOLDER = "samples"
 OUTBOX = "outbox"
 OUTBOX_SLACK_LINES = 500
+HASH_BYTES = 32 * 1024
 
 
 class SampleStore:
@@ -24,6 +25,7 @@ class SampleStore:
         self._sequence = 0
         self._entries = {}  # name → [rev, rev the host has, state, {class: boxes}]; rev -1 until the record was read
         self._unread = []
+        self._troubles = []
         self.class_counts = {}
         card.make_folder(FOLDER)
         self._recover()
@@ -52,9 +54,16 @@ class SampleStore:
             try:
                 self._enter(self.load(name))
             except (RecordError, OSError) as error:
-                self._log.error("samples", "{}: {}".format(name, error))
+                reason = str(error).replace("sample {}: ".format(name), "")
+                self._troubles.append("take {} again, its record is damaged: {}".format(name, reason))
+                self._log.error("samples", "{} is left out: {}".format(name, reason))
                 self._entries.pop(name, None)
         return True
+
+    def take_troubles(self) -> "list[str]":
+        """Lines about samples that could not be read, each once; their files are left alone."""
+        troubles, self._troubles = self._troubles, []
+        return troubles
 
     def add(self, photo: "bytes | bytearray", width: int, height: int) -> SampleRecord:
         """Keep a JPEG as a new sample; its record.
@@ -103,6 +112,12 @@ class SampleStore:
     def read_photo(self, name: str, offset: int, length: int) -> bytes:
         """A piece of a sample's JPEG."""
         return self._card.read(_photo(name), offset, length)
+
+    def is_photo_whole(self, record: SampleRecord) -> bool:
+        """Whether the JPEG on the card is still the one that the record names."""
+        offsets = range(0, record.size, HASH_BYTES)
+        pieces = (self.read_photo(record.name, offset, HASH_BYTES) for offset in offsets)
+        return sha256_hex_of(pieces) == record.photo
 
     def neighbour(self, name: str, step: int) -> str:
         """The name `step` places younger (negative: older) than `name`, "" when there is none."""

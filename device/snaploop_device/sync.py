@@ -48,6 +48,7 @@ class Sync:
         self._status_ms = None
         self._skipped = {}  # name → rev the host refused: not again in this session
         self._train = False
+        self._troubles = []  # lines to show
         self.run_is_active = False
         self.activity = ""
         self.synced = {"usb": 0, "wifi": 0}  # photos completed, per road, since start
@@ -96,6 +97,8 @@ class Sync:
                 return commands
             self._failed_ms = None
         self._ask_next(now_ms, is_watched)
+        while self._troubles:
+            commands.append(("say", self._troubles.pop(0), "error"))
         return commands
 
     # -- asking --
@@ -138,7 +141,7 @@ class Sync:
             try:
                 self._batch.append(self._store.load(name))
             except (RecordError, OSError) as error:
-                self._log.error("sync", "{}: {}".format(name, error))
+                self._troubles.append("take {} again, its record is damaged: {}".format(name, error))
                 self._skipped[name] = self._store.rev(name)
         self._names = self._names[READ_PER_STEP:]
         if self._names:
@@ -158,7 +161,11 @@ class Sync:
         try:
             body = self._store.read_photo(record.name, upload.offset, messages.PIECE_BYTES)
         except OSError as error:
-            self._log.error("sync", "photo {}: {}".format(record.name, error))
+            self._troubles.append("take {} again, its photo cannot be read: {}".format(record.name, error))
+            self._skip(upload)
+            return
+        if not body:
+            self._troubles.append("take {} again, its photo is cut short on the card".format(record.name))
             self._skip(upload)
             return
         self.activity = "sending {}, {} of {} KB".format(
@@ -237,7 +244,8 @@ class Sync:
             upload.started_over = True
             upload.offset = 0
             return None
-        return self._refused(upload, _error_of(response))
+        text = "take {} again, its photo is damaged on the card".format(record.name)
+        return self._refused(upload, _error_of(response) if self._store.is_photo_whole(record) else text)
 
     def _on_record(self, response, now_ms, upload):
         if response.status != messages.OK:

@@ -23,19 +23,12 @@ def draw(state, canvas) -> None:
     w.button(canvas, state, rects, "train", title, size=28, fill=(36, 120, 60), enabled=can_train(state))
     _run(canvas, state, 330, width - 346)
     x, y, _w, _h = layout.strip_rect(state.panel_w, state.panel_h)
-    text = "Model: " + state.model_state
-    if state.message:
-        canvas.text(
-            x + 20,
-            y + 18,
-            20,
-            w.fitted(state.message, 20, width - 40),
-            w.LEVEL_COLOURS.get(state.message_level, w.TEXT),
-        )
-    else:
-        canvas.text(x + 20, y + 8, 20, w.fitted(text, 20, width - 40), w.TEXT)
-        if state.progress is not None:
-            _bar(canvas, 20, y + 38, width - 40, 12, state.progress[0], state.progress[1])
+    lines = w.wrapped(state.message or "Model: " + state.model_state, 20, width - 40)
+    colour = w.LEVEL_COLOURS.get(state.message_level, w.TEXT) if state.message else w.TEXT
+    for index in range(len(lines)):
+        canvas.text(x + 20, y + (4 if len(lines) > 1 else 8) + 26 * index, 20, lines[index], colour)
+    if len(lines) == 1 and not state.message and state.progress is not None:
+        _bar(canvas, 20, y + 38, width - 40, 12, state.progress[0], state.progress[1])
 
 
 def touched(state, event, name, x, y):

@@ -42,6 +42,21 @@ def fitted(text: str, size: int, width: int) -> str:
     return text + ".."
 
 
+def wrapped(text: str, size: int, width: int) -> "list[str]":
+    """The text on one line, or on two when it does not fit on one: the mend stands at the end of an error, and must be seen."""
+    if text_width(text, size) <= width:
+        return [text]
+    first = ""
+    for word in text.split(" "):
+        longer = first + " " + word if first else word
+        if text_width(longer, size) > width:
+            break
+        first = longer
+    if not first:  # one long word
+        return [fitted(text, size, width)]
+    return [first, fitted(text[len(first) + 1 :], size, width)]
+
+
 def centred(canvas, rect, size: int, text: str, colour) -> None:
     """One line in the middle of a rectangle."""
     text = fitted(text, size, rect[2] - 4)
@@ -90,11 +105,14 @@ def bars(canvas, state, rects) -> None:
 
 
 def message(canvas, state) -> None:
-    """The line for people, over the lower edge of the picture."""
+    """The line for people, two when it is long, over the lower edge of the picture."""
     if state.message:
-        canvas.rectangle(0, layout.PHOTO_H - 34, layout.PHOTO_W, 34, BLACK, fill=True, alpha=200)
+        lines = wrapped(state.message, 20, layout.PHOTO_W - 20)
+        top = layout.PHOTO_H - 8 - 26 * len(lines)
+        canvas.rectangle(0, top, layout.PHOTO_W, layout.PHOTO_H - top, BLACK, fill=True, alpha=200)
         colour = LEVEL_COLOURS.get(state.message_level, TEXT)
-        canvas.text(10, layout.PHOTO_H - 30, 20, fitted(state.message, 20, layout.PHOTO_W - 20), colour)
+        for index in range(len(lines)):
+            canvas.text(10, top + 4 + 26 * index, 20, lines[index], colour)
 
 
 def free_text(free_bytes: int) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 from .compiling import dotnet, nncase_environment
 from .compiling.errors import NncaseMissingError
 from .config import DEFAULT_HOST, DEFAULT_PORT
+from .errors import MissingToolError
 
 PYTHONS = ((3, 10), (3, 13))  # nncase has wheels for 3.10 to 3.12
 OLDEST_NODE = 18
@@ -61,6 +62,20 @@ def diagnose(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Iterato
     yield _disk(data_dir)
     yield _port(data_dir)
     yield from _serial_ports()
+
+
+def require_loop_tools(environ: Mapping[str, str] = os.environ) -> None:
+    """Return when the virtual board, a training and the compiler can work here; lays nothing out and loads nothing.
+
+    Raises:
+        MissingToolError: what is not there, with the command that mends it.
+    """
+    checks = [_node(environ), _micropython(environ), _nncase(), _simulator(), _training_packages()]
+    if dotnet.find_npm_package(environ=environ) is None:  # else a job lays the runtime out by itself
+        checks.append(_dotnet(environ))
+    lacking = [f"{check.name}: {check.found}: {check.mend}" for check in checks if check.state == MISSING]
+    if lacking:
+        raise MissingToolError(f"{'; '.join(lacking)} (`snaploop doctor` checks everything)")
 
 
 def _python() -> Check:

@@ -276,11 +276,22 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
 
 
 async def serve(board: VirtualK230, port: int, announce: Callable[[dict[str, Any]], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `announce` gets {"url", "pty", "pid"} once the board is on."""
+    """Serve until SIGTERM or SIGINT; `announce` gets {"url", "pty", "pid"} once the board is on.
+
+    Raises:
+        RuntimeError: the port is taken; names the mend.
+    """
     runner = web.AppRunner(ControlApi(board).app(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        reason = os.strerror(error.errno or 0).lower()
+        raise RuntimeError(
+            f"port {port} on 127.0.0.1 cannot be used ({reason}): choose another with --port, 0 for any free one"
+        ) from error
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import BadInputError, HostError
+from ..errors import BadInputError
 from .options import JsonOption
 
 
@@ -31,15 +31,13 @@ def demo(
 ) -> None:
     """The whole loop on a virtual board, driven through its touch panel; leaves a report."""
     from ..demo.command import run_demo
-    from ..demo.errors import DemoError
     from .logs import set_up_logging
 
+    if kpu not in ("sim", "onnx"):
+        raise BadInputError(f"--kpu {kpu}: sim or onnx")
     set_up_logging(False)
     asked = {"photos": photos, "more_photos": more_photos}
-    try:
-        run_demo(out, camera, labels, kpu=kpu, **{name: value for name, value in asked.items() if value is not None})
-    except DemoError as error:
-        raise HostError(str(error)) from error
+    run_demo(out, camera, labels, kpu=kpu, **{name: value for name, value in asked.items() if value is not None})
     print(f"report: {out / 'report.html'}")
 
 

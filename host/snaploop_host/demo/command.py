@@ -12,6 +12,8 @@ from typing import Any
 
 from snaploop_device import layout
 
+from ..diagnosis import require_loop_tools
+from ..errors import BadInputError
 from .children import Child, command_path, run_command
 from .errors import DemoError
 from .finger import Finger
@@ -59,10 +61,12 @@ def run_demo(
         The content of report.json.
 
     Raises:
+        BadInputError: pictures, labels or the folder cannot be used; MissingToolError: a program is not installed.
         DemoError: a stage failed (the children's logs are in out/logs), or a promise was not kept (the report is there then).
     """
     subjects = _subjects(camera, labels)
     plans = _plans(subjects, photos, more_photos)
+    require_loop_tools()  # before an earlier report is removed, and before minutes of photographing
     _empty(out)
     laps: list[LapReport] = []
     with ExitStack() as children:
@@ -107,7 +111,7 @@ def _subjects(camera: Path | None, labels: Path | None) -> Subjects:
     if camera is None and labels is None:
         return TrafficLights()
     if camera is None or labels is None:
-        raise DemoError("--camera and --labels go together: the pictures, and their Pascal VOC files")
+        raise BadInputError("--camera and --labels go together: the pictures, and their Pascal VOC files")
     return AnnotatedPictures(camera, labels, classes_at_most=len(layout.CLASS_COLOURS))
 
 
@@ -118,7 +122,7 @@ def _plans(subjects: Subjects, photos: int, more_photos: int) -> list[LapPlan]:
     else:
         needed = more_photos + 2 * LIVE_SCENES
         if subjects.count < needed + 8:
-            raise DemoError(
+            raise BadInputError(
                 f"{subjects.count} annotated pictures are too few: {needed + 8} are needed for two laps and the live check"
             )
         photos = min(photos, subjects.count - needed)
@@ -142,8 +146,18 @@ def _is_coprime(a: int, b: int) -> bool:
 
 
 def _empty(out: Path) -> None:
-    """Make the folder; remove what we know to be ours in it, nothing else."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Make the folder; remove what an earlier demo left in it, nothing else.
+
+    Raises:
+        BadInputError: it cannot be made, or it holds what no demo made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        is_strange = any(out.iterdir()) and not (out / "card" / "sdcard").is_dir()
+    except OSError as error:
+        raise BadInputError(f"{out} cannot be made ({error.strerror}): choose another folder with --out") from error
+    if is_strange:
+        raise BadInputError(f"{out} holds things that no demo made: choose an empty or new folder with --out")
     for name in ("host", "card", "logs", "photos", "screens"):
         shutil.rmtree(out / name, ignore_errors=True)
     for name in ("report.html", "report.json"):

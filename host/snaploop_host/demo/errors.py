@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..errors import HostError
 
-class DemoError(Exception):
+
+class DemoError(HostError):
     """A stage of the demo failed; the message names it and where to look."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from ..domain.samples import AnnotatedPicture
+from ..errors import BadInputError
 from ..storage.voc_folder import VocFolder
-from .errors import DemoError
 from .json_http import JsonHttp
 from .live_check import LabelledBox
 
@@ -61,8 +61,7 @@ class AnnotatedPictures(Subjects):
         """Read the annotations; what cannot be used is logged, one line each.
 
         Raises:
-            BadInputError: no folder, or no pictures in it.
-            DemoError: no picture with a box, or more classes than the label screen has colours.
+            BadInputError: no folder, no picture with a box in it, or more classes than the label screen has colours.
         """
         folder = VocFolder(pictures, annotations)
         self._pictures: list[tuple[Path, list[LabelledBox]]] = []
@@ -74,12 +73,12 @@ class AnnotatedPictures(Subjects):
             if boxes:
                 self._pictures.append((folder.path_of(found.name), boxes))
         if not self._pictures:
-            raise DemoError(
+            raise BadInputError(
                 f"no picture of {pictures} has boxes in {annotations}: --camera wants pictures, --labels their VOC files"
             )
         self.classes = sorted({box.label for _, boxes in self._pictures for box in boxes})
         if len(self.classes) > classes_at_most:
-            raise DemoError(
+            raise BadInputError(
                 f"{annotations} has {len(self.classes)} classes, the board's palette {classes_at_most}: label fewer"
             )
         self.camera = str(self._pictures[0][0].parent)

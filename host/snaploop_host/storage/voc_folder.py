@@ -31,6 +31,8 @@ class VocFolder:
             raise BadInputError(
                 f"{folder} is no folder: give the one that holds the pictures, or JPEGImages and Annotations"
             )
+        if annotations is not None and not annotations.is_dir():
+            raise BadInputError(f"{annotations} is no folder: give the one that holds the XML files, or Annotations")
         pictures = _inside(folder, "JPEGImages")
         self._annotations = (
             _inside(annotations, "Annotations") if annotations else _inside(folder, "Annotations", pictures)

@@ -105,7 +105,7 @@ class UsbBridge:
                         if is_held
                         else f"is not there ({_reason(error)}): waiting for it"
                     )
-                    logger.info("%s %s", self.port, what)
+                    logger.warning("%s %s", self.port, what)
                 if not self._is_paused:
                     self._sleep(REOPEN_EVERY_S)
             except Exception:  # boundary: a fault in one bridge must not end its thread for good

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 USB = "usb"
 WIFI = "wifi"
+MAX_STRANGERS = 1000  # unknown boards that are told of; a bound, since anybody may send ids
 MAX_ASKED = 60  # samples per /samples/missing: the answer then fits a message head
 _HEALTH_TEXTS = ("machine", "firmware", "nncase", "app", "model")
 
@@ -61,6 +62,7 @@ class BoardApi:
         self._host_name = host_name
         self._clock = clock
         self._lock = threading.Lock()
+        self._strangers: set[tuple[str, str]] = set()
         self._actions: dict[tuple[str, str], Callable[[Board, Request, str], Response]] = {
             ("POST", messages.HELLO): self._hello,
             ("POST", messages.MISSING): self._missing,
@@ -84,11 +86,7 @@ class BoardApi:
             request = messages.decode_request(data)
             board = self._store.find_board(request.board_id)
             if board is None:
-                logger.warning(
-                    "request of unknown board %.40s over %s: pair it with `snaploop board install`",
-                    request.board_id,
-                    road,
-                )
+                self._tell_stranger(request.board_id, road)
                 return None
             request.check(board.key)
         except (AuthError, ProtocolError) as error:
@@ -98,6 +96,16 @@ class BoardApi:
             response = self._answer(board, request, road)
         logger.debug("%s %s %s over %s: %s", board.name, request.method, request.path, road, response)
         return messages.encode_response(response, request.counter, board.key)
+
+    def _tell_stranger(self, board_id: str, road: str) -> None:
+        """Once per board and road: it asks again every few seconds."""
+        is_new = (board_id, road) not in self._strangers and len(self._strangers) < MAX_STRANGERS
+        if is_new:
+            self._strangers.add((board_id, road))
+        level = logging.WARNING if is_new else logging.DEBUG
+        logger.log(
+            level, "request of unknown board %.40s over %s: pair it with `snaploop board install`", board_id, road
+        )
 
     def _answer(self, board: Board, request: Request, road: str) -> Response:
         try:

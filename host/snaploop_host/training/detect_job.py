@@ -220,6 +220,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (TrainingError, CompilingError) as error:
         logger.error("%s", error)
         return _fail(report, visible_errors, str(error), refused=isinstance(error, GateRefusedError))
+    except ModuleNotFoundError as error:
+        logger.exception("job failed")
+        return _fail(report, visible_errors, f"{error.name} is not installed: pip install 'snaploop[train]'")
     except (
         Exception
     ) as error:  # boundary: whatever a library throws must end as one line for the user and a trace in the log

@@ -30,14 +30,14 @@ def test_both_laps_keep_what_the_demo_promises(demo: Path) -> None:
         assert model["kmodel_map50"] >= 0.85
         assert abs(model["float_map50"] - model["kmodel_map50"]) <= 0.03
         assert abs(model["float_map50_95"] - model["kmodel_map50_95"]) <= 0.03
-        assert model["evaluated_images"] >= 16
+        assert model["evaluated_images"] >= 12
         assert "nncase 2.11" in model["simulator"]
         assert live["kpu"] == "simulator"
-        assert live["true_boxes"] >= 5
+        assert live["true_boxes"] >= 4
         assert live["found"] >= 0.8 * live["true_boxes"]
         assert live["false"] <= 0.3 * live["true_boxes"]
         assert live["swap_gap_frames"] <= 3
-        assert min(lap["synced"].values()) >= lap["photos"] // 2 - 1
+        assert min(lap["synced"].values()) == lap["photos"] // 2
         assert sum(lap["synced"].values()) == lap["photos"]
         assert lap["boxes"] >= lap["photos"]
     assert report["model"]["digest"] != report["lap2"]["model"]["digest"]

@@ -26,9 +26,9 @@ from .subjects import AnnotatedPictures, Subjects, TrafficLights
 logger = logging.getLogger(__name__)
 
 PANEL_PX = (800, 480)
-FIRST_PHOTOS = 96
+FIRST_PHOTOS = 72
 SECOND_PHOTOS = 12
-LIVE_SCENES = 6
+LIVE_SCENES = (5, 4)  # in lap 1 and 2; each costs a frame in Canaan's simulator, 4 to 6 s
 UNSEEN_FROM = 10_000  # built-in scenes from this number on are shown live only, never photographed
 START_WAIT_S = 60
 # Firmware profile with the nncase runtime that we compile for (k230-platform §0.1).
@@ -117,10 +117,10 @@ def _subjects(camera: Path | None, labels: Path | None) -> Subjects:
 
 def _plans(subjects: Subjects, photos: int, more_photos: int) -> list[LapPlan]:
     if subjects.count is None:
-        unseen = list(range(UNSEEN_FROM, UNSEEN_FROM + 2 * LIVE_SCENES))
+        unseen = list(range(UNSEEN_FROM, UNSEEN_FROM + sum(LIVE_SCENES)))
         available = list(range(photos + more_photos))
     else:
-        needed = more_photos + 2 * LIVE_SCENES
+        needed = more_photos + sum(LIVE_SCENES)
         if subjects.count < needed + 8:
             raise BadInputError(
                 f"{subjects.count} annotated pictures are too few: {needed + 8} are needed for two laps and the live check"
@@ -131,11 +131,11 @@ def _plans(subjects: Subjects, photos: int, more_photos: int) -> list[LapPlan]:
         order = [position * stride % subjects.count for position in range(subjects.count)]
         available, unseen = (
             order[: photos + more_photos],
-            order[photos + more_photos : photos + more_photos + 2 * LIVE_SCENES],
+            order[photos + more_photos : photos + more_photos + sum(LIVE_SCENES)],
         )
     return [
-        LapPlan("Lap 1", available[:photos], ["usb", "wifi"], unseen[:LIVE_SCENES]),
-        LapPlan("Lap 2", available[photos:], ["usb", "wifi"], unseen[LIVE_SCENES:]),
+        LapPlan("Lap 1", available[:photos], ["usb", "wifi"], unseen[: LIVE_SCENES[0]]),
+        LapPlan("Lap 2", available[photos:], ["usb", "wifi"], unseen[LIVE_SCENES[0] :]),
     ]
 
 

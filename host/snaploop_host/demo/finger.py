@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 
 from snaploop_device import layout
+from snaploop_device.screens.label import BOX_THICKNESS_PX
 
 from .errors import DemoError
 from .json_http import JsonHttp
 from .live_check import LabelledBox, drawn_boxes
 
 UI_LAYER = "OSD1"
-LOOK_EVERY_S = 0.02
+LOOK_EVERY_S = 0.01
+BOXES_WAIT_S = 30
 
 
 class Finger:
@@ -28,21 +30,32 @@ class Finger:
 
     def tap(self, screen: str, button: str) -> None:
         """Tap the middle of a button and wait until the board has taken it."""
-        x, y, w, h = layout.button_rects(screen, *self.panel, self.classes, self._page)[button]
-        self._touch([("down", x + w // 2, y + h // 2), ("up", x + w // 2, y + h // 2)])
+        self._touch(self._tap_events(screen, button), waits=True)
 
-    def drag(self, x0: int, y0: int, x1: int, y1: int) -> None:
-        """Draw from one point to the other."""
-        middle = ((x0 + x1) // 2, (y0 + y1) // 2)
-        self._touch([("down", x0, y0), ("move", *middle), ("move", x1, y1), ("up", x1, y1)])
+    def start_tap(self, screen: str, button: str) -> None:
+        """Tap a button and do not wait: look for what it changes with `wait_for`."""
+        self._touch(self._tap_events(screen, button), waits=False)
 
-    def draw_box(self, box: LabelledBox) -> None:
-        """Choose the box's class in the bar and drag its corners, as far as they lie in the picture."""
-        self._choose_class(box.label)
-        left, top = max(0, round(box.x)), max(0, round(box.y))
-        right, bottom = min(layout.PHOTO_W, round(box.x + box.w)), min(layout.PHOTO_H, round(box.y + box.h))
-        # The last row and column of the picture are its edge: a finger that leaves the picture would press what is beside it.
-        self.drag(left, top, min(right, layout.PHOTO_W - 1), min(bottom, layout.PHOTO_H - 1))
+    def draw_boxes(self, boxes: list[LabelledBox]) -> list[LabelledBox]:
+        """Draw the boxes in the label screen, as far as they lie in the picture; what the screen then shows.
+
+        Raises:
+            DemoError: the screen does not show as many boxes in time.
+        """
+        events: list[tuple[str, int, int]] = []
+        chosen = ""
+        for box in sorted(boxes, key=lambda one: one.label):
+            if box.label != chosen:
+                events += self._choose_class_events(box.label)
+                chosen = box.label
+            events += self._drag_events(box)
+        self._touch(events, waits=False)
+        deadline = time.monotonic() + BOXES_WAIT_S
+        while len(drawn := self.boxes(BOX_THICKNESS_PX)) != len(boxes):
+            if time.monotonic() > deadline:
+                raise DemoError(f"{len(boxes)} boxes were drawn with the finger, the label screen shows {len(drawn)}")
+            time.sleep(LOOK_EVERY_S)
+        return drawn
 
     def texts(self) -> list[str]:
         """Every text that stands on the panel now."""
@@ -68,23 +81,32 @@ class Finger:
                 raise DemoError(f"waited {timeout_s:.0f} s for {what}; the panel says: {' | '.join(texts)}")
             time.sleep(LOOK_EVERY_S)
 
-    def _choose_class(self, label: str) -> None:
-        first_page = self._page
-        while f"class:{label}" not in layout.button_rects(layout.LABEL, *self.panel, self.classes, self._page):
-            self.tap(layout.LABEL, "classes")
-            self._page = (self._page + 1) % (
-                (len(self.classes) + layout.CLASSES_PER_PAGE - 2) // (layout.CLASSES_PER_PAGE - 1)
-            )
-            if self._page == first_page:
-                raise DemoError(f"the label screen has no class {label!r}")
-        self.tap(layout.LABEL, f"class:{label}")
+    def _tap_events(self, screen: str, button: str) -> list[tuple[str, int, int]]:
+        x, y, w, h = layout.button_rects(screen, *self.panel, self.classes, self._page)[button]
+        return [("down", x + w // 2, y + h // 2), ("up", x + w // 2, y + h // 2)]
+
+    def _drag_events(self, box: LabelledBox) -> list[tuple[str, int, int]]:
+        """From corner to corner. A finger that left the picture would press what is beside it, so its edge is the limit."""
+        left, top = max(0, round(box.x)), max(0, round(box.y))
+        right, bottom = min(layout.PHOTO_W - 1, round(box.x + box.w)), min(layout.PHOTO_H - 1, round(box.y + box.h))
+        middle = ((left + right) // 2, (top + bottom) // 2)
+        return [("down", left, top), ("move", *middle), ("move", right, bottom), ("up", right, bottom)]
+
+    def _choose_class_events(self, label: str) -> list[tuple[str, int, int]]:
+        """Taps on "more" until the bar shows the class, then on the class."""
+        events: list[tuple[str, int, int]] = []
+        for _ in range(len(self.classes)):
+            if f"class:{label}" in layout.button_rects(layout.LABEL, *self.panel, self.classes, self._page):
+                return events + self._tap_events(layout.LABEL, f"class:{label}")
+            events += self._tap_events(layout.LABEL, "classes")
+            self._page += 1  # the app counts its pages up in the same way; both wrap where the layout does
+        raise DemoError(f"the label screen has no class {label!r}")
 
     def _drawn(self) -> list[list[object]]:
         calls = self.board.get(f"/drawn?layer={UI_LAYER}")["calls"]
         assert isinstance(calls, list)
         return calls
 
-    def _touch(self, events: list[tuple[str, int, int]]) -> None:
-        self.board.post(
-            "/touch", {"events": [{"event": event, "x": x, "y": y} for event, x, y in events], "wait": True}
-        )
+    def _touch(self, events: list[tuple[str, int, int]], waits: bool) -> None:
+        queued = [{"event": event, "x": x, "y": y} for event, x, y in events]
+        self.board.post("/touch", {"events": queued, "wait": waits})

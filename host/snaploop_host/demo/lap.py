@@ -75,6 +75,7 @@ def run_lap(plan: LapPlan, scene: Scene, known_photos: int) -> LapReport:
     run_id = _start_training(scene)
     scene.host.wait_for_epochs(run_id, SHOWN_TRAINING_SHARE)
     _screenshot(scene, report, layout.SYNC, f"{plan.title}: training, seen on the board")
+    scene.host.wait_for_epochs(run_id, share=1.0)  # live video with the old model would take a core from the training
     scene.subjects.show(scene.board, plan.live_numbers[0])
     scene.finger.tap(layout.SYNC, f"tab:{layout.LIVE}")
     _screenshot(scene, report, layout.LIVE, f"{plan.title}: live before the swap")
@@ -101,18 +102,12 @@ def _photograph(plan: LapPlan, scene: Scene, report: LapReport, known_photos: in
                 _wait_until_sent(scene, known_photos + position)
             _choose_road(scene, plan.roads[position // per_road])
         truth = scene.subjects.show(scene.board, number)
-        finger.tap(layout.CAPTURE, "shutter")
+        finger.start_tap(layout.CAPTURE, "shutter")
         finger.wait_for("the label screen after the shot", lambda texts: "Save" in texts, SCREEN_WAIT_S)
-        for box in truth:
-            finger.draw_box(box)
-        drawn = finger.boxes(BOX_THICKNESS_PX)
-        if len(drawn) != len(truth):
-            raise DemoError(
-                f"picture {number}: {len(truth)} boxes were drawn with the finger, the label screen shows {len(drawn)}"
-            )
+        drawn = finger.draw_boxes(truth)
         if position == min(2, len(plan.photo_numbers) - 1):
             _screenshot(scene, report, layout.LABEL, f"{plan.title}: labelling with the finger")
-        finger.tap(layout.LABEL, "save")
+        finger.start_tap(layout.LABEL, "save")
         finger.wait_for("the capture screen after Save", lambda texts: "Save" not in texts, SCREEN_WAIT_S)
         report.photos += 1
         report.boxes += len(drawn)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..domain.datasets import TRAIN, VAL, DatasetItem, DatasetVersion, split_samples
-from ..domain.models import GATE_IMAGES, GATE_LIMIT_POINTS
+from ..domain.models import GATE_IMAGES, GATE_IMAGES_AGAIN, GATE_LIMIT_POINTS
 from ..domain.projects import Project
 from ..domain.runs import CANCELLED, FAILED, QUEUED, REFUSED, RUNNING, SUCCEEDED, Run, check_move
 from ..domain.samples import LABELLED, Sample
@@ -208,7 +208,7 @@ class TrainModel:
             "dataset": {side: [entry(item) for item in version.side(side)] for side in (TRAIN, VAL)},
             "parameters": dict(parameters),
             "warm_start": None if warm is None else str(self._jobs.artifact(warm.id, "best.pt")),
-            "gate": {"limit_points": GATE_LIMIT_POINTS, "images": GATE_IMAGES},
+            "gate": {"limit_points": GATE_LIMIT_POINTS, "images": GATE_IMAGES if warm is None else GATE_IMAGES_AGAIN},
         }
 
 

@@ -446,7 +446,10 @@ class ModelManager:
         """Load the model that the slots call active (at start, and after a failed swap)."""
         manifest = self._files.read_manifest(digest)
         if manifest is None or not self._files.is_complete(digest):
-            self._say("model {} is damaged on the card: sync to get one".format(digest[:12]), is_error=True)
+            self._say(
+                "model {} is damaged or not from this host: the next sync gets one".format(digest[:12]), is_error=True
+            )
+            self._forget_lost()
             return
         try:
             manifests.check_runtime(manifest, self._kpu.version())
@@ -460,6 +463,14 @@ class ModelManager:
         if self._swap is None:
             self._say("model {}".format(manifest.short))
         self.changed = True
+
+    def _forget_lost(self):
+        """The active model cannot be used any more: take the same one, or one of another host with lower serials, again."""
+        if self._swap is None and self._slots.state == model_slots.IDLE:
+            fresh = model_slots.ModelSlots()
+            fresh.sequence = self._slots.sequence + 1
+            self._slots = fresh
+            self._files.keep_slots(fresh)
 
     def _guard(self, function, *arguments):
         """Run a piece of a swap; whatever goes wrong ends this swap only, with its reason."""

@@ -250,12 +250,14 @@ def test_restart_loads_the_model_of_the_card(rig, host):
     rig.until(lambda: rig.state.model is not None)
 
 
-def test_damaged_model_on_the_card_is_told(rig, host):
+def test_damaged_model_on_the_card_is_told_and_fetched_again(rig, host):
     digest = go_live(rig, host, 1)
     (rig.root / "models" / digest[:12] / "manifest.json").write_text("{}")
     rig.restart()
-    rig.steps(3)
-    assert not rig.app.models.is_ready and "damaged" in rig.state.model_state
+    rig.steps(1)
+    assert not rig.app.models.is_ready
+    assert "is damaged or not from this host" in (rig.root / "log.txt").read_text()
+    rig.until(lambda: rig.app.models.active == digest and not rig.app.models.is_trial)
 
 
 def test_user_goes_back_and_forth_and_the_host_does_not_undo_it(rig, host):

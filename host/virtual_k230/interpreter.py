@@ -81,9 +81,9 @@ def _patched(node: str, wasm: Path) -> Path:
     target = cache / f"micropython-{digest}.wasm"
     if target.is_file():
         return target
+    binaryen = _find_in_node_modules(_BINARYEN)
     cache.mkdir(parents=True, exist_ok=True)
     logger.info("preparing the interpreter once: %s", target)
-    binaryen = _find_in_node_modules(_BINARYEN)
     done = subprocess.run(
         [node, str(script), str(binaryen), str(wasm), str(target)], capture_output=True, text=True, check=False
     )

@@ -134,8 +134,8 @@ def _plans(subjects: Subjects, photos: int, more_photos: int) -> list[LapPlan]:
             order[photos + more_photos : photos + more_photos + sum(LIVE_SCENES)],
         )
     return [
-        LapPlan("Lap 1", available[:photos], ["usb", "wifi"], unseen[: LIVE_SCENES[0]]),
-        LapPlan("Lap 2", available[photos:], ["usb", "wifi"], unseen[LIVE_SCENES[0] :]),
+        LapPlan("Lap 1", available[:photos], ["usb", "wifi"], unseen[: LIVE_SCENES[0]], unseen[0]),
+        LapPlan("Lap 2", available[photos:], ["usb", "wifi"], unseen[LIVE_SCENES[0] :], unseen[LIVE_SCENES[0] - 1]),
     ]
 
 
@@ -185,12 +185,10 @@ def _set_up(children: ExitStack, subjects: Subjects, out: Path, kpu: str) -> Sce
         str(SENSOR_FPS),
     ]
     board_child = children.enter_context(Child("virtual board", board_argv, logs / "board.log"))
-    board_says = board_child.first_json_line(START_WAIT_S)
     project = "demo"
-    run_command(
-        "projects add",
-        [snaploop, "projects", "add", project, "--classes", ",".join(subjects.classes), "--data", str(data)],
-    )
+    classes = ",".join(subjects.classes)
+    run_command("projects add", [snaploop, "projects", "add", project, "--classes", classes, "--data", str(data)])
+    board_says = board_child.first_json_line(START_WAIT_S)
     serve_argv = [
         snaploop,
         "serve",

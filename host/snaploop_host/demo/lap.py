@@ -27,6 +27,7 @@ SHOWN_TRAINING_SHARE = (
     0.6  # the board's screen is photographed when this share of the epochs is done, so that there is a curve
 )
 SCREEN_WAIT_S = 30
+LIVE_LOOK_S = 0.5  # enough for the old model to draw its boxes on a picture that it has seen before
 SYNC_WAIT_S = 180
 SWAP_WAIT_S = 300  # fetching, a golden run and a trial in Canaan's simulator, seconds per frame
 INFERENCE_WAIT_S = 120
@@ -43,6 +44,9 @@ class LapPlan:
     photo_numbers: list[int]
     roads: list[str]  # photos are shared out evenly among these, in order
     live_numbers: list[int]
+    before_number: (
+        int  # in view when the live screen is photographed before the swap; best one that the old model has seen
+    )
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,12 @@ def run_lap(plan: LapPlan, scene: Scene, known_photos: int) -> LapReport:
     report.synced = scene.host.new_photos_by_road(report.photos, known_photos)
     old_models = {str(model["digest"]) for model in scene.host.models()}
     run_id = _start_training(scene)
+    _look_at_live(plan, scene, report)
     scene.host.wait_for_epochs(run_id, SHOWN_TRAINING_SHARE)
     _screenshot(scene, report, layout.SYNC, f"{plan.title}: training, seen on the board")
-    scene.host.wait_for_epochs(run_id, share=1.0)  # live video with the old model would take a core from the training
+    run = scene.host.wait_for_run(run_id)
     scene.subjects.show(scene.board, plan.live_numbers[0])
     scene.finger.tap(layout.SYNC, f"tab:{layout.LIVE}")
-    _screenshot(scene, report, layout.LIVE, f"{plan.title}: live before the swap")
-    run = scene.host.wait_for_run(run_id)
     report.stages += [Stage(name, seconds) for name, seconds in run.stage_seconds]
     report.epochs = run.epochs
     report.warm_started = run.is_warm_started
@@ -142,6 +145,15 @@ def _start_training(scene: Scene) -> int:
     title = f"Run {run_id}:"
     scene.finger.wait_for(title, lambda texts: any(text.startswith(title) for text in texts), SCREEN_WAIT_S)
     return run_id
+
+
+def _look_at_live(plan: LapPlan, scene: Scene, report: LapReport) -> None:
+    """Photograph the live screen as it is before the swap, then leave it: live video would take a core from the training."""
+    scene.subjects.show(scene.board, plan.before_number)
+    scene.finger.tap(layout.SYNC, f"tab:{layout.LIVE}")
+    time.sleep(LIVE_LOOK_S)
+    _screenshot(scene, report, layout.LIVE, f"{plan.title}: live before the swap")
+    scene.finger.tap(layout.LIVE, f"tab:{layout.SYNC}")
 
 
 def _check_live(plan: LapPlan, scene: Scene, report: LapReport) -> None:

@@ -14,7 +14,8 @@
     ├── AddressTakenError    another program listens where we should
     └── IllegalMoveError     a state change that its table does not have: a bug of ours
 
-Messages name the thing and the mend. The board's errors are in snaploop_shared.errors, the compiler's in compiling.errors, the demo's in demo.errors.
+Messages name the thing and the mend. The board's errors are in snaploop_shared.errors, the compiler's in
+compiling.errors, the demo's in demo.errors.
 """
 
 from __future__ import annotations

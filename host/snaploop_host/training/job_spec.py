@@ -100,7 +100,9 @@ class TrainingJob:
         return input_size(width, height, self.parameters.imgsz)
 
 
-STEPS_FROM_SCRATCH = 600  # optimiser steps; mAP50 of yolov8n settles at some 200, mAP50-95 goes on to rise beyond 450 (lab log)
+STEPS_FROM_SCRATCH = (
+    600  # optimiser steps; mAP50 of yolov8n settles at some 200, mAP50-95 goes on to rise beyond 450 (lab log)
+)
 STEPS_WARM = 130
 
 

@@ -1,6 +1,7 @@
 """The portable checks of the board app under CPython; tests/portable/test_on_micropython.py runs the same file on MicroPython."""
 
 import pytest
+
 from portable import check_device
 
 

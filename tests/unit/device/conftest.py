@@ -10,9 +10,6 @@ from fakes.device_host import BOARD_ID, KEY, FakeHost
 from snaploop_device import layout
 from snaploop_device.app import App
 
-gc.collect()
-gc.freeze()  # the app collects in every live frame, as the board must; without what pytest brought that costs nothing here
-
 
 class Rig:
     """An app, its fake board and fake host, and a finger."""
@@ -111,3 +108,12 @@ def rig(make_rig, host):
     made = make_rig(host=host)
     made.until(lambda: made.state.classes)
     return made
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_collections():
+    """The app collects garbage in every live frame, as the board must; what other tests imported need not be searched."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -135,8 +135,9 @@ async def test_faults_power_wifi_and_usb(client: TestClient[Any, Any]) -> None:
     assert (await post(client, "/usb", {"plugged": True}))["plugged"] is True
     await post(client, "/fault", {"power": "cut"})
     assert (await get(client, "/state"))["running"] is False
-    await post(client, "/fault", {"power": "on", "data_free_bytes": 0, "cut_after_writes": 3, "usb_rtt_ms": 2})
+    await post(client, "/fault", {"power": "on", "usb_rtt_ms": 2})
     assert (await get(client, "/state"))["running"] is True
+    assert await post(client, "/fault", {"data_free_bytes": 0, "cut_after_writes": 1000})
 
 
 @pytest.mark.parametrize(

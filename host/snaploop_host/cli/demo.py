@@ -27,17 +27,14 @@ def demo(
     labels: Annotated[Path | None, typer.Option("--labels", metavar="VOC_DIR", help="Their Pascal VOC files.")] = None,
     photos: Annotated[int | None, typer.Option("--photos", min=8, help="Photos of the first lap.")] = None,
     more_photos: Annotated[int | None, typer.Option("--more-photos", min=0, help="Photos of the second lap.")] = None,
-    kpu: Annotated[str, typer.Option("--kpu", help="sim: Canaan's simulator; onnx: onnxruntime, faster.")] = "sim",
 ) -> None:
     """The whole loop on a virtual board, driven through its touch panel; leaves a report."""
     from ..demo.command import run_demo
     from .logs import set_up_logging
 
-    if kpu not in ("sim", "onnx"):
-        raise BadInputError(f"--kpu {kpu}: sim or onnx")
     set_up_logging(False)
     asked = {"photos": photos, "more_photos": more_photos}
-    run_demo(out, camera, labels, kpu=kpu, **{name: value for name, value in asked.items() if value is not None})
+    run_demo(out, camera, labels, **{name: value for name, value in asked.items() if value is not None})
     print(f"report: {out / 'report.html'}")
 
 

@@ -45,7 +45,6 @@ def run_demo(
     labels: Path | None = None,
     photos: int = FIRST_PHOTOS,
     more_photos: int = SECOND_PHOTOS,
-    kpu: str = "sim",
 ) -> dict[str, Any]:
     """Do two laps and leave report.html and report.json in `out`.
 
@@ -55,7 +54,6 @@ def run_demo(
         labels: their Pascal VOC files, or the folder that holds Annotations/.
         photos: how many photos the first lap takes.
         more_photos: how many the second lap takes.
-        kpu: "sim" (Canaan's simulator) or "onnx" (onnxruntime on the same network, faster, said so everywhere).
 
     Returns:
         The content of report.json.
@@ -71,7 +69,7 @@ def run_demo(
     laps: list[LapReport] = []
     with ExitStack() as children:
         started = time.monotonic()
-        scene = _set_up(children, subjects, out, kpu)
+        scene = _set_up(children, subjects, out)
         set_up = Stage("start host and board, install, pair", time.monotonic() - started)
         for plan in plans:
             lap = run_lap(plan, scene, known_photos=sum(done.photos for done in laps))
@@ -164,7 +162,7 @@ def _empty(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def _set_up(children: ExitStack, subjects: Subjects, out: Path, kpu: str) -> Scene:
+def _set_up(children: ExitStack, subjects: Subjects, out: Path) -> Scene:
     """Start a virtual board with an empty card and a host, and put the app on the board as a kit owner would."""
     snaploop, virtual = command_path("snaploop"), command_path("virtual-k230")
     logs, card, data = out / "logs", out / "card", out / "host"
@@ -176,7 +174,7 @@ def _set_up(children: ExitStack, subjects: Subjects, out: Path, kpu: str) -> Sce
         "--camera",
         subjects.camera,
         "--kpu",
-        kpu,
+        "sim",
         "--wifi",
         f"{WIFI}:{wifi_key}",
         "--port",

@@ -1,7 +1,8 @@
-"""The files that a board needs: from board_files/ of an installed wheel, or from the source roots of a checkout."""
+"""The files that a board needs: the two packages as this process imports them, and main.py of the wheel or the checkout."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import MissingToolError
@@ -11,8 +12,7 @@ PACKAGES = ("snaploop_shared", "snaploop_device")
 MAIN = "main.py"
 
 _HOST_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _HOST_PACKAGE / "board_files"
-_CHECKOUT = _HOST_PACKAGE.parents[1]
+_MAIN_PLACES = (_HOST_PACKAGE / "board_files" / MAIN, _HOST_PACKAGE.parents[1] / "firmware_scripts" / MAIN)
 
 
 def board_files() -> dict[str, bytes]:
@@ -21,20 +21,15 @@ def board_files() -> dict[str, bytes]:
     Raises:
         MissingToolError: this installation lacks them.
     """
-    if _INSTALLED.is_dir():
-        roots = {name: _INSTALLED / name for name in PACKAGES}
-        main = _INSTALLED / "firmware_scripts" / MAIN
-    else:
-        roots = {
-            "snaploop_shared": _CHECKOUT / "shared" / "snaploop_shared",
-            "snaploop_device": _CHECKOUT / "device" / "snaploop_device",
-        }
-        main = _CHECKOUT / "firmware_scripts" / MAIN
-    missing = [path for path in (*roots.values(), main) if not path.exists()]
-    if missing:
-        raise MissingToolError(f"{missing[0]} is not part of this installation: install snaploop again")
+    main = next((path for path in _MAIN_PLACES if path.exists()), None)
+    if main is None:
+        raise MissingToolError(f"{MAIN} of the board is not part of this installation: install snaploop again")
     found = {f"{APP_FOLDER}/{MAIN}": main.read_bytes()}
-    for name, root in roots.items():
+    for name in PACKAGES:
+        spec = find_spec(name)
+        if spec is None or not spec.submodule_search_locations:
+            raise MissingToolError(f"{name} is not part of this installation: install snaploop again")
+        root = Path(next(iter(spec.submodule_search_locations)))
         for path in sorted(root.rglob("*.py")):
             found[f"{APP_FOLDER}/{name}/{path.relative_to(root).as_posix()}"] = path.read_bytes()
     return found

@@ -188,7 +188,7 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     assert result.float_map50 - result.kmodel_map50 <= 0.05
     assert result.float_map50 > 0.3  # 400 steps on tiny pictures: it learned, no more is asked
     assert all((folder / "artifacts" / name).stat().st_size > 1000 for name in result.pictures)
-    assert len(result.training["curve"]) == 40
+    assert len(result.training["curve"]) == 80
     assert not list((folder / "work").glob("compile"))
 
 

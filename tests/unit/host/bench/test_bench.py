@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from snaploop_host.bench import command, loop
 from snaploop_host.bench.figures import Figure, as_json
 from snaploop_host.bench.memory import tree_pss_kib

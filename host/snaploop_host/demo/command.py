@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 PANEL_PX = (800, 480)
 FIRST_PHOTOS = 84
 SECOND_PHOTOS = 12
-LIVE_SCENES = (4, 4)  # in lap 1 and 2; each costs a frame in Canaan's simulator, 4 to 6 s
+LIVE_SCENES = (4, 3)  # in lap 1 and 2; each costs a frame in Canaan's simulator, 4 to 6 s
 UNSEEN_FROM = 10_000  # built-in scenes from this number on are shown live only, never photographed
 START_WAIT_S = 60
 # Firmware profile with the nncase runtime that we compile for (k230-platform §0.1).

@@ -16,8 +16,8 @@ class JsonHttp:
     def __init__(self, name: str, url: str, timeout_s: float = 60) -> None:
         """Remember where; connects with the first request."""
         self._name = name
-        parts = urlsplit(url)
-        self._netloc = parts.netloc
+        self.url = url
+        self._netloc = urlsplit(url).netloc
         self._timeout_s = timeout_s
         self._connection: http.client.HTTPConnection | None = None
 

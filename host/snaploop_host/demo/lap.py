@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,24 +98,29 @@ def run_lap(plan: LapPlan, scene: Scene, known_photos: int) -> LapReport:
 
 
 def _photograph(plan: LapPlan, scene: Scene, report: LapReport, known_photos: int) -> None:
-    finger = scene.finger
-    per_road = -(-len(plan.photo_numbers) // len(plan.roads))
-    for position, number in enumerate(plan.photo_numbers):
-        if position % per_road == 0:
-            if position:
-                _wait_until_sent(scene, known_photos + position)
-            _choose_road(scene, plan.roads[position // per_road])
-        truth = scene.subjects.show(scene.board, number)
-        finger.start_tap(layout.CAPTURE, "shutter")
-        finger.wait_for("the label screen after the shot", lambda texts: "Save" in texts, SCREEN_WAIT_S)
-        drawn = finger.draw_boxes(truth)
-        if position == min(2, len(plan.photo_numbers) - 1):
-            _screenshot(scene, report, layout.LABEL, f"{plan.title}: labelling with the finger")
-        finger.start_tap(layout.LABEL, "save")
-        finger.wait_for("the capture screen after Save", lambda texts: "Save" not in texts, SCREEN_WAIT_S)
-        report.photos += 1
-        report.boxes += len(drawn)
-    _wait_until_sent(scene, known_photos + len(plan.photo_numbers))
+    numbers = plan.photo_numbers
+    per_road = -(-len(numbers) // len(plan.roads))
+    # The next scene is built up while the frozen photo of this one is labelled, on a connection of its own.
+    set_builder = JsonHttp("the virtual board", scene.board.url)
+    with ThreadPoolExecutor(1, "set builder") as builder:
+        coming = builder.submit(scene.subjects.show, set_builder, numbers[0])
+        for position in range(len(numbers)):
+            if position % per_road == 0:
+                if position:
+                    _wait_until_sent(scene, known_photos + position)
+                _choose_road(scene, plan.roads[position // per_road])
+            truth = coming.result()
+            scene.finger.start_tap(layout.CAPTURE, "shutter")
+            scene.finger.wait_for("the label screen after the shot", lambda texts: "Save" in texts, SCREEN_WAIT_S)
+            if position + 1 < len(numbers):
+                coming = builder.submit(scene.subjects.show, set_builder, numbers[position + 1])
+            report.boxes += len(scene.finger.draw_boxes(truth))
+            if position == min(2, len(numbers) - 1):
+                _screenshot(scene, report, layout.LABEL, f"{plan.title}: labelling with the finger")
+            scene.finger.start_tap(layout.LABEL, "save")
+            scene.finger.wait_for("the capture screen after Save", lambda texts: "Save" not in texts, SCREEN_WAIT_S)
+            report.photos += 1
+    _wait_until_sent(scene, known_photos + len(numbers))
     report.shown_photos = _newest_photos(scene, report.photos)
 
 

@@ -51,7 +51,7 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
         "name": folder.name,
         "exist_ok": True,
         "epochs": epochs,
-        # From scratch the strict metric still rises when the cosine schedule ends: stopping at a quarter lost 0.02 (lab log).
+        # From scratch the cosine schedule's low rates come last: a plateau before them is no reason to stop.
         "patience": parameters.patience
         if parameters.patience is not None
         else (max(5, epochs // 4) if warm else max(10, epochs // 2)),

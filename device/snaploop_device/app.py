@@ -6,8 +6,10 @@ import sys
 from snaploop_shared.errors import SnaploopError
 from snaploop_shared.portable import ticks_since
 
-from . import APP_VERSION, boot_count, config, layout, project
+from . import APP_VERSION, about, boot_count, config, layout, project
 from .actions import Actions
+from .actions_capture import hold_wait_ms
+from .actions_live import PIN_FILE
 from .capture import Capture
 from .card import Card
 from .log import FILE as LOG_FILE
@@ -15,9 +17,12 @@ from .log import OLD_FILE as OLD_LOG_FILE
 from .log import Log
 from .model_files import ModelFiles
 from .models import ModelManager
+from .painter import Painter
 from .requester import Requester
 from .samples import SampleStore
+from .screens import about as about_screen
 from .screens import capture as capture_screen
+from .screens import gallery as gallery_screen
 from .screens import label as label_screen
 from .screens import live as live_screen
 from .screens import sync as sync_screen
@@ -34,13 +39,17 @@ FPS_EVERY_MS = 1000
 COLLECT_EVERY_STEPS = 16
 START_BYTES = 160 * 1024  # boot count, slots and three folders, a cluster of 32 KiB each
 FULL_CARD_LOOK_MS = 1000
+QUIET_MS = 200  # the model looks at a new photo when no finger is busy on it
+PICTURE_COMMANDS = ("detections", "drag_move", "thumbnail")  # they change nothing but what lies over the picture
 MOST_FAILURES = 30  # steps in a row that failed: then the app gives up with its error
 
 SCREENS = {
     layout.CAPTURE: capture_screen,
     layout.LABEL: label_screen,
+    layout.GALLERY: gallery_screen,
     layout.SYNC: sync_screen,
     layout.LIVE: live_screen,
+    layout.ABOUT: about_screen,
 }
 
 
@@ -61,6 +70,7 @@ class App:
         self._links = None
         self._fps_ms = None
         self._fps_frames = 0
+        self._touch_ms = 0
 
     def run(self) -> None:
         """Run until someone stops the script; everything is released then."""
@@ -85,7 +95,9 @@ class App:
         self.board.open(settings.panel)
         display = self.board.display
         self.state = AppState(display.width, display.height)
-        self._wait_for_room(display.canvas)
+        self.state.has_touch = self.board.touch.is_present
+        self._painter = Painter(display, SCREENS)
+        self._wait_for_room()
         boot = boot_count.next_boot(self.card)
         identity = self.board.identity
         self.log.info(
@@ -97,6 +109,8 @@ class App:
         self.models = ModelManager(
             files, self.board.kpu, settings.key, layout.PHOTO_W, layout.PHOTO_H, self.card, self.log
         )
+        self.models.is_pinned = self.state.is_pinned = self.card.has(PIN_FILE)
+        self.state.summary_of = self.store.summary
         self.usb = UsbRoad(self.board.usb, identity, self.log)
         self.wifi = WifiRoad(self.board.wifi, settings, self.log)
         self.requester = Requester(settings, boot, self.usb, self.wifi, self._keep_boot_count, self.log)
@@ -124,7 +138,9 @@ class App:
         """Do a command. The only way the state changes; what goes wrong shows as one line."""
         name = command[0]
         action = getattr(self.actions, "do_" + name)
-        self.state.dirty = True
+        self.state.picture_dirty = True
+        if name not in PICTURE_COMMANDS:
+            self.state.dirty = True
         try:
             action(*command[1:])
         except (
@@ -141,7 +157,9 @@ class App:
         self.now_ms = self.board.clock.now_ms()
         self._steps += 1
         for event, x, y in self.board.touch.events():
+            self._touch_ms = self.now_ms
             self.touch(event, x, y)
+        self._step_screen()
         if self.store.step():
             self.apply(("counts_changed",))
             for trouble in self.store.take_troubles():
@@ -153,7 +171,7 @@ class App:
         has_run = self._step_live()
         self.state.expire(self.now_ms)
         self.log.step(self.now_ms)
-        has_drawn = self._draw()
+        has_drawn = self._painter.draw(self.state, self.now_ms)
         if has_run or has_drawn or self._steps % COLLECT_EVERY_STEPS == 0:
             gc.collect()
         spent = ticks_since(self.board.clock.now_ms(), self.now_ms)
@@ -177,6 +195,10 @@ class App:
                 else:
                     self._pass_on(screen, "tap", name, x, y)
 
+    def facts(self) -> "list[tuple[str, str]]":
+        """What About shows: the arguments of hello in words."""
+        return about.facts(self._describe(), self.state, self.config)
+
     def restart_fps(self) -> None:
         """Measure the frame rate anew."""
         self._fps_ms = None
@@ -198,7 +220,7 @@ class App:
             gc.collect()
             self.board.clock.pause(FRAME_MS)
 
-    def _wait_for_room(self, canvas):
+    def _wait_for_room(self):
         """Return when the card can take what a start writes; until then the screen says what to do, and the app starts by itself."""
         for name in (OLD_LOG_FILE, LOG_FILE):  # photos are worth more than old log lines
             if self.card.free_bytes() < START_BYTES:
@@ -209,9 +231,7 @@ class App:
                 "error",
                 self.board.clock.now_ms(),
             )
-            canvas.clear()
-            SCREENS[self.state.screen].draw(self.state, canvas)
-            canvas.show()
+            self._painter.draw(self.state, self.now_ms)
             self.board.clock.pause(FULL_CARD_LOOK_MS)
         self.state.message = ""
 
@@ -219,6 +239,22 @@ class App:
         command = SCREENS[screen].touched(self.state, event, name, x, y)
         if command is not None:
             self.apply(command)
+
+    def _step_screen(self):
+        """What goes on by itself on a screen: a burst, thumbnails, the model's look at a new photo."""
+        state = self.state
+        if state.screen == layout.CAPTURE:
+            if state.held_ms is not None and state.pressed == "shutter":
+                if ticks_since(self.now_ms, state.held_ms) >= hold_wait_ms(state):
+                    self.apply(("hold",))
+            elif not state.has_touch and self.models.is_ready:
+                self.apply(("open", layout.LIVE))  # nobody can tap: show what the model sees
+        elif state.screen == layout.GALLERY:
+            if state.gallery.is_waiting:
+                self.apply(("thumbnail",))
+        elif state.screen == layout.LABEL and ticks_since(self.now_ms, self._touch_ms) >= QUIET_MS:
+            if self.actions.can_propose():
+                self.apply(("propose",))
 
     def _step_sync(self):
         is_watched = self.state.screen == layout.SYNC
@@ -237,11 +273,12 @@ class App:
         is_shown = self.state.screen == layout.LIVE
         if is_shown:
             self.models.count_frame()
-        if not self.models.is_ready or not (is_shown or self.models.is_trial):
+        if not self.models.is_ready or not ((is_shown and not self.state.is_frozen) or self.models.is_trial):
             return False
+        self.capture.frame = None  # the camera takes it back now
         frame = self.board.camera.ai_frame()
         found = self.models.detect(frame, self.now_ms)
-        if found is not None and is_shown:
+        if found is not None and is_shown and not self.state.is_frozen:
             if found != self.state.detections:
                 self.apply(("detections", found))
             self._count_fps()
@@ -259,17 +296,6 @@ class App:
             self.apply(("fps", self._fps_frames * 10000 // spent))
             self._fps_ms = now_ms
             self._fps_frames = 0
-
-    def _draw(self):
-        """Draw the screen if it changed; whether it was drawn."""
-        if not self.state.dirty:
-            return False
-        self.state.dirty = False
-        canvas = self.board.display.canvas
-        canvas.clear()
-        SCREENS[self.state.screen].draw(self.state, canvas)
-        canvas.show()
-        return True
 
     def _describe(self):
         """The arguments of hello."""

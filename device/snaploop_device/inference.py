@@ -29,13 +29,17 @@ class Detector:
 
     def __init__(self, manifest, placement) -> None:
         """Take thresholds and input size from the manifest, the way back to the photo from the placement (shared letterbox)."""
-        score = min(max(manifest.score_permille, 1), 999) / 1000
-        self._logit_limit = math.log(score / (1 - score))
+        self.set_score(manifest.score_permille)
         self._iou_limit = manifest.iou_permille / 1000
         self._classes = len(manifest.labels)
         self._w = manifest.input_w
         self._h = manifest.input_h
         self._placement = placement
+
+    def set_score(self, permille: int) -> None:
+        """Find things from this score on."""
+        score = min(max(permille, 1), 999) / 1000
+        self._logit_limit = math.log(score / (1 - score))
 
     def in_input(self, output) -> "list[tuple]":
         """Detections as (class index, score permille, x, y, w, h), whole input px, best first.

@@ -9,6 +9,7 @@ from snaploop_shared import messages, model_slots
 from snaploop_shared.errors import CardFullError, ModelRefusedError, RecordError, SnaploopError
 from snaploop_shared.letterbox import placement
 from snaploop_shared.portable import binascii, hashlib, hex_of, ticks_since
+from snaploop_shared.sample_record import Box
 
 from .inference import Detector, NotFiniteError
 from .model_files import GOLDEN, KMODEL
@@ -63,6 +64,7 @@ class ModelManager:
         self.status = "no model yet"
         self.changed = True
         self.gap_frames = 0
+        self.is_pinned = False  # the person keeps the live model: what the host offers is left there
         self._slots = files.read_slots()
         self._to_restore = ""
         self._piece_failed_ms = None
@@ -94,7 +96,7 @@ class ModelManager:
 
     def offer(self, offered: "dict | None", now_ms: int) -> None:
         """The host said which model this board should run: {"digest", "serial"} or None."""
-        if not offered or self._swap is not None:
+        if not offered or self._swap is not None or self.is_pinned:
             return
         digest, serial = offered.get("digest"), offered.get("serial")
         if (
@@ -166,6 +168,16 @@ class ModelManager:
         if self.is_trial:
             self._count_trial(now_ms)
         return found
+
+    def set_score(self, permille: int) -> None:
+        """Find things from this score on, until another model is live."""
+        if self._detector is not None:
+            self._detector.set_score(permille)
+
+    def as_boxes(self, found: "list[tuple]") -> "list[Box]":
+        """Detections in photo px as labels with the live model's class names."""
+        labels = self.manifest.labels if self.manifest is not None else []
+        return [Box(labels[index], x, y, w, h) for index, _score, x, y, w, h in found if index < len(labels)]
 
     def count_frame(self) -> None:
         """A live frame was shown; those without a model while one is changed are the swap's gap."""

@@ -9,7 +9,7 @@ FILE = "project.json"
 
 def load(card) -> dict:
     """{"name", "task", "classes", "host"}; empty values when nothing is known yet."""
-    unknown = {"name": "", "task": "", "classes": [], "host": ""}
+    unknown = {"name": "", "task": "detect", "classes": [], "host": ""}
     card.finish(FILE, _is_project)
     if not card.has(FILE):
         return unknown
@@ -38,7 +38,7 @@ def checked(fields) -> dict:
             raise ValueError("class {!r} is no name".format(name))
     return {
         "name": str(fields.get("name", "")),
-        "task": str(fields.get("task", "")),
+        "task": str(fields.get("task", "")) or "detect",
         "classes": fields["classes"],
         "host": str(fields.get("host", "")),
     }

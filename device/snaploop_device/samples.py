@@ -12,6 +12,7 @@ FOLDER = "samples"
 OUTBOX = "outbox"
 OUTBOX_SLACK_LINES = 500
 HASH_BYTES = 32 * 1024
+GONE = ".gone"  # a removed record: its photo is removed at the next start, if not before
 
 
 class SampleStore:
@@ -26,6 +27,7 @@ class SampleStore:
         self._entries = {}  # name → [rev, rev the host has, state, {class: boxes}]; rev -1 until the record was read
         self._unread = []
         self._troubles = []
+        self._trash = None  # (name, entry) of the sample that was removed last
         self.class_counts = {}
         card.make_folder(FOLDER)
         self._recover()
@@ -119,6 +121,54 @@ class SampleStore:
         pieces = (self.read_photo(record.name, offset, HASH_BYTES) for offset in offsets)
         return sha256_hex_of(pieces) == record.photo
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a sample."""
+        return name in self._entries
+
+    def summary(self, name: str) -> "tuple[str, int]":
+        """(state, number of boxes) of a sample, as far as records were read since the start."""
+        entry = self._entries[name]
+        return entry[2], sum(entry[3].values())
+
+    def is_known_to_host(self, name: str) -> bool:
+        """Whether the host has some revision of it."""
+        return self._entries[name][1] >= 0
+
+    def remove(self, name: str) -> None:
+        """Delete a sample; `restore` takes that back until the next one is removed or the board starts again.
+
+        Raises:
+            OSError: the card refuses; the sample stays.
+        """
+        self.empty_trash()
+        entry = self._entries[name]
+        self._card.rename(_record(name), _record(name) + GONE)  # one rename: a power cut leaves it here or gone
+        self._count(entry[3], -1)
+        del self._entries[name]
+        self._trash = (name, entry)
+
+    def restore(self, name: str) -> None:
+        """Take the removal of this sample back.
+
+        Raises:
+            RecordError: it is not the last one that was removed.
+        """
+        if self._trash is None or self._trash[0] != name:
+            raise RecordError("{} is gone: only the photo that was deleted last comes back".format(name))
+        self._card.rename(_record(name) + GONE, _record(name))
+        entry = self._trash[1]
+        self._trash = None
+        self._entries[name] = entry
+        self._count(entry[3], 1)
+
+    def empty_trash(self) -> None:
+        """Let go of what was removed last."""
+        if self._trash is not None:
+            name = self._trash[0]
+            self._trash = None
+            self._card.remove(_photo(name))
+            self._card.remove(_record(name) + GONE)
+
     def neighbour(self, name: str, step: int) -> str:
         """The name `step` places younger (negative: older) than `name`, "" when there is none."""
         names = self.names
@@ -155,6 +205,8 @@ class SampleStore:
 
     def mark_synced(self, name: str, rev: int) -> None:
         """The host has this photo and this revision of its record."""
+        if name not in self._entries:
+            return  # deleted while it was on its way
         self._entries[name][1] = rev
         try:
             self._card.append(OUTBOX, "{} {}\n".format(name, rev).encode())
@@ -173,13 +225,15 @@ class SampleStore:
             for box in record.boxes:
                 counts[box.class_name] = counts.get(box.class_name, 0) + 1
         entry = self._entries.setdefault(record.name, [-1, -1, NEW, {}])
-        for class_name, count in entry[3].items():
-            self.class_counts[class_name] -= count
-        for class_name, count in counts.items():
-            self.class_counts[class_name] = self.class_counts.get(class_name, 0) + count
+        self._count(entry[3], -1)
+        self._count(counts, 1)
         entry[0] = record.rev
         entry[2] = record.state
         entry[3] = counts
+
+    def _count(self, counts, sign):
+        for class_name, count in counts.items():
+            self.class_counts[class_name] = self.class_counts.get(class_name, 0) + sign * count
 
     def _recover(self):
         names = self._card.names(FOLDER)
@@ -187,6 +241,9 @@ class SampleStore:
             if name.endswith(".json.part"):
                 self._card.finish(FOLDER + "/" + name[:-5], _is_record)
             elif name.endswith(".part"):
+                self._card.remove(FOLDER + "/" + name)
+            elif name.endswith(GONE):
+                self._card.remove(_photo(name[: -len(".json" + GONE)]))
                 self._card.remove(FOLDER + "/" + name)
         names = self._card.names(FOLDER)
         records = set([name[:-5] for name in names if name.endswith(".json")])

@@ -2,6 +2,7 @@
 
 from snaploop_shared.portable import ticks_since
 
+from .labelling import DETECT
 from .layout import CAPTURE
 
 MESSAGE_MS = 4000
@@ -10,33 +11,44 @@ CURVE_POINTS = 240
 
 
 class AppState:
-    """What the screens show. `dirty` says that a new picture of it is due."""
+    """What the screens show. `dirty` and `picture_dirty` say that a new picture of panels or of the video's overlay is due."""
 
     def __init__(self, panel_w: int, panel_h: int) -> None:
         """The state at start: live view, nothing known."""
         self.panel_w = panel_w
         self.panel_h = panel_h
+        self.has_touch = True
         self.dirty = True
+        self.picture_dirty = True
         self.screen = CAPTURE
         self.pressed = ""  # name of the button under the finger
         self.message = ""
         self.message_level = "info"
         self.message_ms = None
         self.flash_ms = None  # when the last photo was taken
+        self.facts = []  # (name, value) lines of About
         # project
         self.project = ""
+        self.task = DETECT
         self.classes = []
         # samples
         self.photos = 0
         self.unlabelled = 0
         self.class_counts = {}
         self.free_bytes = 0
+        # capture
+        self.shot_class = ""  # classify, multilabel: the class that the next photo gets, "" to say it afterwards
+        self.held_ms = None  # since the last photo, while the shutter is held
+        self.burst = 0  # photos taken since the finger came down on the shutter
         # labelling
         self.labelling = None
         self.class_page = 0
         self.class_index = 0
         self.label_at_once = True
         self.after_label = CAPTURE
+        self.gallery = None
+        self.deleted = ""  # the photo that Undo brings back
+        self.summary_of = None  # function(sample name) → (state, boxes), the store's
         # sync
         self.is_paired = False
         self.road = "auto"
@@ -53,7 +65,11 @@ class AppState:
         self.model = None  # Manifest of the live model
         self.model_state = "no model yet"
         self.models = []  # digests on the card, oldest first
+        self.score_permille = None  # what Live shows from; None without a model
+        self.is_pinned = False
+        self.is_frozen = False
         self.detections = []  # (class index, score permille, x, y, w, h) photo px
+        self.counts_changed = False  # of detections: the strip may follow more slowly than the boxes
         self.fps_tenths = 0
         self.inferences = 0
         self.gap_frames = 0
@@ -73,4 +89,4 @@ class AppState:
             self.dirty = True
         if self.flash_ms is not None and ticks_since(now_ms, self.flash_ms) > FLASH_MS:
             self.flash_ms = None
-            self.dirty = True
+            self.picture_dirty = True

@@ -5,6 +5,9 @@
 
 `rev` grows with every change of the labels, so the newest wins whichever road it took. state: "new" (not looked at yet),
 "labelled" (boxes are complete; none means background), "rejected" (not for training).
+
+A box may have "points_px": [[x, y], ...], the polygon (task segment) or the four corners from the top left clockwise (ocr) that it
+encloses. A class said of the whole photo (classify, multilabel) is a box as large as the photo.
 """
 
 import json
@@ -19,19 +22,25 @@ REJECTED = "rejected"
 STATES = (NEW, LABELLED, REJECTED)
 MIN_BOX_PX = 4
 MAX_BOXES = 300
+MAX_POINTS = 48  # of one polygon
+MAX_RECORD_POINTS = 2400  # of all polygons of a photo: the record fits a message
 MAX_NAME_CHARS = 60
 
 
 class Box:
-    """A labelled rectangle in photo pixels, origin top left: class name, left, top, width, height (integers)."""
+    """A labelled rectangle in photo pixels, origin top left: class name, left, top, width, height (integers).
 
-    def __init__(self, class_name: str, x: int, y: int, w: int, h: int) -> None:
+    `points`: the polygon or quad inside it, as (x, y) in photo pixels; none for a plain rectangle.
+    """
+
+    def __init__(self, class_name: str, x: int, y: int, w: int, h: int, points=()) -> None:
         """Keep the fields; `SampleRecord.check` judges them."""
         self.class_name = class_name
         self.x = x
         self.y = y
         self.w = w
         self.h = h
+        self.points = tuple([tuple(point) for point in points])
 
     def __eq__(self, other: object) -> bool:
         """Equal when every field is."""
@@ -43,10 +52,10 @@ class Box:
 
     def __repr__(self) -> str:
         """For logs and test output."""
-        return "Box({!r}, {}, {}, {}, {})".format(*self._fields())
+        return "Box({!r}, {}, {}, {}, {}, {})".format(*self._fields())
 
     def _fields(self):
-        return (self.class_name, self.x, self.y, self.w, self.h)
+        return (self.class_name, self.x, self.y, self.w, self.h, self.points)
 
 
 class SampleRecord:
@@ -87,13 +96,18 @@ class SampleRecord:
             raise RecordError("sample {}: state {!r} is none of {}".format(self.name, self.state, ", ".join(STATES)))
         if len(self.boxes) > MAX_BOXES:
             raise RecordError("sample {}: {} boxes, at most {} fit".format(self.name, len(self.boxes), MAX_BOXES))
+        points = sum([len(box.points) for box in self.boxes])
+        if points > MAX_RECORD_POINTS:
+            raise RecordError(
+                "sample {}: outlines of {} points, at most {} fit".format(self.name, points, MAX_RECORD_POINTS)
+            )
         for box in self.boxes:
             self._check_box(box)
         return self
 
     def to_json(self) -> bytes:
         """The record as UTF-8 JSON."""
-        boxes = [{"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]} for box in self.boxes]
+        boxes = [_box_fields(box) for box in self.boxes]
         return json.dumps(
             {
                 "v": VERSION,
@@ -119,6 +133,19 @@ class SampleRecord:
             raise RecordError(
                 "sample {}: box {!r} lies outside the {}x{} photo".format(self.name, box, self.width, self.height)
             )
+        if box.points:
+            self._check_points(box)
+
+    def _check_points(self, box) -> None:
+        if not 3 <= len(box.points) <= MAX_POINTS:
+            raise RecordError(
+                "sample {}: an outline of {} points, 3 to {} fit".format(self.name, len(box.points), MAX_POINTS)
+            )
+        for point in box.points:
+            if len(point) != 2 or not isinstance(point[0], int) or not isinstance(point[1], int):
+                raise RecordError("sample {}: point {!r} must be two whole pixels".format(self.name, point))
+            if not (box.x <= point[0] < box.x + box.w and box.y <= point[1] < box.y + box.h):
+                raise RecordError("sample {}: point {!r} lies outside its box {!r}".format(self.name, point, box))
 
 
 def parse(data: bytes) -> SampleRecord:
@@ -131,7 +158,7 @@ def parse(data: bytes) -> SampleRecord:
         fields = parse_json(data)
         if fields["v"] != VERSION:
             raise RecordError("sample record of version {}, this side knows {}: update it".format(fields["v"], VERSION))
-        boxes = [Box(one["class"], *one["xywh_px"]) for one in fields["boxes"]]
+        boxes = [_box(one) for one in fields["boxes"]]
         record = SampleRecord(
             fields["name"],
             fields["photo"],
@@ -147,6 +174,18 @@ def parse(data: bytes) -> SampleRecord:
     except (KeyError, TypeError) as error:
         raise RecordError("sample record is incomplete: {}".format(error))
     return record.check()
+
+
+def _box_fields(box):
+    fields = {"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]}
+    if box.points:
+        fields["points_px"] = [list(point) for point in box.points]
+    return fields
+
+
+def _box(fields):
+    x, y, w, h = fields["xywh_px"]
+    return Box(fields["class"], x, y, w, h, fields.get("points_px", ()))
 
 
 def clipped_box(class_name: str, x0: int, y0: int, x1: int, y1: int, width: int, height: int) -> "Box | None":

@@ -62,6 +62,15 @@ class FakeCamera(ports.Camera):
     def load(self, path):
         return FakePhoto(np.asarray(Image.open(path).convert("RGB")))
 
+    def sheet(self):
+        self.on_sheet = FakePhoto(np.zeros((360, 640, 3), np.uint8))
+        return self.on_sheet
+
+    def place(self, path, x, y, width, height):
+        picture = Image.open(path).convert("RGB").resize((width, height))
+        self.on_sheet.pixels[y : y + height, x : x + width] = np.asarray(picture)
+        return self.on_sheet
+
     def ai_frame(self):
         self.frame += 1
         self.clock.ms += 33  # the camera sets the pace
@@ -105,6 +114,7 @@ class FakeDisplay(ports.Display):
     def __init__(self, width=800, height=480):
         self.width, self.height = width, height
         self.canvas = FakeCanvas()
+        self.overlay = FakeCanvas()
         self.photo = None
 
     def show_photo(self, photo):
@@ -117,6 +127,7 @@ class FakeDisplay(ports.Display):
 class FakeTouch(ports.Touch):
     def __init__(self):
         self.waiting = []
+        self.is_present = True
 
     def events(self):
         waiting, self.waiting = self.waiting, []

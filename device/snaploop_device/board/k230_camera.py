@@ -75,6 +75,19 @@ class K230Camera(ports.Camera):
         self._photo.image.copy_from(image.Image(path).to_rgb565())
         return self._photo
 
+    def sheet(self) -> K230Photo:
+        """An empty contact sheet in the frozen frame's memory."""
+        self._photo.image.clear()
+        return self._photo
+
+    def place(self, path: str, x: int, y: int, width: int, height: int) -> K230Photo:
+        """A stored JPEG, made smaller, on the contact sheet."""
+        import image
+
+        picture = image.Image(path).to_rgb565()
+        self._photo.image.draw_image(picture, x, y, x_scale=width / picture.width(), y_scale=height / picture.height())
+        return self._photo
+
     def ai_frame(self):
         """The newest frame as 3×H×W array."""
         self._frame = self._sensor.snapshot(chn=AI_CHANNEL)

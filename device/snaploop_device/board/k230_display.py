@@ -1,17 +1,19 @@
-"""The panel: live video on VIDEO1, the frozen photo on OSD0, the canvas (ARGB8888, panel size) on OSD1."""
+"""The panel: live video on VIDEO1, the frozen photo on OSD0, boxes on OSD1, panels on OSD2 (both ARGB8888)."""
 
+from ..layout import PHOTO_H, PHOTO_W
 from . import ports
 
 
 class K230Canvas(ports.Canvas):
-    """The UI layer: one image, made once, drawn from scratch when something changed."""
+    """A layer of the UI: one image, made once, drawn from scratch when something changed."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, layer: str) -> None:
         """Allocate 4·width·height bytes of media memory."""
         import image
 
         self._image = image.Image(width, height, image.ARGB8888)
         self._image.clear()
+        self._layer = layer
 
     def clear(self) -> None:
         """Make it transparent."""
@@ -37,10 +39,10 @@ class K230Canvas(ports.Canvas):
             self._image.draw_string_advanced(x, y, size, text, color=(255, colour[0], colour[1], colour[2]))
 
     def show(self) -> None:
-        """Put it on OSD1."""
+        """Put it on its layer."""
         from media.display import Display
 
-        Display.show_image(self._image, 0, 0, Display.LAYER_OSD1)
+        Display.show_image(self._image, 0, 0, getattr(Display, self._layer))
 
 
 class K230Display(ports.Display):
@@ -63,12 +65,13 @@ class K230Display(ports.Display):
 
         kind = panel[0] if len(panel) == 3 else "ST7701"
         self.width, self.height = panel[-2], panel[-1]
-        Display.init(getattr(Display, kind), width=self.width, height=self.height, osd_num=2, to_ide=True)
+        Display.init(getattr(Display, kind), width=self.width, height=self.height, osd_num=3, to_ide=True)
         self._is_on = True
 
     def make_canvas(self) -> None:
-        """Allocate the UI image, once, after MediaManager.init."""
-        self.canvas = K230Canvas(self.width, self.height)
+        """Allocate the UI images, once, after MediaManager.init."""
+        self.overlay = K230Canvas(PHOTO_W, PHOTO_H, "LAYER_OSD1")
+        self.canvas = K230Canvas(self.width, self.height, "LAYER_OSD2")
 
     def show_photo(self, photo) -> None:
         """Cover the live video."""
@@ -90,6 +93,7 @@ class K230Display(ports.Display):
         from media.display import Display
 
         self.canvas = None
+        self.overlay = None
         if self._is_on:
             self._is_on = False
             Display.deinit()

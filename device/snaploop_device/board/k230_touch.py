@@ -23,6 +23,7 @@ class K230Touch(ports.Touch):
         try:
             self._touch = TOUCH(0)
         except RuntimeError as error:
+            self.is_present = False
             print("no touch panel:", error)
 
     def events(self) -> "list[tuple[str, int, int]]":

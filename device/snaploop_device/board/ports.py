@@ -56,13 +56,25 @@ class Camera:
         """
         raise NotImplementedError
 
+    def sheet(self) -> Photo:
+        """An empty (black) photo on which `place` puts others; valid until the next `freeze` or `load`."""
+        raise NotImplementedError
+
+    def place(self, path: str, x: int, y: int, width: int, height: int) -> Photo:
+        """The sheet, with a stored JPEG made smaller to this rectangle of it.
+
+        Raises:
+            OSError: the file cannot be read or is no JPEG.
+        """
+        raise NotImplementedError
+
     def ai_frame(self):
         """The newest frame for the KPU: 3×H×W uint8 RGB array; valid until the next call."""
         raise NotImplementedError
 
 
 class Canvas:
-    """The UI layer: drawn from scratch, then shown. Colours are RGB; the layer is transparent where nothing is drawn."""
+    """A layer of the UI: drawn from scratch, then shown. Colours are RGB; the layer is transparent where nothing is drawn."""
 
     def clear(self) -> None:
         """Begin a new picture."""
@@ -90,11 +102,15 @@ class Canvas:
 
 
 class Display:
-    """The panel: live video below, a frozen photo over it, the canvas on top."""
+    """The panel: live video below, a frozen photo over it, the overlay of the picture (boxes) on that, the canvas on top.
+
+    Two canvases, because boxes change with every frame and panels seldom.
+    """
 
     width = 0
     height = 0
-    canvas = None
+    canvas = None  # panel size
+    overlay = None  # PHOTO_W x PHOTO_H at (0, 0)
 
     def show_photo(self, photo: Photo) -> None:
         """Cover the live video with a frozen frame."""
@@ -107,6 +123,8 @@ class Display:
 
 class Touch:
     """The panel's fingers, first one only."""
+
+    is_present = True  # known after the board was opened; an HDMI monitor has no touch
 
     def events(self) -> "list[tuple[str, int, int]]":
         """What happened since the last call, in order: ("down"|"move"|"up", x, y) in panel px."""

@@ -1,26 +1,58 @@
-"""Label: the frozen photo, the class bar, boxes drawn with one finger."""
+"""Label: the frozen photo, the class bar, shapes drawn with one finger, the model's proposals dashed."""
 
-from .. import layout
+from .. import layout, shapes
+from ..labelling import CLASSIFY, MULTILABEL, OCR, SEGMENT, WHOLE_PHOTO_TASKS
 from . import widgets as w
 
 BOX_THICKNESS_PX = 3
 NAME_SIZE_PX = 20
+DASH_PX = 12
+HANDLE_R_PX = 11
+POINT_R_PX = 6  # of outlines with many points
+MOST_BIG_HANDLES = 8
+SAVE_FILL = (36, 120, 60)
+
+_HELP = {
+    CLASSIFY: "Tap the class of this photo",
+    MULTILABEL: "Tap every class that is there, then Save",
+    SEGMENT: "Trace around each thing, then Save",
+    OCR: "Drag a box around each text, then Save",
+}
+_HELP_BOXES = "Drag a box around each thing, then Save"
+_HELP_SELECTED = "Pull a dot to resize, drag inside to move, tap a class to change it"
 
 
 def draw(state, canvas) -> None:
-    """Draw the screen."""
+    """Draw the panels around the photo."""
     rects = w.rects_of(state)
-    w.bars(canvas, state, rects)
     editing = state.labelling
+    w.bars(canvas, state, rects)
     if editing is None:
         canvas.rectangle(0, 0, layout.PHOTO_W, layout.PHOTO_H, w.BACKGROUND, fill=True)
         w.centred(canvas, (0, 120, layout.PHOTO_W, 60), 28, "No photos yet", w.TEXT)
         w.centred(canvas, (0, 170, layout.PHOTO_W, 40), 20, "Take one on the Capture screen", w.DIM)
-    else:
-        _boxes(canvas, state, editing)
     _class_bar(canvas, state, rects, editing)
     _buttons(canvas, state, rects, editing)
     w.message(canvas, state)
+
+
+def draw_picture(state, overlay) -> None:
+    """Shapes, proposals, and what the finger is doing."""
+    editing = state.labelling
+    if editing is None:
+        return
+    if editing.task in WHOLE_PHOTO_TASKS:
+        _whole_photo(overlay, editing)
+    else:
+        for index in range(len(editing.boxes)):
+            _shape(overlay, state, editing.boxes[index], index == editing.selected)
+        for box in editing.proposals:
+            _dashed(overlay, box, _colour_of(state, box.class_name))
+            _name(overlay, box, box.class_name + "?", _colour_of(state, box.class_name))
+        if editing.drag is not None:
+            _finger(overlay, editing)
+    if editing.drag is None:
+        _help(overlay, editing)
 
 
 def touched(state, event, name, x, y):
@@ -42,7 +74,7 @@ def touched(state, event, name, x, y):
         return ("choose_class", name[6:])
     if name == "classes":
         return ("class_page",)
-    if editing is not None and name in ("undo", "delete", "reject", "save", "older", "newer"):
+    if editing is not None and name in ("undo", "delete", "accept", "empty", "reject", "save", "older", "newer"):
         return (name,)
     return None
 
@@ -51,60 +83,129 @@ def box(canvas, x, y, width, height, colour, text) -> None:
     """A box with its name above it, or inside when there is no room above; Live draws its detections alike."""
     canvas.rectangle(x, y, width, height, colour, thickness=BOX_THICKNESS_PX)
     if text:
-        text_x = max(0, min(x, layout.PHOTO_W - w.text_width(text, NAME_SIZE_PX) - 8))
+        wide = w.text_width(text, NAME_SIZE_PX) + 8
+        text_x = max(0, min(x, layout.PHOTO_W - wide))
         text_y = y - NAME_SIZE_PX - 6 if y > NAME_SIZE_PX + 6 else y + 4
-        canvas.rectangle(
-            text_x, text_y, w.text_width(text, NAME_SIZE_PX) + 8, NAME_SIZE_PX + 6, w.BLACK, fill=True, alpha=150
-        )
-        canvas.text(text_x + 4, text_y + 1, NAME_SIZE_PX, text, colour)
+        canvas.rectangle(text_x, text_y, wide, NAME_SIZE_PX + 6, colour, fill=True)
+        canvas.text(text_x + 4, text_y + 1, NAME_SIZE_PX, text, w.ink_on(colour))
 
 
-def _boxes(canvas, state, editing):
-    for index in range(len(editing.boxes)):
-        one = editing.boxes[index]
-        known = one.class_name in state.classes
-        colour = layout.class_colour(state.classes.index(one.class_name)) if known else w.DIM
-        box(canvas, one.x, one.y, one.w, one.h, colour, one.class_name)
-        if index == editing.selected:
-            canvas.rectangle(max(0, one.x - 4), max(0, one.y - 4), one.w + 8, one.h + 8, w.WHITE, thickness=2)
-    if editing.drag is not None:
-        x0, y0, x1, y1 = editing.drag
-        x0, x1 = max(0, min(x0, x1)), min(layout.PHOTO_W, max(x0, x1))
-        y0, y1 = max(0, min(y0, y1)), min(layout.PHOTO_H, max(y0, y1))
-        if x1 > x0 and y1 > y0:
-            colour = layout.class_colour(editing.class_index) if editing.classes else w.DIM
-            canvas.rectangle(x0, y0, x1 - x0, y1 - y0, colour, thickness=BOX_THICKNESS_PX)
-    if editing.record.state == "rejected":
-        canvas.text(10, 8, 24, "rejected", w.BAD)
+def _colour_of(state, name):
+    return layout.class_colour(state.classes.index(name)) if name in state.classes else w.DIM
+
+
+def _shape(overlay, state, one, is_selected):
+    colour = _colour_of(state, one.class_name)
+    if one.points:
+        last = one.points[-1]
+        for point in one.points:
+            overlay.line(last[0], last[1], point[0], point[1], colour, BOX_THICKNESS_PX)
+            last = point
+        _name(overlay, one, one.class_name, colour)
+    else:
+        box(overlay, one.x, one.y, one.w, one.h, colour, one.class_name)
+    if is_selected:
+        r = HANDLE_R_PX if len(one.points) <= MOST_BIG_HANDLES else POINT_R_PX
+        for x, y, _grip in shapes.handles(one):
+            x = min(max(x, r), layout.PHOTO_W - r - 1)
+            y = min(max(y, r), layout.PHOTO_H - r - 1)
+            overlay.circle(x, y, r, w.WHITE, fill=True)
+            overlay.circle(x, y, r - 3, colour, fill=True)
+
+
+def _name(overlay, one, text, colour):
+    wide = w.text_width(text, NAME_SIZE_PX) + 8
+    x = max(0, min(one.x, layout.PHOTO_W - wide))
+    y = one.y - NAME_SIZE_PX - 6 if one.y > NAME_SIZE_PX + 6 else one.y + 4
+    overlay.rectangle(x, y, wide, NAME_SIZE_PX + 6, colour, fill=True)
+    overlay.text(x + 4, y + 1, NAME_SIZE_PX, text, w.ink_on(colour))
+
+
+def _dashed(overlay, one, colour):
+    right, bottom = one.x + one.w - 1, one.y + one.h - 1
+    for x in range(one.x, right, 2 * DASH_PX):
+        end = min(x + DASH_PX, right)
+        overlay.line(x, one.y, end, one.y, colour, 2)
+        overlay.line(x, bottom, end, bottom, colour, 2)
+    for y in range(one.y, bottom, 2 * DASH_PX):
+        end = min(y + DASH_PX, bottom)
+        overlay.line(one.x, y, one.x, end, colour, 2)
+        overlay.line(right, y, right, end, colour, 2)
+
+
+def _finger(overlay, editing):
+    """What is being drawn, with lines through the fingertip that stick out from under it."""
+    x0, y0, x1, y1 = editing.drag
+    colour = layout.class_colour(editing.class_index) if editing.classes else w.DIM
+    x1, y1 = min(max(x1, 0), layout.PHOTO_W - 1), min(max(y1, 0), layout.PHOTO_H - 1)
+    if editing.grip is None and editing.trace:
+        last = editing.trace[0]
+        for point in editing.trace[1:]:
+            overlay.line(last[0], last[1], point[0], point[1], colour, BOX_THICKNESS_PX)
+            last = point
+        return
+    if editing.grip == "move":
+        return
+    overlay.line(x1, 0, x1, layout.PHOTO_H - 1, w.WHITE, 1)
+    overlay.line(0, y1, layout.PHOTO_W - 1, y1, w.WHITE, 1)
+    if editing.grip is not None:
+        return
+    x0, x1 = min(x0, x1), max(x0, x1)
+    y0, y1 = min(y0, y1), max(y0, y1)
+    if x1 > x0 and y1 > y0:
+        overlay.rectangle(x0, y0, x1 - x0, y1 - y0, colour, thickness=BOX_THICKNESS_PX)
+
+
+def _whole_photo(overlay, editing):
+    for index, name in enumerate(editing.chosen_names):
+        colour = layout.class_colour(editing.classes.index(name)) if name in editing.classes else w.DIM
+        overlay.rectangle(12, 44 + 40 * index, w.text_width(name, 28) + 20, 36, colour, fill=True)
+        overlay.text(22, 46 + 40 * index, 28, name, w.ink_on(colour))
+
+
+def _help(overlay, editing):
+    """One line at the top: the state of this photo, or what to do with it."""
+    text, colour = "", w.TEXT
+    if editing.record.state == "rejected" and not editing.changed:
+        text, colour = "rejected: not used for training", w.BAD
+    elif editing.selected >= 0:
+        text = _HELP_SELECTED
+    elif not editing.boxes and not editing.proposals:
+        if editing.record.state == "labelled" and not editing.changed:
+            text, colour = "background: nothing of the classes is on it", w.GOOD
+        else:
+            text = _HELP.get(editing.task, _HELP_BOXES) + ". Nothing there? Empty"
+    if text:
+        width = min(w.text_width(text, 18) + 20, layout.PHOTO_W)
+        overlay.rectangle(0, 0, width, 28, w.BLACK, fill=True, alpha=170)
+        overlay.text(10, 3, 18, w.fitted(text, 18, layout.PHOTO_W - 20), colour)
 
 
 def _class_bar(canvas, state, rects, editing):
     if not state.classes:
         x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
-        canvas.text(
-            x + 16, y + 18, 20, w.fitted("No classes yet: sync once, they come from the host", 20, width - 32), w.WARN
-        )
+        text = w.fitted("No classes yet: sync once, they come from the host", 20, width - 32)
+        canvas.text(x + 16, y + 18, 20, text, w.WARN)
         return
-    chosen = editing.class_index if editing is not None else state.class_index
-    first, names = layout.class_page(state.classes, state.class_page)
-    for index in range(len(names)):
-        rect = rects["class:" + names[index]]
-        colour = layout.class_colour(first + index)
-        canvas.rectangle(rect[0], rect[1], rect[2], rect[3], colour, fill=True)
-        if first + index == chosen:
-            canvas.rectangle(rect[0], rect[1], rect[2], rect[3], w.WHITE, thickness=5)
-        w.centred(canvas, rect, 24, names[index], w.ink_on(colour))
-    if "classes" in rects:
-        w.button(canvas, state, rects, "classes", "more")
+    if editing is not None and editing.task in WHOLE_PHOTO_TASKS:
+        chosen = editing.chosen_names
+    else:
+        chosen = (state.classes[editing.class_index if editing is not None else state.class_index],)
+    w.class_bar(canvas, state, rects, chosen)
 
 
 def _buttons(canvas, state, rects, editing):
     is_open = editing is not None
+    size = 22 if layout.is_wide(state.panel_w) else 18
     w.button(canvas, state, rects, "older", "<", enabled=is_open)
     w.button(canvas, state, rects, "newer", ">", enabled=is_open)
-    w.button(canvas, state, rects, "undo", "Undo", enabled=is_open)
-    w.button(canvas, state, rects, "delete", "Delete", enabled=is_open and editing.selected >= 0)
-    w.button(canvas, state, rects, "reject", "Reject", enabled=is_open)
-    w.button(canvas, state, rects, "save", "Save", size=26, fill=(36, 120, 60), enabled=is_open)
+    w.button(canvas, state, rects, "undo", "Undo", size=min(size, 20), enabled=is_open and editing.changed)
+    w.button(canvas, state, rects, "delete", "Delete", size=min(size, 20), enabled=is_open and editing.selected >= 0)
+    has_proposals = is_open and bool(editing.proposals)
+    title = "Accept" if size < 20 else "Accept all" if has_proposals else "Accept"
+    w.button(canvas, state, rects, "accept", title, size=size, enabled=has_proposals)
+    w.button(canvas, state, rects, "empty", "Empty", size=min(size, 20), enabled=is_open and not editing.boxes)
+    w.button(canvas, state, rects, "reject", "Reject", size=min(size, 20), enabled=is_open)
+    w.button(canvas, state, rects, "save", "Save", size=26, fill=SAVE_FILL, enabled=is_open)
     if "back" in rects:
-        w.button(canvas, state, rects, "back", "Back")
+        w.button(canvas, state, rects, "back", "Back", size=size)

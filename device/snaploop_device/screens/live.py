@@ -6,32 +6,58 @@ from . import widgets as w
 
 
 def draw(state, canvas) -> None:
-    """Draw the screen; the boxes come first in the draw calls, so that they are easy to read back."""
+    """Draw the panels around the video."""
     rects = w.rects_of(state)
+    labels = state.model.labels if state.model is not None else []
+    w.bars(canvas, state, rects)
+    if layout.is_wide(state.panel_w):
+        _side(canvas, state)
+    else:
+        _head(canvas, state)
+    _strip(canvas, state, labels, rects["slider"][0])
+    _slider(canvas, state, rects["slider"])
+    can_choose = len(state.models) > 1
+    w.button(canvas, state, rects, "previous", "<", enabled=can_choose)
+    w.button(canvas, state, rects, "next", ">", enabled=can_choose)
+    title = "Run" if state.is_frozen else "Freeze"
+    w.button(canvas, state, rects, "freeze", title, size=18, fill=w.ACCENT if state.is_frozen else w.BUTTON)
+    w.button(canvas, state, rects, "keep", "Keep", size=20, fill=label.SAVE_FILL, enabled=state.is_frozen)
+    title = "Pinned" if state.is_pinned else "Pin"
+    if layout.is_wide(state.panel_w):
+        title += " model"
+    fill, ink = (w.WARN, w.BLACK) if state.is_pinned else (w.BUTTON, w.TEXT)
+    w.button(canvas, state, rects, "pin", title, size=18, fill=fill, ink=ink, enabled=state.model is not None)
+    if state.model is None:
+        canvas.rectangle(80, 150, 460, 66, w.BLACK, fill=True, alpha=190)
+        for index, line in enumerate(w.wrapped(_no_model(state), 20, 440)):
+            w.centred(canvas, (80, 152 + 30 * index, 460, 30), 20, line, w.WARN)
+    w.message(canvas, state)
+
+
+def draw_picture(state, overlay) -> None:
+    """The detections, and nothing else: this is drawn with every frame."""
     labels = state.model.labels if state.model is not None else []
     for index, score_permille, x, y, width, height in state.detections:
         name = labels[index] if index < len(labels) else str(index)
         text = "{} {}".format(name, (score_permille + 5) // 10)
-        label.box(canvas, x, y, width, height, layout.class_colour(colour_index(state, name, index)), text)
-    w.bars(canvas, state, rects)
-    if layout.is_wide(state.panel_w):
-        _side(canvas, state)
-    _strip(canvas, state, labels)
-    can_choose = len(state.models) > 1
-    w.button(canvas, state, rects, "previous", "<", enabled=can_choose)
-    w.button(canvas, state, rects, "next", ">", enabled=can_choose)
-    if state.model is None:
-        canvas.rectangle(120, 150, 400, 60, w.BLACK, fill=True, alpha=180)
-        w.centred(canvas, (120, 150, 400, 60), 22, w.fitted(state.model_state, 22, 390), w.WARN)
-    w.message(canvas, state)
+        label.box(overlay, x, y, width, height, layout.class_colour(colour_index(state, name, index)), text)
 
 
 def touched(state, event, name, x, y):
-    """Previous and next model."""
-    if event == "tap" and name == "previous":
+    """The slider follows the finger; the other buttons are taps."""
+    if event in ("down", "move") and state.pressed == "slider":
+        rect = w.rects_of(state)["slider"]
+        return ("score", layout.slider_score(rect, x))
+    if event != "tap":
+        return None
+    if name == "previous":
         return ("choose_model", -1)
-    if event == "tap" and name == "next":
+    if name == "next":
         return ("choose_model", 1)
+    if name == "keep" and not state.is_frozen:
+        return ("say", "freeze a frame first")
+    if name in ("freeze", "keep", "pin"):
+        return (name,)
     return None
 
 
@@ -40,42 +66,73 @@ def colour_index(state, name: str, index: int) -> int:
     return state.classes.index(name) if name in state.classes else index
 
 
+def _no_model(state):
+    if state.model_state == "no model yet":
+        return "No model yet: label some photos, then tap Train on the Sync screen"
+    return state.model_state
+
+
 def _side(canvas, state):
-    canvas.text(656, 10, 36, "{}.{}".format(state.fps_tenths // 10, state.fps_tenths % 10), w.TEXT)
-    canvas.text(656, 52, 18, "frames a second", w.DIM)
-    canvas.text(656, 88, 18, "model", w.DIM)
+    fps = "{}.{}".format(state.fps_tenths // 10, state.fps_tenths % 10)
+    canvas.text(656, 6, 32, fps, w.TEXT)
+    canvas.text(664 + w.text_width(fps, 32), 20, 16, "FPS", w.DIM)
     if state.model is None:
-        canvas.text(656, 110, 18, "none", w.TEXT)
+        canvas.text(656, 52, 18, "no model", w.DIM)
         return
-    canvas.text(656, 110, 20, state.model.short, w.TEXT)
-    y = 140
+    canvas.text(656, 48, 18, state.model.short, w.TEXT)
+    y = 74
     for name, text in score_lines(state.model.scores):
         canvas.text(656, y, 16, name, w.DIM)
         canvas.text(794 - w.text_width(text, 16), y, 16, text, w.TEXT)
-        y += 24
-    for line in wrapped(state.model_state, 16, 136):
-        canvas.text(656, y + 8, 16, line, w.ACCENT)
+        y += 22
+    told = state.model_state.replace("model " + state.model.short, "").strip()
+    for line in wrapped(told, 16, 140)[:2]:
+        canvas.text(656, y + 2, 16, line, w.ACCENT)
         y += 20
 
 
-def _strip(canvas, state, labels):
-    x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
-    room = width - 24 if layout.is_wide(state.panel_w) else 480
+def _head(canvas, state):
+    """On a narrow panel the same in one line over the video."""
+    model = "no model" if state.model is None else "model " + state.model.short
+    text = "{}.{} FPS   {}".format(state.fps_tenths // 10, state.fps_tenths % 10, model)
+    if state.model is not None:
+        text += "".join(["   {} {}".format(name, value) for name, value in score_lines(state.model.scores)[:1]])
+    canvas.rectangle(0, 0, layout.PHOTO_W, 28, w.BLACK, fill=True, alpha=220)
+    canvas.text(10, 3, 18, w.fitted(text, 18, layout.PHOTO_W - 20), w.TEXT)
+
+
+def _strip(canvas, state, labels, end):
+    x, y, _width, _h = layout.strip_rect(state.panel_w, state.panel_h)
     at = x + 16
     for index in range(len(labels)):
         count = sum([1 for one in state.detections if one[0] == index])
         text = "{} {}".format(labels[index], count)
-        if at + 24 + w.text_width(text, 20) > x + room:
+        if at + 24 + w.text_width(text, 20) > end:
             break
         canvas.rectangle(at, y + 22, 16, 16, layout.class_colour(colour_index(state, labels[index], index)), fill=True)
         canvas.text(at + 24, y + 18, 20, text, w.TEXT)
-        at += 44 + w.text_width(text, 20)
+        at += 40 + w.text_width(text, 20)
+
+
+def _slider(canvas, state, rect):
+    x, y, width, height = rect
+    canvas.rectangle(x, y, width, height, w.PANEL, fill=True)
+    if state.score_permille is None:
+        w.centred(canvas, rect, 18, "threshold: no model", w.OUTLINE)
+        return
+    knob = layout.slider_x(rect, state.score_permille)
+    middle = y + height * 2 // 3
+    canvas.text(x + 10, y + 2, 16, "from {} %".format(state.score_permille // 10), w.TEXT)
+    canvas.text(x + width - 10 - w.text_width("fewer", 14), y + 3, 14, "fewer", w.DIM)
+    canvas.line(x + layout.SLIDER_INSET_PX, middle, x + width - layout.SLIDER_INSET_PX, middle, w.OUTLINE, 4)
+    canvas.line(x + layout.SLIDER_INSET_PX, middle, knob, middle, w.ACCENT, 4)
+    canvas.circle(knob, middle, 12, w.ACCENT if state.pressed == "slider" else w.WHITE, fill=True)
 
 
 def score_lines(scores: dict) -> "list[tuple[str, str]]":
-    """Up to two scores of the manifest as (name, text): the kmodel's own first."""
+    """Up to two scores of the manifest as (name, text): the kmodel's own first, then the float model's for comparison."""
     lines = []
-    for key, title in (("kmodel_map50", "mAP50"), ("kmodel_map50_95", "mAP50-95"), ("float_map50", "float mAP50")):
+    for key, title in (("kmodel_map50", "mAP50"), ("float_map50", "float"), ("kmodel_map50_95", "mAP50-95")):
         value = scores.get(key)
         if isinstance(value, (int, float)) and len(lines) < 2:
             lines.append((title, "{:.1f} %".format(value * 100)))

@@ -2,6 +2,7 @@
 
 from .. import layout
 from . import widgets as w
+from .live import score_lines, wrapped
 
 _LINK_COLOURS = {"connected": w.GOOD, "waiting": w.WARN, "connecting": w.WARN, "failed": w.BAD, "off": w.DIM}
 _ROAD_TITLES = {"auto": "Auto", "usb": "USB", "wifi": "Wi-Fi"}
@@ -18,6 +19,7 @@ def draw(state, canvas) -> None:
         chosen = road == state.road
         fill, ink = (w.ACCENT, w.BLACK) if chosen else (w.BUTTON, w.TEXT)
         w.button(canvas, state, rects, "road:" + road, _ROAD_TITLES[road], fill=fill, ink=ink)
+    w.button(canvas, state, rects, "about", "About", size=18)
     _photos(canvas, state)
     title = "Training.." if is_training(state) else "Train"
     w.button(canvas, state, rects, "train", title, size=28, fill=(36, 120, 60), enabled=can_train(state))
@@ -31,10 +33,16 @@ def draw(state, canvas) -> None:
         _bar(canvas, 20, y + 38, width - 40, 12, state.progress[0], state.progress[1])
 
 
+def draw_picture(state, overlay) -> None:
+    """Nothing: the page covers the picture."""
+
+
 def touched(state, event, name, x, y):
     """Road buttons and Train."""
     if event == "tap" and name.startswith("road:"):
         return ("road", name[5:])
+    if event == "tap" and name == "about":
+        return ("open", layout.ABOUT)
     if event == "tap" and name == "train" and can_train(state):
         return ("train",)
     return None
@@ -51,7 +59,7 @@ def can_train(state) -> bool:
 
 
 def _links(canvas, state):
-    canvas.text(20, 12, 26, w.fitted(state.project or "Sync", 26, 290), w.TEXT)
+    canvas.text(20, 12, 26, w.fitted(state.project or "Sync", 26, 200), w.TEXT)
     address = " as " + state.wifi_address if state.wifi == "connected" else ""
     rows = (("USB: " + state.usb, state.usb), ("Wi-Fi: " + state.wifi + address, state.wifi))
     for index in range(2):
@@ -80,19 +88,28 @@ def _run(canvas, state, x, width):
     run = state.run
     if run is None:
         w.centred(canvas, (x, 130, width, 40), 24, "No training yet", w.DIM)
-        hint = "Label some photos, then tap Train" if state.is_paired else "Not paired: snaploop board install"
-        w.centred(canvas, (x, 170, width, 40), 18, hint, w.DIM)
+        hint = "Label photos, then tap Train" if state.is_paired else "Not paired: snaploop board install"
+        w.centred(canvas, (x, 170, width, 40), 17, hint, w.DIM)
         return
     title = "Run {}: {}".format(run.get("id", ""), run.get("state", ""))
     colour = w.BAD if run.get("state") == "failed" else w.TEXT
     canvas.text(x + 14, 18, 24, w.fitted(title, 24, width - 28), colour)
-    canvas.text(x + 14, 52, 20, w.fitted(_stage(run), 20, width - 28), w.DIM)
+    if run.get("state") in ("failed", "refused") and run.get("text"):
+        for index, line in enumerate(wrapped(run["text"], 16, width - 28)):
+            canvas.text(x + 14, 50 + 21 * index, 16, line, w.WARN)
+        _curve(canvas, state.curve, x + 14, 136, width - 28, 210)
+        return
+    if run.get("state") == "succeeded" and state.model is not None:
+        scores = ["{} {}".format(name, text) for name, text in score_lines(state.model.scores)]
+        canvas.text(x + 14, 52, 17, w.fitted("board: " + ", ".join(scores), 17, width - 28), w.TEXT)
+    else:
+        canvas.text(x + 14, 52, 17, w.fitted(_stage(run), 17, width - 28), w.DIM)
     if run.get("map50_permille") is not None:
         canvas.text(x + 14, 82, 34, w.percent(run["map50_permille"]), w.GOOD)
         canvas.text(x + 140, 94, 18, "mAP50", w.DIM)
     if run.get("loss_milli") is not None:
         canvas.text(
-            x + 220, 94, 18, "loss {}.{:03d}".format(run["loss_milli"] // 1000, run["loss_milli"] % 1000), w.DIM
+            x + 202, 94, 18, "loss {}.{:03d}".format(run["loss_milli"] // 1000, run["loss_milli"] % 1000), w.DIM
         )
     _curve(canvas, state.curve, x + 14, 136, width - 28, 210)
 
@@ -100,12 +117,12 @@ def _run(canvas, state, x, width):
 def _stage(run):
     parts = [str(run.get("stage") or "")]
     if run.get("epochs"):
-        parts.append("epoch {} of {}".format(run.get("epoch", 0), run["epochs"]))
+        parts.append("epoch {}/{}".format(run.get("epoch", 0), run["epochs"]))
     if run.get("queue"):
         parts.append("{} before it".format(run["queue"]))
     if run.get("eta_s"):
         parts.append("{}:{:02d} left".format(run["eta_s"] // 60, run["eta_s"] % 60))
-    return "  ".join([part for part in parts if part])
+    return ", ".join([part for part in parts if part])
 
 
 def _curve(canvas, points, x, y, width, height):

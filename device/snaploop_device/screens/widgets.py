@@ -16,7 +16,13 @@ BAD = (255, 84, 84)
 BLACK = (0, 0, 0)
 WHITE = (255, 255, 255)
 
-TAB_TITLES = {layout.CAPTURE: "Capture", layout.LABEL: "Label", layout.SYNC: "Sync", layout.LIVE: "Live"}
+TAB_TITLES = {
+    layout.CAPTURE: "Capture",
+    layout.LABEL: "Label",
+    layout.GALLERY: "Gallery",
+    layout.SYNC: "Sync",
+    layout.LIVE: "Live",
+}
 LEVEL_COLOURS = {"info": TEXT, "good": GOOD, "warning": WARN, "error": BAD}
 
 
@@ -92,7 +98,7 @@ def bars(canvas, state, rects) -> None:
         canvas.rectangle(side[0], side[1], side[2], side[3], BACKGROUND, fill=True)
     x, y, w, h = layout.tabs_rect(state.panel_w, state.panel_h)
     canvas.rectangle(x, y, w, h, BACKGROUND, fill=True)
-    for screen in layout.SCREENS:
+    for screen in layout.TABS:
         name = "tab:" + screen
         if name not in rects:
             continue
@@ -101,7 +107,26 @@ def bars(canvas, state, rects) -> None:
         canvas.rectangle(x + 1, y, w - 2, h, BUTTON if chosen or state.pressed == name else PANEL, fill=True)
         if chosen:
             canvas.rectangle(x + 1, y, w - 2, 4, ACCENT, fill=True)
-        centred(canvas, rects[name], 24, TAB_TITLES[screen] + _badge(state, screen), TEXT if chosen else DIM)
+        centred(canvas, rects[name], 22, TAB_TITLES[screen] + _badge(state, screen), TEXT if chosen else DIM)
+
+
+def class_bar(canvas, state, rects, chosen, counts=None) -> None:
+    """The classes as buttons in their colours, the chosen ones framed; with how many boxes each has where `counts` tells."""
+    first, names = layout.class_page(state.classes, state.class_page)
+    for index in range(len(names)):
+        rect = rects["class:" + names[index]]
+        colour = layout.class_colour(first + index)
+        canvas.rectangle(rect[0], rect[1], rect[2], rect[3], colour, fill=True)
+        if names[index] in chosen:
+            canvas.rectangle(rect[0], rect[1], rect[2], rect[3], WHITE, thickness=5)
+        if counts is None:
+            centred(canvas, rect, 24, names[index], ink_on(colour))
+            continue
+        centred(canvas, (rect[0], rect[1] + 2, rect[2], rect[3] - 22), 20, names[index], ink_on(colour))
+        count = str(counts.get(names[index], 0))
+        centred(canvas, (rect[0], rect[1] + rect[3] - 26, rect[2], 22), 16, count, ink_on(colour))
+    if "classes" in rects:
+        button(canvas, state, rects, "classes", "more")
 
 
 def message(canvas, state) -> None:

@@ -12,7 +12,8 @@ from .errors import DemoError
 from .json_http import JsonHttp
 from .live_check import LabelledBox, drawn_boxes
 
-UI_LAYER = "OSD1"
+PICTURE_LAYER = "OSD1"  # boxes over the picture
+PANEL_LAYER = "OSD2"  # buttons and texts around it
 LOOK_EVERY_S = 0.01
 BOXES_WAIT_S = 30
 
@@ -59,12 +60,12 @@ class Finger:
 
     def texts(self) -> list[str]:
         """Every text that stands on the panel now."""
-        calls = self._drawn()
+        calls = self._drawn(PICTURE_LAYER) + self._drawn(PANEL_LAYER)
         return [str(call[4]) for call in calls if call[0] == "string"]
 
     def boxes(self, thickness: int) -> list[LabelledBox]:
         """The class-coloured outlines of this thickness in the picture window."""
-        return drawn_boxes(self._drawn(), self.colours, thickness, (layout.PHOTO_W, layout.PHOTO_H))
+        return drawn_boxes(self._drawn(PICTURE_LAYER), self.colours, thickness, (layout.PHOTO_W, layout.PHOTO_H))
 
     def wait_for(self, what: str, condition: Callable[[list[str]], bool], timeout_s: float) -> list[str]:
         """Look at the panel until its texts satisfy the condition; the texts.
@@ -102,8 +103,8 @@ class Finger:
             self._page += 1  # the app counts its pages up in the same way; both wrap where the layout does
         raise DemoError(f"the label screen has no class {label!r}")
 
-    def _drawn(self) -> list[list[object]]:
-        calls = self.board.get(f"/drawn?layer={UI_LAYER}")["calls"]
+    def _drawn(self, layer: str) -> list[list[object]]:
+        calls = self.board.get(f"/drawn?layer={layer}")["calls"]
         assert isinstance(calls, list)
         return calls
 

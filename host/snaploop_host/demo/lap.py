@@ -117,7 +117,7 @@ def _photograph(plan: LapPlan, scene: Scene, report: LapReport, known_photos: in
             report.boxes += len(scene.finger.draw_boxes(truth))
             if position == min(2, len(numbers) - 1):
                 _screenshot(scene, report, layout.LABEL, f"{plan.title}: labelling with the finger")
-            scene.finger.start_tap(layout.LABEL, "save")
+            scene.finger.start_tap(layout.LABEL, "save" if truth else "empty")
             scene.finger.wait_for("the capture screen after Save", lambda texts: "Save" not in texts, SCREEN_WAIT_S)
             report.photos += 1
     _wait_until_sent(scene, known_photos + len(numbers))

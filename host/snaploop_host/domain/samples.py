@@ -11,13 +11,17 @@ __all__ = ["LABELLED", "NEW", "REJECTED", "AnnotatedPicture", "Box", "Sample"]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A labelled rectangle: class name and left, top, width, height in whole photo pixels, origin top left."""
+    """A labelled rectangle: class name and left, top, width, height in whole photo pixels, origin top left.
+
+    `points`: the polygon or quad that it encloses, (x, y) in photo pixels; none for a plain rectangle.
+    """
 
     class_name: str
     x: int
     y: int
     w: int
     h: int
+    points: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 USB = "usb"
 WIFI = "wifi"
 MAX_STRANGERS = 1000  # unknown boards that are told of; a bound, since anybody may send ids
+MAX_RUN_TEXT = 200  # characters of a run's reason: two lines on a board's panel
 MAX_ASKED = 60  # samples per /samples/missing: the answer then fits a message head
 _HEALTH_TEXTS = ("machine", "firmware", "nncase", "app", "model")
 
@@ -200,7 +201,7 @@ class BoardApi:
             height_px=record.height,
             rev=record.rev,
             state=record.state,
-            boxes=tuple(Box(box.class_name, box.x, box.y, box.w, box.h) for box in record.boxes),
+            boxes=tuple(Box(box.class_name, box.x, box.y, box.w, box.h, box.points) for box in record.boxes),
             source=board.id,
             road=road,
             created_at_s=self._clock(),
@@ -284,6 +285,7 @@ class BoardApi:
             "loss_milli": _scaled(run.loss),
             "eta_s": None if run.eta_s is None else round(run.eta_s),
             "queue": ahead,
+            "text": run.text[:MAX_RUN_TEXT],
         }
 
 

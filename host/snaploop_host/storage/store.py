@@ -403,8 +403,14 @@ def _item(row: Row[Any]) -> DatasetItem:
 
 
 def _boxes(fields: list[dict[str, Any]]) -> tuple[Box, ...]:
-    return tuple(Box(one["class"], *one["xywh_px"]) for one in fields)
+    return tuple(
+        Box(one["class"], *one["xywh_px"], points=tuple((x, y) for x, y in one.get("points_px", ()))) for one in fields
+    )
 
 
 def _boxes_json(boxes: Sequence[Box]) -> list[dict[str, Any]]:
-    return [{"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]} for box in boxes]
+    return [
+        {"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]}
+        | ({"points_px": [list(point) for point in box.points]} if box.points else {})
+        for box in boxes
+    ]

@@ -32,7 +32,7 @@ def test_drag_makes_a_clipped_box_in_the_class_colour(rig):
     rig.tap("shutter")
     rig.tap("class:green")
     rig.drag(600, 300, 790, 200)
-    assert ("rectangle", 600, 200, 40, 100, layout.class_colour(1), 3, False) in rig.board.display.canvas.shown
+    assert ("rectangle", 600, 200, 40, 100, layout.class_colour(1), 3, False) in rig.board.display.overlay.shown
     rig.tap("save")
     (record,) = records(rig)
     assert record["boxes"] == [{"class": "green", "xywh_px": [600, 200, 40, 100]}]
@@ -45,7 +45,7 @@ def test_box_being_dragged_is_shown(rig):
     rig.tap("shutter")
     rig.board.touch.waiting = [("down", 10, 20), ("move", 110, 90)]
     rig.steps(1)
-    assert ("rectangle", 10, 20, 100, 70, layout.class_colour(0), 3, False) in rig.board.display.canvas.shown
+    assert ("rectangle", 10, 20, 100, 70, layout.class_colour(0), 3, False) in rig.board.display.overlay.shown
 
 
 def test_undo_select_delete_and_change_of_class(rig):
@@ -151,10 +151,10 @@ def test_every_screen_draws_inside_the_panel(make_rig, host, width):
     rig.until(lambda: rig.state.classes)
     rig.tap("shutter")
     rig.drag(10, 10, 630, 350)
-    for screen in (layout.LABEL, layout.SYNC, layout.LIVE, layout.CAPTURE):
+    for screen in (layout.LABEL, layout.GALLERY, layout.SYNC, layout.ABOUT, layout.LIVE, layout.CAPTURE):
         rig.app.apply(("open", screen))
         rig.steps(2)
-        for call in rig.board.display.canvas.shown:
+        for call in rig.board.display.canvas.shown + rig.board.display.overlay.shown:
             if call[0] == "rectangle":
                 assert call[1] >= 0 and call[2] >= 0 and call[1] + call[3] <= width and call[2] + call[4] <= 480, call
             elif call[0] == "text":

@@ -1,0 +1,27 @@
+"""What the app found on this board, in words: the About screen shows it, hello tells the host the same."""
+
+
+def facts(told: dict, state, settings) -> "list[tuple[str, str]]":
+    """(name, value) lines.
+
+    Args:
+        told: the arguments of hello.
+        state: the app's state (links, panel, touch).
+        settings: the board's Config.
+    """
+    touch = "touch" if state.has_touch else "no touch"
+    links = (("USB", state.usb), ("Wi-Fi as " + state.wifi_address, state.wifi))
+    up = [road for road, link in links if link == "connected"]
+    return [
+        ("board", told["machine"]),
+        ("firmware", told["firmware"]),
+        ("nncase", told["nncase"]),
+        ("app", "snaploop " + told["app"]),
+        ("panel", "{}x{}, {}".format(told["panel"][0], told["panel"][1], touch)),
+        ("memory", "{} KB of the script's heap free".format(told["heap_free"] // 1024)),
+        ("card", "{} MB free, {} photos".format(told["free_bytes"] >> 20, told["samples"])),
+        ("host", settings.host_address or "none: run `snaploop board install`"),
+        ("link", ", ".join(up) or "no road is up"),
+        ("model", told["model"][:12] or "none"),
+        ("name", "{}, id {}".format(told["name"], settings.board_id or "not paired")),
+    ]

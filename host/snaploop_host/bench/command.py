@@ -14,7 +14,13 @@ def _loop(out: Path) -> list[Figure]:
     return measure(out)
 
 
-BENCHES: dict[str, Callable[[Path], list[Figure]]] = {"loop": _loop}
+def _board(out: Path) -> list[Figure]:
+    from .board import measure
+
+    return measure(out)
+
+
+BENCHES: dict[str, Callable[[Path], list[Figure]]] = {"loop": _loop, "board": _board}
 
 
 def run_bench(name: str, out: Path, as_json_object: bool) -> None:

@@ -403,9 +403,12 @@ def _item(row: Row[Any]) -> DatasetItem:
 
 
 def _boxes(fields: list[dict[str, Any]]) -> tuple[Box, ...]:
-    return tuple(
-        Box(one["class"], *one["xywh_px"], points=tuple((x, y) for x, y in one.get("points_px", ()))) for one in fields
-    )
+    return tuple(_box(one["class"], one["xywh_px"], one.get("points_px", [])) for one in fields)
+
+
+def _box(class_name: str, xywh_px: list[int], points_px: list[list[int]]) -> Box:
+    x, y, w, h = xywh_px
+    return Box(class_name, x, y, w, h, tuple((point[0], point[1]) for point in points_px))
 
 
 def _boxes_json(boxes: Sequence[Box]) -> list[dict[str, Any]]:

@@ -1,0 +1,153 @@
+"""`snaploop bench board`: the board app's own work per live frame beside a vendor-style script, a swap, and the heap (design §10).
+
+All on the virtual board, whose calls into the firmware cost the same for both scripts. Camera and KPU are left out of both; the KPU
+port of ours answers with prepared tensors. Numbers of a real board differ; the ratio is what is compared.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from snaploop_device.card import Card
+from snaploop_device.log import Log
+from snaploop_device.model_files import GOLDEN, KMODEL, ModelFiles
+from snaploop_shared import manifest as manifests
+from snaploop_shared import model_slots
+from snaploop_shared.portable import sha256_hex
+
+from ..errors import HostError
+from ..links.board_files import board_files
+from .figures import Figure
+
+PAIRS = 5
+WARM_UP_FRAMES = 30
+TIMED_FRAMES = 200
+HEAP_FRAMES = 5000
+SCRIPT_TIMEOUT_S = 300
+INPUT_W, INPUT_H = 320, 192
+LABELS = ["red", "yellow", "green"]
+KEY = bytes(range(32))
+SCRIPTS = Path(__file__).parent / "board_scripts"
+# Three things that wander a little, as in front of a hand-held camera: the boxes differ with every frame.
+FRAMES = [
+    [[0, 24 + 16 * step, 40, 48, 96], [1, 136, 24 + 16 * step, 64, 64], [2, 232 - 16 * step, 72, 48, 80]]
+    for step in range(4)
+]
+
+
+def measure(out: Path) -> list[Figure]:
+    """Run the pairs, the long run and the swap; the figures of the board bench.
+
+    Raises:
+        HostError: a script failed on the board; its last lines are in the message.
+    """
+    ours: list[float] = []
+    vendor: list[float] = []
+    last: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for pair in range(PAIRS):
+            is_last = pair == PAIRS - 1
+            card = _card(Path(folder) / str(pair), heap_frames=HEAP_FRAMES if is_last else 0)
+            for name, times in (("app_frames.py", ours), ("vendor_style_frames.py", vendor)):
+                result = _run(card, name)
+                if result["boxes"] != len(FRAMES[0]):
+                    raise HostError(f"{name} drew {result['boxes']} boxes of {len(FRAMES[0])}: nothing to compare")
+                times.append(result["frame_us"])
+                last = last | result
+    ratio = statistics.median(one / other for one, other in zip(ours, vendor, strict=True))
+    return [
+        Figure(
+            "app_frame_vs_vendor_style",
+            ratio,
+            "ratio",
+            0.7,
+            peer="vendor-style PipeLine + YOLO loop, ms per frame without KPU and camera",
+            peer_value=statistics.median(vendor) / 1000,
+        ),
+        Figure("swap_frames_lost", last["swap_lost"], "frames", 0),
+        Figure("heap_growth_bytes_5000_frames", last["heap_growth"], "bytes", 0),
+    ]
+
+
+def _card(folder: Path, heap_frames: int) -> tuple[Path, Path]:
+    """(sd, data) folders of a board with our app and two models, the older one live."""
+    sd, data = folder / "sd", folder / "data"
+    for path, content in board_files().items():
+        target = sd / path.removeprefix("/sdcard/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.name != "main.py":
+            target.write_bytes(content)
+    files = ModelFiles(Card(_made(data / "snaploop")), KEY, Log(echo=lambda _line: None))
+    slots = model_slots.ModelSlots()
+    for serial in (1, 2):
+        digest = _keep_model(files, data / "snaploop", serial)
+        if serial == 1:
+            slots.move("offer", digest, serial)
+            for event in ("verified", "start_trial", "confirm"):
+                slots.move(event)
+            files.keep_slots(slots)
+    plan = {
+        "frames": FRAMES,
+        "classes": len(LABELS),
+        "width": INPUT_W,
+        "height": INPUT_H,
+        "warm_up": WARM_UP_FRAMES,
+        "timed": TIMED_FRAMES,
+        "heap_frames": heap_frames,
+    }
+    settings = {"id": "be0c4", "key": KEY.hex(), "road": "usb"}
+    (data / "snaploop" / "config.json").write_text(json.dumps(settings))
+    (data / "bench.json").write_text(json.dumps(plan))
+    return sd, data
+
+
+def _made(folder: Path) -> str:
+    folder.mkdir(parents=True)
+    return str(folder)
+
+
+def _keep_model(files: ModelFiles, root: Path, serial: int) -> str:
+    """Put a model on the card whose golden input shows nothing; its digest."""
+    kmodel = bytes([serial]) * 200_000
+    golden = bytes(3 * INPUT_W * INPUT_H)
+    fields = {
+        "v": manifests.VERSION,
+        "serial": serial,
+        "digest": sha256_hex(kmodel),
+        "bytes": len(kmodel),
+        "task": "detect",
+        "head": manifests.HEAD_DFL6,
+        "input": [INPUT_W, INPUT_H],
+        "labels": LABELS,
+        "score_permille": 400,
+        "iou_permille": 500,
+        "nncase": "2.11.0",
+        "kmodel_version": 7,
+        "golden": {"digest": sha256_hex(golden), "bytes": len(golden), "detections": []},
+        "scores": {"kmodel_map50": 0.9},
+    }
+    manifest = manifests.parse(json.dumps(fields).encode())
+    files.keep_manifest(manifest, manifests.signature(manifest.raw, KEY))
+    folder = root / files.folder(manifest.digest)
+    (folder / KMODEL).write_bytes(kmodel)
+    (folder / GOLDEN).write_bytes(golden)
+    return str(manifest.digest)
+
+
+def _run(card: tuple[Path, Path], name: str) -> dict[str, Any]:
+    from virtual_k230 import VirtualK230
+
+    board = VirtualK230(sd=card[0], data=card[1], profile="D")
+    try:
+        printed = board.run_code((SCRIPTS / name).read_text(), timeout=SCRIPT_TIMEOUT_S)
+    finally:
+        board.close()
+    lines = [line for line in printed.splitlines() if line.startswith("RESULT ")]
+    if not lines:
+        raise HostError(f"{name} gave no result on the virtual board: {' | '.join(printed.splitlines()[-3:])}")
+    result: dict[str, Any] = json.loads(lines[-1][len("RESULT ") :])
+    return result

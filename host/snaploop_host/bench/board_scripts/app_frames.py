@@ -1,0 +1,127 @@
+"""Runs on the (virtual) board: our app's live frames, its heap and a swap, with prepared KPU outputs. `bench/board.py` starts it.
+
+Camera and KPU take no time here: their ports give ready arrays, so that only the app's own work is measured. Everything else is
+the app as it ships: touch, wire, decoding, drawing, showing, collecting.
+"""
+
+import gc
+import json
+import sys
+import time
+
+sys.path.insert(0, "/sdcard")
+
+from ulab import numpy as np
+
+from snaploop_device.app import App
+from snaploop_device.board.k230 import K230Board
+from snaploop_shared.manifest import STRIDES
+
+
+def heads(boxes, classes, width, height):
+    """Six raw outputs that decode to these (class index, x, y, w, h) boxes of input px."""
+    outputs = []
+    for stride in STRIDES:
+        outputs.append(np.zeros((1, 64, height // stride, width // stride)))
+        outputs.append(np.ones((1, classes, height // stride, width // stride)) * -8)
+    for index, x, y, w, h in boxes:
+        level = 1
+        stride = STRIDES[level]
+        column, row = (x + w // 2) // stride, (y + h // 2) // stride
+        centre_x, centre_y = (column * stride) + stride // 2, (row * stride) + stride // 2
+        sides = (centre_x - x, centre_y - y, x + w - centre_x, y + h - centre_y)
+        for side in range(4):
+            outputs[2 * level][0, side * 16 + sides[side] // stride, row, column] = 30
+        outputs[2 * level + 1][0, index, row, column] = 2.5
+    return outputs
+
+
+class Network:
+    """Answers at once, with the next of the prepared outputs."""
+
+    def __init__(self, prepared, nothing):
+        self.prepared = prepared
+        self.nothing = nothing
+        self.at = 0
+        self.outputs = nothing
+
+    def run(self, frame):
+        self.at = (self.at + 1) % len(self.prepared)
+        self.outputs = self.prepared[self.at]
+
+    def run_input(self, data):
+        self.outputs = self.nothing
+
+    def output(self, index):
+        return self.outputs[index]
+
+    def release(self):
+        pass
+
+
+class Kpu:
+    """Has room for two models."""
+
+    def __init__(self, prepared, nothing):
+        self.prepared = prepared
+        self.nothing = nothing
+
+    def version(self):
+        return "2.11.0"
+
+    def has_room(self, kmodel_bytes):
+        return True
+
+    def load(self, path, placement):
+        return Network(self.prepared, self.nothing)
+
+    def close(self):
+        pass
+
+
+def heap_used():
+    """Bytes in use after a collection."""
+    gc.collect()
+    gc.collect()
+    return gc.mem_alloc()
+
+
+with open("/data/bench.json") as file:
+    plan = json.load(file)
+
+prepared = [heads(boxes, plan["classes"], plan["width"], plan["height"]) for boxes in plan["frames"]]
+board = K230Board()
+board.kpu = Kpu(prepared, heads([], plan["classes"], plan["width"], plan["height"]))
+frame = np.zeros((3, 360, 640), dtype=np.uint8)
+board.camera.ai_frame = lambda: frame
+app = App(board)
+result = {}
+try:
+    app.start()
+    board.clock.pause = lambda ms: None
+    while not app.models.is_ready:
+        app.step()
+    app.apply(("open", "live"))
+    for _ in range(plan["warm_up"]):
+        app.step()
+    drawn = len(app.state.detections)
+    started = time.ticks_us()
+    for _ in range(plan["timed"]):
+        app.step()
+    result = {"frame_us": time.ticks_diff(time.ticks_us(), started) / plan["timed"], "boxes": drawn}
+    if plan["heap_frames"]:
+        before = heap_used()
+        for _ in range(plan["heap_frames"]):
+            app.step()
+        result["heap_growth"] = heap_used() - before
+        shown, steps = app.state.inferences, 0
+        app.apply(("choose_model", 1))
+        old = app.models.active
+        while app.models.active == old or app.models.is_trial:
+            app.step()
+            steps += 1
+        result["swap_steps"] = steps
+        result["swap_lost"] = steps - (app.state.inferences - shown)
+finally:
+    app.close()
+print("RESULT", json.dumps(result))

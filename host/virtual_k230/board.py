@@ -25,10 +25,13 @@ from typing import Any
 
 from .card import DATA_BYTES, SDCARD_BYTES, Card
 from .console_log import ConsoleLog
+from .events import EventQueue
 from .hal import Hal, HalError
+from .hardware import Hardware
 from .interpreter import HERE, Interpreter, find_interpreter
 from .network import NetworkOps
-from .system import FIRMWARE, SystemOps, TouchQueue
+from .profiles import FIRMWARE, check_board_id, memory_of
+from .system import SystemOps, TouchQueue
 from .usb import UsbPort
 
 logger = logging.getLogger(__name__)
@@ -56,7 +59,8 @@ class VirtualK230:
         heap_mib: size of MicroPython's heap.
         panel: (width, height) of the LCD; the profile's by default.
         wifi: "SSID:KEY" of the only network there is; any name and key are right by default.
-        board_id: what os.uname()[-1] begins with.
+        board_id: what os.uname()[-1] begins with; one of profiles.BOARD_IDS.
+        dram_mib: DRAM of the board (128, 512, 1024, 2048); the usual one of board_id by default.
         options: further options of the media modules (see board.options).
     """
 
@@ -74,6 +78,7 @@ class VirtualK230:
         panel: tuple[int, int] | None = None,
         wifi: str | None = None,
         board_id: str = "k230_canmv_hiwonder",
+        dram_mib: int | None = None,
         sdcard_bytes: int = SDCARD_BYTES,
         data_bytes: int = DATA_BYTES,
         **options: Any,
@@ -81,7 +86,8 @@ class VirtualK230:
         if profile not in FIRMWARE:
             raise ValueError(f"profile {profile!r}: use one of {', '.join(FIRMWARE)}")
         self.profile = profile
-        self.board_id = board_id
+        self.board_id = check_board_id(board_id)
+        self.memory = memory_of(board_id, dram_mib)
         self.heap_mib = heap_mib
         self.options: dict[str, Any] = {
             **options, "camera": camera, "profile": profile, "kpu": kpu, "onnx_twins": onnx_twins or {}, "fps": fps,
@@ -93,10 +99,13 @@ class VirtualK230:
         self.card = Card(self._folder(sd, "sd"), self._folder(data, "data"), sdcard_bytes, data_bytes)
         self.card.on_power_cut = self.power_cut
         identity = str(self.card.partitions["/sdcard"].root.resolve())
-        self.chip_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        self.chip_id = hashlib.sha256(identity.encode()).hexdigest()
         self.lock = threading.RLock()
         self.hal = Hal()
         self.touches = TouchQueue()
+        self.events = EventQueue()
+        self.hardware = Hardware(self)
+        """Pins, LEDs, PWM, UARTs, ADC: `hardware.state()`, `hardware.drive(pin, level)`."""
         self.exception: str | None = None
         """Traceback that ended the last boot.py or main.py; None while it runs or when it ended well."""
         self.heap_free_bytes: int | None = None
@@ -145,6 +154,7 @@ class VirtualK230:
     def _register(self) -> None:
         hal = self.hal
         hal.after_each = self._after_each
+        hal.is_due = self.events.is_due
         hal.op("console.write", self._console_write)
         hal.op("console.write_bytes", self._console_write_bytes)
         hal.op("hal.free", self._free)
@@ -155,9 +165,13 @@ class VirtualK230:
         self.card.register(hal)
         self.network.register(hal)
         SystemOps(self).register(hal)
+        self.hardware.register(hal)
+        hal.op("board.exit_flag", self.set_exit_flag)
         self.on_free(self.network.close)
         self.on_reset(self.network.close_all)
         self.on_reset(self.touches.clear)
+        self.on_reset(self.events.clear)
+        self.on_reset(self.hardware.reset)
         for name in _MEDIA_MODULES:
             importlib.import_module(f".{name}", __package__).register(hal, self)
 
@@ -187,8 +201,20 @@ class VirtualK230:
 
     # -- waiting and stopping -----------------------------------------------------------------------------------
 
-    def wait_fds(self, fds: dict[int, int], timeout_ms: float) -> list[tuple[int, int]]:
-        """Wait until one of {fd: mask} is ready, for timeout_ms (-1: for ever), a stop or a reset. Returns (fd, mask) pairs."""
+    def wait_fds(self, fds: dict[int, int], timeout_ms: float, for_events: bool = False) -> list[tuple[int, int]]:
+        """Wait until one of {fd: mask} is ready, for timeout_ms (-1: for ever), a stop or a reset.
+
+        Args:
+            fds: file descriptors and what to wait for (select.POLLIN, …).
+            timeout_ms: -1: for ever.
+            for_events: a timer or pin interrupt that is due ends the wait too.
+
+        Returns:
+            (fd, mask) pairs of those that are ready.
+        """
+        if for_events:
+            to_next = self.events.ms_to_next()
+            timeout_ms = to_next if timeout_ms < 0 and to_next < 1e12 else min(timeout_ms, to_next)
         deadline = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
         waiter = select.poll()
         for fd, mask in fds.items():
@@ -198,6 +224,8 @@ class VirtualK230:
         while True:
             if timeout_ms and (self._next is not None or self._child is None or self._stop_is_due("time.sleep")):
                 return []
+            if for_events and timeout_ms and self.events.is_due():
+                return []
             left_ms = None if deadline is None else max(0.0, (deadline - time.monotonic()) * 1000)
             found = waiter.poll(left_ms)
             ready = [(fd, mask) for fd, mask in found if fd != self._wake_fd]
@@ -205,6 +233,10 @@ class VirtualK230:
                 self._clear_wake()
             if ready or (deadline is not None and time.monotonic() >= deadline):
                 return ready
+
+    def wake(self) -> None:
+        """Let a wait of the board look again: something changed from outside."""
+        self._wake()
 
     def _wake(self) -> None:
         """End the wait that the board's thread may be in."""
@@ -235,12 +267,20 @@ class VirtualK230:
         stop, self._stop = self._stop, None
         return stop
 
-    def exitpoint(self, flag: int | None) -> int:
-        """os.exitpoint(): the flag, or set it and get the old one; a pending stop is raised by _after_each."""
-        old = self._exit_flag
-        if flag is not None:
-            self._exit_flag = int(flag)
+    def exitpoint(self) -> int:
+        """os.exitpoint(): the flag; a pending stop is raised by _after_each."""
+        return self._exit_flag
+
+    def set_exit_flag(self, flag: int) -> int:
+        """os.exitpoint(flag): set the flag and get the old one, without delivering anything."""
+        old, self._exit_flag = self._exit_flag, int(flag)
         return old
+
+    @property
+    def child_pid(self) -> int | None:
+        """The process that runs the interpreter."""
+        child = self._child
+        return None if child is None else child.pid
 
     def stop(self, reason: str = "ctrl-c") -> None:
         """Stop the running script as Ctrl-C ("ctrl-c", KeyboardInterrupt) or the IDE ("ide", IDE interrupt) does."""
@@ -279,6 +319,10 @@ class VirtualK230:
     def _console_write_bytes(self, blob: memoryview) -> None:
         self._console.append(bytes(blob).decode("utf-8", "replace").replace("\r\n", "\n"))
         self.usb.write(blob)
+
+    def say(self, text: str) -> None:
+        """Print on the board's console, as the firmware itself does."""
+        self._say(text)
 
     def _say(self, text: str) -> None:
         self._console_write(memoryview(text.encode()))

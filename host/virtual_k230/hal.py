@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 logger = logging.getLogger(__name__)
 
 _HEADER = struct.Struct("<II")
+_DUE = 0x8000_0000  # canmv/_hal.py then asks by "event.take" what to run; the launcher's own calls ignore it
 
 Handler = Callable[..., Any]
 
@@ -57,6 +58,8 @@ class Hal:
         self._wants_blob: set[str] = set()
         self.after_each: Callable[[str], HalError | None] | None = None
         """Asked after each operation; an error it returns (a pending stop) replaces the reply."""
+        self.is_due: Callable[[], bool] | None = None
+        """Asked after each operation: is a callback of the script due? Told by a bit of the reply's length."""
         self.n_calls = 0
         self.is_busy = False
         """Is an operation running right now?"""
@@ -118,8 +121,9 @@ class Hal:
             except TypeError as error:
                 logger.error("operation %s returned a value that JSON cannot carry: %s", name, error)
                 text, reply_blob = json.dumps([None, "RuntimeError", [f"{name}: {error}"]]).encode(), b""
+            due = _DUE if self.is_due is not None and self.is_due() else 0
             try:
-                _write_all(reply_fd, _HEADER.pack(len(text), len(reply_blob)) + text, reply_blob)
+                _write_all(reply_fd, _HEADER.pack(len(text) | due, len(reply_blob)) + text, reply_blob)
             except BrokenPipeError:
                 return
 

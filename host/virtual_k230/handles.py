@@ -54,6 +54,10 @@ class Handles:
         for handle in list(self._objects):
             self.drop(handle)
 
+    def objects(self) -> list[Any]:
+        """Everything that is kept now (memory figures count it)."""
+        return list(self._objects.values())
+
     def __len__(self) -> int:
         return len(self._objects)
 

@@ -104,7 +104,7 @@ function call(op, args, blob = NO_BYTES) {
     writeAll(packet, 0, packet.length);
     if (blob.length) writeAll(blob, 0, blob.length);
     readExactly(header, 0, 8);
-    const reply = Buffer.alloc(header.readUInt32LE(0));
+    const reply = Buffer.alloc(header.readUInt32LE(0) & 0x7fffffff);
     const replyBlob = Buffer.alloc(header.readUInt32LE(4));
     readExactly(reply, 0, reply.length);
     if (replyBlob.length) readExactly(replyBlob, 0, replyBlob.length);

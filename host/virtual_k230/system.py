@@ -1,4 +1,4 @@
-"""The board's system calls: console, sleeping, waiting, exit points, identity, memory figures, touch, pins.
+"""The board's system calls: console, sleeping, waiting, exit points, identity, memory figures, touch.
 
 Everything here answers a hardware call of the modules os, time, gc, sys, machine and of the REPL in canmv/.
 """
@@ -6,20 +6,20 @@ Everything here answers a hardware call of the modules os, time, gc, sys, machin
 from __future__ import annotations
 
 import collections
+import dataclasses
 import hashlib
 import os
-import random
 import select
 import time
 from typing import Any
 
+from . import aes
 from .hal import Hal, HalError, Reply
+from .profiles import FIRMWARE
 
-FIRMWARE = {"A": "v1.2.2", "B": "v1.4", "C": "v1.6", "D": "v1.8"}
-_BUILT = {"A": "2025-02-08", "B": "2025-09-09", "C": "2026-04-03", "D": "2026-07-03"}
-_NNCASE = {"A": "2.9.0", "B": "2.9.0", "C": "2.9.0", "D": "2.11.0"}
 STDIN = -1
 _MIB = 1 << 20
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 EVENT_UP, EVENT_DOWN, EVENT_MOVE = 1, 2, 3
 _EVENTS = {"up": EVENT_UP, "down": EVENT_DOWN, "move": EVENT_MOVE}
@@ -61,17 +61,45 @@ class TouchQueue:
         return [[event, 0, 1, x, y, int(time.monotonic() * 1000) & 0x3FFFFFFF]]
 
 
+def rotate_touch(x: int, y: int, rotate: int, width: int, height: int) -> list[int]:
+    """A point of the screen as the driver gives it when the script chooses the rotation itself.
+
+    The panels are portrait (height × width of the screen) and the driver's own rotation, 90 degrees, makes them match
+    the screen: that is undone first, then `rotate` (TOUCH.ROTATE_*) is applied.
+    """
+    range_x, range_y = (height, width) if width > height else (width, height)
+    raw_x, raw_y = (y, range_y - x - 1) if width > height else (x, y)
+    if rotate == 1:
+        return [range_y - raw_y - 1, raw_x]
+    if rotate == 2:
+        return [range_x - raw_x - 1, range_y - raw_y - 1]
+    if rotate == 3:
+        return [raw_y, range_x - raw_x - 1]
+    if rotate == 4:
+        return [raw_y, raw_x]
+    return [raw_x, raw_y]
+
+
+def media_bytes(board: Any) -> int:
+    """What images, arrays, models and the running camera's buffers take of the media memory."""
+    total = 0
+    for thing in board.handles.objects():
+        data = getattr(thing, "pixels", getattr(thing, "array", getattr(thing, "data", None)))
+        total += int(getattr(thing, "nbytes", 0) or getattr(data, "nbytes", 0) or getattr(thing, "n_bytes", 0))
+    return total
+
+
 class SystemOps:
     """Operations that need the board as a whole."""
 
     def __init__(self, board: Any) -> None:
         self._board = board
-        self._pins: dict[int, int] = {}
+        self._cpu_seen = (0, 0.0, 0.0)
 
     def uname(self) -> list[str]:
         """The five strings of os.uname()."""
-        profile = self._board.profile
-        version = f"{FIRMWARE[profile]}(based on Micropython e00a144) on {_BUILT[profile]}"
+        firmware = FIRMWARE[self._board.profile]
+        version = f"{firmware.version}(based on Micropython e00a144) on {firmware.built}"
         return ["rt-smart", "rt-smart", "1.21.0", version, f"{self._board.board_id} with K230"]
 
     def banner(self) -> str:
@@ -79,9 +107,31 @@ class SystemOps:
         name = self.uname()
         return f'CanMV {name[3]}; {name[4]}\r\nType "help()" for more information.\r\n'
 
-    def sleep(self, milliseconds: float) -> None:
-        """Sleep; a deliverable stop ends it early."""
-        self._board.wait_fds({}, max(0.0, milliseconds))
+    def profile(self) -> dict[str, Any]:
+        """What the modules in canmv/ need to know about the firmware."""
+        firmware = FIRMWARE[self._board.profile]
+        return {"letter": self._board.profile, "board": self._board.board_id, **dataclasses.asdict(firmware)}
+
+    def sleep(self, milliseconds: float) -> float:
+        """Sleep; a deliverable stop and a due callback end it early. Returns the milliseconds that are left."""
+        end = time.monotonic() + milliseconds / 1000
+        self._board.wait_fds({}, max(0.0, milliseconds), for_events=True)
+        return max(0.0, (end - time.monotonic()) * 1000)
+
+    def cpu_usage(self) -> int:
+        """Percent of one core that the interpreter's process used since the last question (at first: since its start)."""
+        pid = self._board.child_pid
+        if pid is None:
+            return 0
+        with open(f"/proc/{pid}/stat", "rb") as status:
+            fields = status.read().rsplit(b")", 1)[1].split()
+        used_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        now = time.monotonic()
+        seen_pid, seen_used_s, seen_at = self._cpu_seen
+        if seen_pid != pid:
+            seen_used_s, seen_at = 0.0, self._board.started_at
+        self._cpu_seen = (pid, used_s, now)
+        return min(100, max(0, round(100 * (used_s - seen_used_s) / max(0.01, now - seen_at))))
 
     def stdin_read(self, timeout_ms: int) -> Reply:
         """Input bytes, at most one ring full; waits up to timeout_ms (-1: for ever) when there are none."""
@@ -106,9 +156,20 @@ class SystemOps:
             else:
                 fd = self._board.network.fileno(number)
                 fds[fd] = mask
+                if mask & select.POLLIN and self._board.network.has_pending(number):
+                    ready.append([number, select.POLLIN])
             numbers[fd] = number
-        found = self._board.wait_fds(fds, 0 if ready else timeout_ms)
-        return ready + [[numbers[fd], mask] for fd, mask in found]
+        masks = {item[0]: item[1] for item in items}
+        already = {number for number, _ in ready}
+        for fd, found in self._board.wait_fds(fds, 0 if ready else timeout_ms):
+            number = numbers[fd]
+            if number in already:
+                continue
+            has_ended = number != STDIN and found & (
+                select.POLLHUP | select.POLLERR
+            )  # select() calls it ready for both
+            ready.append([number, masks[number] & (select.POLLIN | select.POLLOUT) if has_ended else found])
+        return ready
 
     def urandom(self, n: int) -> Reply:
         """Random bytes."""
@@ -119,33 +180,59 @@ class SystemOps:
         return Reply(None, hashlib.new(name, blob, usedforsecurity=False).digest())
 
     def memory(self, what: str) -> list[int]:
-        """(total, used, free) bytes of a 1 GB board's pools (reference §1.2)."""
-        total = {"total": 1024, "heap": 64, "page": 512, "mmz": 512}[what] * _MIB
-        used = {"total": 300, "heap": 9, "page": 60, "mmz": 40}[what] * _MIB
+        """(total, used, free) bytes of one of the board's pools, moving with what the script has allocated.
+
+        What the system itself takes is a typical figure; images, arrays, models and camera buffers count as they are.
+        """
+        board = self._board
+        pools = board.memory
+        media = min(pools.mmz, 16 * _MIB + media_bytes(board))
+        heap = pools.heap * 9 // 64
+        page = min(pools.page, 12 * _MIB + int(board.heap_mib * _MIB))
+        total, used = {
+            "total": (pools.rtsmart + pools.mmz, heap + page + media),
+            "heap": (pools.heap, heap),
+            "page": (pools.page, page),
+            "mmz": (pools.mmz, media),
+        }[what]
         return [total, used, total - used]
 
-    def touch_read(self, count: int, heap_free_bytes: int | None = None) -> list[list[int]]:
+    def touch_read(self, count: int, rotate: int = -1, heap_free_bytes: int | None = None) -> list[list[int]]:
         """TOUCH.read(); now and then the script's free heap rides along for /state."""
         if heap_free_bytes is not None:
             self._board.heap_free_bytes = heap_free_bytes
-        return list(self._board.touches.take(count))
+        rows: list[list[int]] = self._board.touches.take(count)
+        if rotate != -1:
+            width, height = self.touch_range()
+            for row in rows:
+                row[3:5] = rotate_touch(row[3], row[4], rotate, width, height)
+        return rows
+
+    def touch_range(self) -> list[int]:
+        """Width and height of the panel's picture in pixels."""
+        return list(self._board.screen().size)
 
     def chipid(self) -> Reply:
-        """The chip's identity, 16 bytes."""
+        """The chip's identity, 32 bytes."""
         return Reply(None, bytes.fromhex(self._board.chip_id))
 
-    def pin(self, number: int, value: int | None = None) -> int:
-        """Read a pin, or set it."""
-        if value is not None:
-            self._pins[number] = int(bool(value))
-        return self._pins.get(number, 0)
+    def cipher(self, mode: int, key_hex: str, chain_hex: str, is_decrypting: bool, blob: memoryview) -> Reply:
+        """cryptolib.aes: the transformed blob, and the chain value that the object's next call starts with."""
+        try:
+            data, chain = aes.transform(
+                mode, bytes.fromhex(key_hex), bytes.fromhex(chain_hex), bytes(blob), is_decrypting
+            )
+        except ValueError as error:
+            raise HalError("ValueError", str(error)) from None
+        return Reply(chain.hex(), data)
 
     def register(self, hal: Hal) -> None:
         """Answer the operations of this file."""
         board = self._board
         hal.op("os.uname", self.uname)
         hal.op("os.urandom", self.urandom)
-        hal.op("os.cpu_usage", lambda: random.randint(20, 40))
+        hal.op("os.cpu_usage", self.cpu_usage)
+        hal.op("board.profile", self.profile)
         hal.op("os.exitpoint", board.exitpoint)
         hal.op("repl.banner", self.banner)
         hal.op("time.sleep", self.sleep)
@@ -156,5 +243,6 @@ class SystemOps:
         hal.op("machine.chipid", self.chipid)
         hal.op("machine.temperature", lambda: 52.5)
         hal.op("machine.reset", lambda: board.reset(hard=True))
-        hal.op("machine.pin", self.pin)
+        hal.op("cryptolib.aes", self.cipher)
         hal.op("touch.read", self.touch_read)
+        hal.op("touch.range", self.touch_range)

@@ -23,6 +23,9 @@ def _dress():
     modules["sys"] = _sys_face
     for name in ("_gc_face", "_sys_face"):
         modules.pop(name, None)
+    for name in ("os", "time", "hashlib", "select"):  # the interpreter would give its own modules for their u-names
+        modules["u" + name] = __import__(name)
+    modules["usys"] = _sys_face
     builtins.input = _repl.read_input
 
 

@@ -102,6 +102,10 @@ class _TextInput(io.IOBase):
         return self.buffer.readinto(target, n)
 
 
+copies = []
+"""Streams that os.dupterm() added; they get what is written to sys.stdout (print() goes straight to the console)."""
+
+
 class _ByteOutput(io.IOBase):
     """Bytes as they are; sys.stdout turns \\n into \\r\\n."""
 
@@ -122,6 +126,8 @@ class _TextOutput(io.IOBase):
 
     def write(self, text):
         self._write(text)
+        for stream in copies:
+            stream.write(text)
         return len(text)
 
     def flush(self):

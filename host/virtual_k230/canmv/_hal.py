@@ -2,21 +2,30 @@
 
 call(op, *args) -> value, call_blob(op, blob, *args) -> (value, bytes), token(handle) -> an object that frees the
 Python-side handle when it is collected. Errors raised by the Python side arrive as the same builtin exception.
+Callbacks of timers and pins (`handlers`) run here, after a call whose reply says that one is due.
 """
 
 import builtins
 import gc
+import io
 import json
 import struct
+import sys
 
 _dev = open("/dev/hal", "r+b")
 _write = _dev.write
 _readinto = _dev.readinto
 _dumps = json.dumps
 _loads = json.loads
+_print_exception = sys.print_exception
 _head = bytearray(8)
 _small = bytearray(2048)
 _small_view = memoryview(_small)
+_DUE = 0x80000000  # bit of the reply's length: a callback is due
+
+handlers = {}
+"""{("timer" | "pin", number): function without arguments}."""
+_is_handling = False
 
 
 def _error(reply):
@@ -34,21 +43,56 @@ def _send(request, blob, n_blob):
 
 
 def _receive():
+    """(reply, number of bytes that follow, is a callback due)."""
     _readinto(_head)
     n_text, n_blob = struct.unpack("<II", _head)
+    is_due = n_text >= _DUE
+    if is_due:
+        n_text -= _DUE
     if n_text <= 2048:
         view = _small_view[:n_text]
     else:
         view = memoryview(bytearray(n_text))
     _readinto(view)
-    return _loads(view), n_blob
+    return _loads(view), n_blob, is_due
+
+
+def _handle():
+    """Run the callbacks that are due; one that raises is reported and not called again, as on the board."""
+    global _is_handling
+    _is_handling = True
+    try:
+        for kind, number in call("event.take"):
+            handler = handlers.get((kind, number))
+            if handler is None:
+                continue
+            try:
+                handler()
+            except Exception as error:
+                if error.args == ("IDE interrupt",):
+                    raise
+                print("Uncaught exception in IRQ callback handler")
+                text = io.StringIO()
+                _print_exception(error, text)
+                for line in text.getvalue().split("\n")[:-1]:
+                    if not line.startswith('  File "/.frozen/'):
+                        print(line)
+                handlers.pop((kind, number), None)
+                if kind == "timer":
+                    call("event.stop_timer", number)
+                else:
+                    call("hw.pin_listen", number, None)
+    finally:
+        _is_handling = False
 
 
 def call(op, *args):
     _send((op, args), None, 0)
-    reply, n_blob = _receive()
+    reply, n_blob, is_due = _receive()
     if n_blob:
         _readinto(bytearray(n_blob))
+    if is_due and not _is_handling:
+        _handle()
     if len(reply) > 1:
         raise _error(reply)
     return reply[0]
@@ -62,10 +106,12 @@ def call_blob(op, blob, *args):
     if n and not isinstance(blob, (bytes, bytearray)):
         n *= len(bytes(blob[:1]))
     _send((op, args), blob, n)
-    reply, n_blob = _receive()
+    reply, n_blob, is_due = _receive()
     data = bytearray(n_blob)
     if n_blob:
         _readinto(data)
+    if is_due and not _is_handling:
+        _handle()
     if len(reply) > 1:
         raise _error(reply)
     return reply[0], data

@@ -12,6 +12,9 @@ EXITPOINT_ENABLE = 1
 EXITPOINT_ENABLE_SLEEP = 2
 
 _Uname = namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))
+_environment = {}
+_terminals = {}
+_last_error = 0
 
 
 def uname():
@@ -30,8 +33,13 @@ def statvfs(path):
 
 
 def exitpoint(flag=None):
-    """Without a flag: deliver a pending stop, else return the flag. With one: set it and return the old one."""
-    return call("os.exitpoint", flag)
+    """Without a flag: deliver a pending stop, else return the flag. With one: set it, return the old one; 0 also delivers."""
+    if flag is None:
+        return call("os.exitpoint")
+    old = call("board.exit_flag", flag)
+    if flag == EXITPOINT_DISABLE:
+        call("os.exitpoint")
+    return old
 
 
 def urandom(n):
@@ -39,16 +47,55 @@ def urandom(n):
 
 
 def cpu_usage():
+    """Percent of a PC core that this interpreter used since the last call."""
     return call("os.cpu_usage")
 
 
 def sync():
-    pass
+    """Nothing to do: every write is on the PC's disk when it returns."""
 
 
-def errno():
-    return 0
+def errno(*number):
+    """The C library's error number, which a script can set; nothing here sets it by itself."""
+    global _last_error
+    if not number:
+        return _last_error
+    _last_error = number[0]
+
+
+def getenv(name, default=None):
+    return _environment.get(name, default)
+
+
+def putenv(name, value):
+    _environment[name] = value
+
+
+def unsetenv(name):
+    _environment.pop(name, None)
 
 
 def dupterm(stream, index=0):
-    return None
+    """The stream that was in the slot. What is printed goes to the new one too (see _console.py)."""
+    import _console
+
+    old = _terminals.get(index)
+    if stream is None:
+        _terminals.pop(index, None)
+    else:
+        _terminals[index] = stream
+    _console.copies[:] = _terminals.values()
+    return old
+
+
+if call("board.profile")["has_os_replace"]:
+
+    def replace(old, new):
+        """rename() that may fall onto an existing file."""
+        try:
+            stat(new)
+        except OSError:
+            pass  # there is none: a plain rename
+        else:
+            remove(new)
+        rename(old, new)

@@ -2,6 +2,7 @@
 
 import _console
 from _hal import call
+from utime import ticks_diff, ticks_ms
 
 POLLIN = 1
 POLLOUT = 4
@@ -9,7 +10,12 @@ POLLERR = 8
 POLLHUP = 16
 
 _input = _console._input
+_ASKED = 1 << 29  # bit of the numbers of streams that answer by their ioctl()
 _STDIN = -1  # the number that stands for sys.stdin in the wait operation
+
+
+_POLL_REQUEST = 3  # of a stream's ioctl()
+_LOOK_AGAIN_MS = 5
 
 
 def _number(thing):
@@ -17,6 +23,8 @@ def _number(thing):
         return _STDIN
     number = getattr(thing, "_handle", None)
     if number is None:
+        if hasattr(thing, "ioctl"):  # a stream that a script made: it is asked itself
+            return id(thing) | _ASKED
         raise OSError(22)
     return number
 
@@ -61,12 +69,29 @@ class _Poll:
         return self._wait(-1 if timeout_ms is None else int(timeout_ms))
 
     def _wait(self, timeout_ms):
+        own = [item for number, item in self._things.items() if number > 0 and number & _ASKED]
+        if not own:
+            return self._wait_once(timeout_ms)
+        start = ticks_ms()
+        while True:
+            ready = []
+            for thing, mask in own:
+                state = thing.ioctl(_POLL_REQUEST, mask)
+                if state:
+                    ready.append((thing, state))
+            left_ms = -1 if timeout_ms < 0 else max(0, timeout_ms - ticks_diff(ticks_ms(), start))
+            wait_ms = 0 if ready else _LOOK_AGAIN_MS if left_ms < 0 else min(left_ms, _LOOK_AGAIN_MS)
+            ready += self._wait_once(wait_ms)
+            if ready or left_ms == 0:
+                return ready
+
+    def _wait_once(self, timeout_ms):
         ready = []
         asked = []
         for number, (thing, mask) in self._things.items():
             if number == _STDIN and mask & POLLIN and _console.has_input():
                 ready.append((thing, POLLIN))
-            else:
+            elif number < 0 or not number & _ASKED:
                 asked.append((number, mask))
         for number, mask in call("poll.wait", asked, timeout_ms):
             ready.append((self._things[number][0], mask))

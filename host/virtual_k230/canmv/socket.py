@@ -7,22 +7,25 @@ from _hal import call_blob as _call_blob
 from _hal import token as _token
 
 AF_INET = 2
+AF_INET6 = 10
 SOCK_STREAM = 1
 SOCK_DGRAM = 2
+SOCK_RAW = 3
 IPPROTO_IP = 0
 IPPROTO_TCP = 6
 IPPROTO_UDP = 17
+IP_ADD_MEMBERSHIP = 3
 SOL_SOCKET = 1
 SO_REUSEADDR = 2
+SO_BROADCAST = 6
 SO_KEEPALIVE = 8
+
+_EAGAIN = 11
+_PART = 65536
 
 
 def getaddrinfo(host, port, family=0, kind=0, proto=0, flags=0):
     return [(f, k, p, name, tuple(address)) for f, k, p, name, address in _call("socket.getaddrinfo", host, port)]
-
-
-def _part(data, limit=65536):
-    return memoryview(data)[:limit] if len(data) > limit else data
 
 
 class socket(_io.IOBase):
@@ -44,21 +47,39 @@ class socket(_io.IOBase):
         return socket(_handle=handle), tuple(address)
 
     def send(self, data):
-        return _call_blob("socket.send", _part(data), self._handle, False)[0]
+        """Once: perhaps fewer bytes than given, EAGAIN when there is no room."""
+        return _call_blob("socket.send", memoryview(data)[:_PART], self._handle)[0]
 
     def sendall(self, data):
+        """Everything, when the socket may wait; once, when it does not block."""
         view = memoryview(data)
         while view:
-            view = view[_call_blob("socket.send", view[:65536], self._handle, True)[0] :]
+            try:
+                view = view[self.send(view) :]
+            except OSError as error:
+                if error.errno != _EAGAIN or not _call("socket.wait_writable", self._handle):
+                    raise
 
     def write(self, data):
-        return _call_blob("socket.send", _part(data), self._handle, True)[0]
+        """Bytes written; None when there was no room at all."""
+        view = memoryview(data)
+        n = 0
+        while n < len(view):
+            try:
+                n += self.send(view[n:])
+            except OSError as error:
+                if error.errno != _EAGAIN:
+                    raise
+                if _call("socket.wait_writable", self._handle):
+                    continue
+                return n or None
+        return n
 
     def sendto(self, data, address):
         return _call_blob("socket.sendto", data, self._handle, address)[0]
 
     def recv(self, n):
-        return bytes(_call_blob("socket.recv", b"", self._handle, n, True)[1])
+        return bytes(_call_blob("socket.recv", b"", self._handle, n)[1])
 
     def recvfrom(self, n):
         address, data = _call_blob("socket.recvfrom", b"", self._handle, n)
@@ -70,19 +91,19 @@ class socket(_io.IOBase):
         parts = []
         while True:
             part = self.recv(4096)
-            parts.append(part)
-            if len(part) < 4096:
+            if not part:
                 return b"".join(parts)
+            parts.append(part)
 
     def readinto(self, target, n=-1):
         n = len(target) if n < 0 else min(n, len(target))
-        data = _call_blob("socket.recv", b"", self._handle, n, True)[1]
+        data = _call_blob("socket.recv", b"", self._handle, n)[1]
         target[: len(data)] = data
         return len(data)
 
-    def readline(self):
+    def readline(self, limit=-1):
         line = b""
-        while not line.endswith(b"\n"):
+        while not line.endswith(b"\n") and len(line) != limit:
             byte = self.recv(1)
             if not byte:
                 break
@@ -96,8 +117,10 @@ class socket(_io.IOBase):
         _call("socket.settimeout", self._handle, None if blocking else 0)
 
     def setsockopt(self, level, name, value):
-        if isinstance(value, int):
-            _call("socket.setsockopt", self._handle, level, name, value)
+        _call("socket.setsockopt", self._handle, level, name, value if isinstance(value, int) else 0)
+
+    def fileno(self):
+        return self._handle
 
     def makefile(self, mode="rb", buffering=0):
         return self

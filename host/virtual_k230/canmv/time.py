@@ -1,37 +1,62 @@
 """time on the virtual board: sleeping waits on the Python side, where a stop can end it; the epoch is 1970."""
 
 from _hal import call as _call
+from utime import gmtime as _gmtime
 from utime import (  # noqa: F401  scripts import these from here
-    gmtime,
-    localtime,
     mktime,
     ticks_add,
     ticks_cpu,
     ticks_diff,
     ticks_ms,
     ticks_us,
-    time_ns,
 )
 from utime import time as _time
+from utime import time_ns as _time_ns
+
+ticks = ticks_ms
+_ahead_s = _call("hw.clock_offset", None)  # of the PC's clock; machine.RTC sets it
+
+
+def set_clock(seconds):
+    global _ahead_s
+    _ahead_s = _call("hw.clock_offset", int(seconds) - int(_time()))
 
 
 def time():
-    return int(_time())
+    return int(_time()) + _ahead_s
 
 
-def sleep(seconds):
-    _call("time.sleep", seconds * 1000)
+def time_ns():
+    return _time_ns() + _ahead_s * 1000000000
+
+
+def gmtime(seconds=None):
+    return _gmtime(time() if seconds is None else seconds)
+
+
+localtime = gmtime  # the board knows no time zone
 
 
 def sleep_ms(milliseconds):
-    _call("time.sleep", milliseconds)
+    left = _call("time.sleep", milliseconds)
+    while left > 0:  # a timer or pin callback interrupted it
+        left = _call("time.sleep", left)
+
+
+def sleep(seconds):
+    sleep_ms(seconds * 1000)
 
 
 def sleep_us(microseconds):
-    _call("time.sleep", microseconds / 1000)
+    sleep_ms(microseconds / 1000)
 
 
 def ntp_sync():
+    """True when there is a network: the clock then is the PC's."""
+    global _ahead_s
+    if not _call("wlan.isconnected"):
+        return False
+    _ahead_s = _call("hw.clock_offset", 0)
     return True
 
 

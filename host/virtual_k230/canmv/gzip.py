@@ -1,0 +1,5 @@
+"""gzip on the virtual board: the interpreter's own frozen module."""
+
+import _borrowed
+
+_borrowed.fill("gzip", globals())

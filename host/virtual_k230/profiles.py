@@ -1,0 +1,119 @@
+"""What a firmware generation and a board id decide: version texts, memory, which modules and names exist.
+
+Read by board.py, system.py and hardware.py. Facts: K230 platform notes §0.1 (firmware), §1.1 (runtime), §1.2 (memory),
+§1.5 (board ids).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """One generation of the firmware.
+
+    Attributes:
+        version: as in the banner.
+        built: build date in the banner.
+        nncase: what nncase_runtime.version() says.
+        has_os_replace: `os.replace` exists (only on some builds; here: on the newest).
+        has_print_exception: `sys.print_exception` exists (missing in some early builds).
+        has_new_network: device list functions and the newer wording of network.
+        has_otp: `machine.OTP` exists.
+    """
+
+    version: str
+    built: str
+    nncase: str
+    has_os_replace: bool = False
+    has_print_exception: bool = True
+    has_new_network: bool = False
+    has_otp: bool = False
+
+
+FIRMWARE = {
+    "A": Firmware("v1.2.2", "2025-02-08", "2.9.0", has_print_exception=False),
+    "B": Firmware("v1.4", "2025-09-09", "2.9.0"),
+    "C": Firmware("v1.6", "2026-04-03", "2.9.0"),
+    "D": Firmware("v1.8", "2026-07-03", "2.11.0", has_os_replace=True, has_new_network=True, has_otp=True),
+}
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """Pools of a board in bytes: all DRAM, RT-Smart (kernel and programs), kernel heap within it, media memory (MMZ)."""
+
+    dram: int
+    rtsmart: int
+    heap: int
+    mmz: int
+
+    @property
+    def page(self) -> int:
+        """What programs may take: RT-Smart's share without the kernel heap."""
+        return self.rtsmart - self.heap
+
+
+_MEMORY = {
+    128: MemoryMap(128 * MIB, 48 * MIB, 10 * MIB, 80 * MIB),
+    512: MemoryMap(512 * MIB, 256 * MIB, 32 * MIB, 256 * MIB),
+    1024: MemoryMap(1024 * MIB, 512 * MIB, 64 * MIB, 512 * MIB),
+    2048: MemoryMap(2048 * MIB, 512 * MIB, 64 * MIB, 1536 * MIB),
+}
+
+# Board id -> DRAM in MiB. K230D carries 128 MiB in the package; where the notes name two sizes, the smaller.
+_DRAM_MIB = {
+    "k230_canmv": 512,
+    "k230_canmv_v3p0": 1024,
+    "k230_canmv_01studio": 1024,
+    "k230_canmv_lckfb": 1024,
+    "k230_canmv_yahboom": 1024,
+    "k230_canmv_hiwonder": 1024,
+    "k230_canmv_dongshanpi": 512,
+    "k230_canmv_mrt": 512,
+    "k230_canmv_wondermk": 512,
+    "k230_canmv_gt6700": 512,
+    "k230_canmv_rtt_evb": 512,
+    "k230_canmv_rockbase": 512,
+    "k230d_canmv_bpi_zero": 128,
+    "k230d_canmv_atk_dnk230d": 128,
+    "k230d_canmv_junroc_ai_cam": 128,
+    "k230d_canmv_lushanpi_lite": 128,
+    "k230d_canmv_mini": 128,
+    "k230_labplus_1956": 512,
+    "k230d_labplus_ai_camera": 128,
+    "k230d_labplus_ai_camera_v2": 128,
+    "k230_evb": 512,
+    "k230d_evb": 128,
+}
+BOARD_IDS = tuple(_DRAM_MIB)
+
+
+def check_board_id(board_id: str) -> str:
+    """The id itself.
+
+    Raises:
+        ValueError: there is no such board; the message lists all.
+    """
+    if board_id not in _DRAM_MIB:
+        raise ValueError(f"board {board_id!r} is not known: use one of {', '.join(BOARD_IDS)}")
+    return board_id
+
+
+def memory_of(board_id: str, dram_mib: int | None = None) -> MemoryMap:
+    """The pools of a board.
+
+    Args:
+        board_id: one of BOARD_IDS.
+        dram_mib: another size than the board's usual one (some boards are sold with 1 and 2 GiB).
+
+    Raises:
+        ValueError: no such board, or not a size that boards have.
+    """
+    size = _DRAM_MIB[check_board_id(board_id)] if dram_mib is None else dram_mib
+    if size not in _MEMORY:
+        raise ValueError(f"DRAM of {size} MiB: use one of {', '.join(map(str, _MEMORY))}")
+    return _MEMORY[size]

@@ -44,8 +44,10 @@ class LiveActions:
 
     def do_detections(self, detections: "list[tuple]") -> None:
         """What the model found in the newest frame."""
-        self._app.state.detections = detections
-        self._app.state.counts_changed = True
+        state = self._app.state
+        old = sorted([one[0] for one in state.detections])
+        state.counts_changed = state.counts_changed or old != sorted([one[0] for one in detections])
+        state.detections = detections
 
     def do_fps(self, fps_tenths: int) -> None:
         """How fast live video is."""

@@ -12,6 +12,7 @@ from .actions_capture import hold_wait_ms
 from .actions_live import PIN_FILE
 from .capture import Capture
 from .card import Card
+from .inference import looks_alike
 from .log import FILE as LOG_FILE
 from .log import OLD_FILE as OLD_LOG_FILE
 from .log import Log
@@ -36,7 +37,7 @@ FRAME_MS = 33
 SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
 BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
 FPS_EVERY_MS = 1000
-COLLECT_EVERY_STEPS = 16
+COLLECT_EVERY_STEPS = 16  # idle ones; a live frame counts for four, since it leaves some 100 KB of a heap of 4 MiB
 START_BYTES = 160 * 1024  # boot count, slots and three folders, a cluster of 32 KiB each
 FULL_CARD_LOOK_MS = 1000
 QUIET_MS = 200  # the model looks at a new photo when no finger is busy on it
@@ -65,7 +66,7 @@ class App:
         self.state = None
         self.models = None
         self.log = Log()
-        self._steps = 0
+        self._uncollected = 0
         self._failures = 0
         self._links = None
         self._fps_ms = None
@@ -155,7 +156,6 @@ class App:
     def step(self) -> None:
         """One turn of the loop."""
         self.now_ms = self.board.clock.now_ms()
-        self._steps += 1
         for event, x, y in self.board.touch.events():
             self._touch_ms = self.now_ms
             self.touch(event, x, y)
@@ -172,10 +172,16 @@ class App:
         self.state.expire(self.now_ms)
         self.log.step(self.now_ms)
         has_drawn = self._painter.draw(self.state, self.now_ms)
-        if has_run or has_drawn or self._steps % COLLECT_EVERY_STEPS == 0:
-            gc.collect()
+        self._collect(has_run or has_drawn)
         spent = ticks_since(self.board.clock.now_ms(), self.now_ms)
         self.board.clock.pause(max(1, FRAME_MS - spent) if not has_run and not self.sync.is_busy else 1)
+
+    def _collect(self, is_busy):
+        """Collect garbage often enough that video never stumbles over a big collection."""
+        self._uncollected += 4 if is_busy else 1
+        if self._uncollected >= COLLECT_EVERY_STEPS:
+            self._uncollected = 0
+            gc.collect()
 
     def touch(self, event: str, x: int, y: int) -> None:
         """A finger did something at a point of the panel."""
@@ -279,7 +285,7 @@ class App:
         frame = self.board.camera.ai_frame()
         found = self.models.detect(frame, self.now_ms)
         if found is not None and is_shown and not self.state.is_frozen:
-            if found != self.state.detections:
+            if not looks_alike(found, self.state.detections):
                 self.apply(("detections", found))
             self._count_fps()
         self.state.inferences += 1

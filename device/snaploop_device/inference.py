@@ -1,12 +1,13 @@
 """From the six raw outputs of a "dfl6" model to boxes. Runs over ulab on the board and NumPy on a PC.
 
 Per stride 8, 16, 32 a box tensor [1, 64, H/s, W/s] and class logits [1, classes, H/s, W/s]. The logits are compared with the
-logit of the score threshold, vectorised; only the few survivors are decoded, in plain Python: per side a soft-max over 16 bins,
+logit of the score threshold by the array library; only the few survivors are decoded, in plain Python: per side a soft-max over 16 bins,
 whose mean is the distance in cells from the cell's centre (grid + 0.5). Then suppression within each class.
 The host decodes the same way (host domain/detection_decode.py); a model's golden answer checks that both agree.
 """
 
 import math
+import struct
 
 from snaploop_shared.manifest import STRIDES
 
@@ -18,6 +19,9 @@ except ImportError:  # on a PC
 BINS = 16
 MOST_CANDIDATES = 200  # decoded before suppression: bounds the time when an early model fires everywhere
 MOST_DETECTIONS = 50  # drawn
+STEADY_PX = 2  # the noise of a camera that stands still
+STEADY_PERMILLE = 30
+NEGLIGIBLE = -16  # a bin whose logit is this much lower weighs a ten-millionth
 
 
 class NotFiniteError(ValueError):
@@ -29,6 +33,7 @@ class Detector:
 
     def __init__(self, manifest, placement) -> None:
         """Take thresholds and input size from the manifest, the way back to the photo from the placement (shared letterbox)."""
+        self.checks_finite = True  # costs a sum per output: off once a model has proved itself
         self.set_score(manifest.score_permille)
         self._iou_limit = manifest.iou_permille / 1000
         self._classes = len(manifest.labels)
@@ -69,37 +74,47 @@ class Detector:
     def _decode(self, output):
         """[(score 0…1, class index, x0, y0, x1, y1 input px)], suppressed, best first."""
         candidates = []
-        classes = []  # per level, classes × cells
         for level in range(len(STRIDES)):
-            classes.append(self._cells(output(2 * level + 1), level, self._classes))
-            self._survivors(classes[level], level, candidates)
+            self._survivors(output(2 * level + 1), level, candidates)
         candidates.sort(key=_by_logit, reverse=True)
-        boxes = {}  # level → box tensor, fetched once
+        boxes = {}  # level → bytes of its box tensor, fetched once
         decoded = []
-        for logit, level, position in candidates[:MOST_CANDIDATES]:
+        for logit, level, position, class_index in candidates[:MOST_CANDIDATES]:
             if level not in boxes:
-                boxes[level] = self._cells(output(2 * level), level, 4 * BINS)
-            class_index = 0
-            if self._classes > 1:
-                column = classes[level][:, position].tolist()
-                class_index = column.index(max(column))
+                tensor = output(2 * level)
+                self._cells(tensor, level, 4 * BINS)
+                boxes[level] = tensor.tobytes()
             decoded.append(self._box(boxes[level], level, position, logit, class_index))
         return self._suppress(decoded)
 
     def _survivors(self, logits, level, candidates):
-        """Add (logit, level, cell) of the cells whose best class is above the threshold."""
-        best = np.max(logits, axis=0)
-        total = float(np.sum(best))
-        if total - total != 0:  # NaN and infinity are the only numbers that differ from themselves like this
-            raise NotFiniteError("the model's class scores are not finite")
-        if float(np.max(best)) <= self._logit_limit:
+        """Add (logit, level, cell, class) of the cells whose best class is above the threshold.
+
+        Arrays are asked for a maximum, a comparison and their bytes; the few hits are found in the bytes.
+        """
+        cells = self._cells(logits, level, self._classes)
+        if self.checks_finite:
+            total = float(np.sum(logits))
+            if total - total != 0:  # NaN and infinity are the only numbers that differ from themselves like this
+                raise NotFiniteError("the model's class scores are not finite")
+        if not float(np.max(logits)) > self._logit_limit:
             return
-        values = best.tolist()
-        for position in np.nonzero(best > self._logit_limit)[0].tolist():
-            candidates.append((values[position], level, position))
+        hits = bytes((logits > self._logit_limit).tobytes())
+        data = logits.tobytes()
+        number = _number_format(data, self._classes * cells)
+        best = {}  # cell → (logit, class)
+        at = hits.find(b"\x01")
+        while at >= 0:
+            logit = struct.unpack_from(number, data, at * (len(data) // len(hits)))[0]
+            cell = at % cells
+            if cell not in best or logit > best[cell][0]:
+                best[cell] = (logit, at // cells)
+            at = hits.find(b"\x01", at + 1)
+        for cell, (logit, class_index) in best.items():
+            candidates.append((logit, level, cell, class_index))
 
     def _cells(self, tensor, level, channels):
-        """The tensor as channels × cells."""
+        """How many cells the level has; refuses a tensor of another size."""
         cells = (self._w // STRIDES[level]) * (self._h // STRIDES[level])
         size = 1
         for side in tensor.shape:
@@ -107,12 +122,17 @@ class Detector:
         if size != channels * cells:
             text = "output for stride {} has shape {}, the manifest says {} channels of {} cells"
             raise ValueError(text.format(STRIDES[level], tensor.shape, channels, cells))
-        return tensor.reshape((channels, cells))
+        return cells
 
-    def _box(self, boxes, level, position, logit, class_index):
+    def _box(self, data, level, position, logit, class_index):
         stride = STRIDES[level]
         across = self._w // stride
-        bins = boxes[:, position].tolist()
+        cells = across * (self._h // stride)
+        number = _number_format(data, 4 * BINS * cells)
+        step = len(data) // (4 * BINS)
+        start = position * (step // cells)
+        read = struct.unpack_from
+        bins = [read(number, data, start + index * step)[0] for index in range(4 * BINS)]
         x = position % across + 0.5
         y = position // across + 0.5
         left, top = _distance(bins, 0), _distance(bins, BINS)
@@ -139,6 +159,25 @@ class Detector:
         return kept
 
 
+def looks_alike(found: "list[tuple]", shown: "list[tuple]") -> bool:
+    """Whether detections differ so little from those on the screen that drawing them anew would only make the boxes tremble."""
+    if len(found) != len(shown):
+        return False
+    for index in range(len(found)):
+        new, old = found[index], shown[index]
+        if new[0] != old[0] or abs(new[1] - old[1]) > STEADY_PERMILLE:
+            return False
+        for side in (2, 3, 4, 5):
+            if abs(new[side] - old[side]) > STEADY_PX:
+                return False
+    return True
+
+
+def _number_format(data, count):
+    """How struct reads the numbers of an array's bytes: ulab has single floats, NumPy often doubles."""
+    return "<f" if len(data) == 4 * count else "<d"
+
+
 def _distance(bins, start):
     """Mean of 16 bins under their soft-max, in cells."""
     values = bins[start : start + BINS]
@@ -146,9 +185,11 @@ def _distance(bins, start):
     total = 0.0
     weighted = 0.0
     for index in range(BINS):
-        weight = math.exp(values[index] - most)
-        total += weight
-        weighted += weight * index
+        below = values[index] - most
+        if not below < NEGLIGIBLE:  # NaN goes on, and is found
+            weight = math.exp(below)
+            total += weight
+            weighted += weight * index
     if not total > 0 or weighted - weighted != 0:
         raise NotFiniteError("the model's box distances are not finite")
     return weighted / total

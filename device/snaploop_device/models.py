@@ -422,6 +422,7 @@ class ModelManager:
         if swap.runs < TRIAL_INFERENCES and ticks_since(now_ms, swap.started_ms) < TRIAL_MS:
             return
         self._move("confirm")
+        self._detector.checks_finite = False
         self._swap = None
         if swap.old[0] is not None:
             swap.old[0].release()
@@ -471,6 +472,7 @@ class ModelManager:
             self._say("model {} does not load: {}".format(manifest.short, error), is_error=True)
             return
         self._detector = Detector(manifest, place)
+        self._detector.checks_finite = False  # it proved itself before the restart
         self.manifest = manifest
         if self._swap is None:
             self._say("model {}".format(manifest.short))

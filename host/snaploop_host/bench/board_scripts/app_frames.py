@@ -6,6 +6,7 @@ the app as it ships: touch, wire, decoding, drawing, showing, collecting.
 
 import gc
 import json
+import math
 import sys
 import time
 
@@ -31,7 +32,9 @@ def heads(boxes, classes, width, height):
         centre_x, centre_y = (column * stride) + stride // 2, (row * stride) + stride // 2
         sides = (centre_x - x, centre_y - y, x + w - centre_x, y + h - centre_y)
         for side in range(4):
-            outputs[2 * level][0, side * 16 + sides[side] // stride, row, column] = 30
+            low, part = sides[side] // stride, sides[side] % stride / stride
+            outputs[2 * level][0, side * 16 + low, row, column] = 30 + math.log(1 - part)
+            outputs[2 * level][0, side * 16 + low + 1, row, column] = 30 + math.log(max(part, 1e-9))
         outputs[2 * level + 1][0, index, row, column] = 2.5
     return outputs
 
@@ -88,6 +91,7 @@ def heap_used():
 
 with open("/data/bench.json") as file:
     plan = json.load(file)
+plan["frames"] = plan[plan["scene"]]
 
 prepared = [heads(boxes, plan["classes"], plan["width"], plan["height"]) for boxes in plan["frames"]]
 board = K230Board()

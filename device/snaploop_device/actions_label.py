@@ -169,13 +169,13 @@ class LabelActions:
         state = app.state
         editing = self._editing()
         self._store(editing.result(label_state))
-        state.say("saved {}: {}".format(editing.record.name, _said(editing, label_state)), "good", app.now_ms)
         following = app.store.first_new() if state.after_label == LABEL else ""
         state.labelling = None
         if following:
             self._show(following)
         else:
             self.do_open(state.after_label if state.after_label in (GALLERY, LIVE) else CAPTURE)
+        state.say("saved {}: {}".format(editing.record.name, _said(editing, label_state)), "good", app.now_ms)
 
 
 def _said(editing, label_state):

@@ -6,11 +6,10 @@ Both use the green plane only, on a few rows. They are hints: the photo is kept 
 from .inference import np  # ulab on a board, NumPy on a PC
 
 ROWS_STEP_PX = 12  # every 12th row is looked at: 30 of 360
-GAP_PX = 2  # edges are measured over two pixels: one is mostly sensor noise
+NEAR_PX = 2  # over one pixel there is mostly sensor noise
+FAR_PX = 8
 FLAT_VARIANCE = 60  # grey levels squared; below it a frame has no detail to judge by
-BLUR_PERMILLE = (
-    12  # edge energy by contrast; sharp scenes have several times more (tests/unit/device/test_photo_hints.py)
-)
+BLUR_PERMILLE = 105  # sharp pictures of 13 scenes: 182 to 517; blurred by a Gaussian of 3 px: 72 to 102
 HASH_ROWS = 8
 HASH_COLUMNS = 9
 HASH_BAND_PX = 6  # rows that are averaged per line of the hash
@@ -50,16 +49,25 @@ class PhotoHints:
 
 
 def sharpness_permille(plane) -> "int | None":
-    """Mean squared difference over GAP_PX, across and down, by the variance of the plane, ×1000; None for a flat one."""
+    """Squared differences of neighbours NEAR_PX apart by those of neighbours FAR_PX apart, ×1000; None for a flat plane.
+
+    Both are of the same edges, so contrast and amount of detail cancel out. Blur leaves ramps, on which the ratio falls to
+    (NEAR_PX / FAR_PX)², 62 per mille; sharp edges give several hundred.
+    """
     rows = plane[::ROWS_STEP_PX] * 1.0
-    variance = float(np.std(rows)) ** 2
-    if variance < FLAT_VARIANCE:
+    if float(np.std(rows)) ** 2 < FLAT_VARIANCE:
         return None
-    across = rows[:, GAP_PX:] - rows[:, :-GAP_PX]
-    below = plane[GAP_PX::ROWS_STEP_PX] * 1.0
-    down = below - rows[: below.shape[0]]
-    energy = float(np.mean(across * across)) + float(np.mean(down * down))
-    return int(1000 * energy / variance)
+    near = far = 0.0
+    for gap in (NEAR_PX, FAR_PX):
+        across = rows[:, gap:] - rows[:, :-gap]
+        below = plane[gap::ROWS_STEP_PX] * 1.0
+        down = below - rows[: below.shape[0]]
+        energy = float(np.mean(across * across)) + float(np.mean(down * down))
+        if gap == NEAR_PX:
+            near = energy
+        else:
+            far = energy
+    return int(1000 * near / far) if far > 0 else None
 
 
 def fingerprint(plane) -> int:

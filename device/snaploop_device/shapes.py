@@ -76,7 +76,7 @@ def around(class_name: str, points: "list[tuple[int, int]]", width: int, height:
         return None
     x0, x1 = min([point[0] for point in inside]), max([point[0] for point in inside])
     y0, y1 = min([point[1] for point in inside]), max([point[1] for point in inside])
-    if x1 - x0 < MIN_BOX_PX or y1 - y0 < MIN_BOX_PX:
+    if x1 - x0 + 1 < MIN_BOX_PX or y1 - y0 + 1 < MIN_BOX_PX:
         return None
     return Box(class_name, x0, y0, x1 - x0 + 1, y1 - y0 + 1, inside)
 

@@ -2,7 +2,7 @@
 
 import os
 
-from snaploop_device import boot_count, config, layout, project
+from snaploop_device import boot_count, config, layout, project, shapes
 from snaploop_device.card import Card
 from snaploop_device.labelling import Labelling
 from snaploop_device.log import Log
@@ -14,7 +14,8 @@ from snaploop_device.state import AppState
 from snaploop_device.usb_road import UsbRoad
 from snaploop_device.wifi_road import WifiRoad
 from snaploop_shared import letterbox, link, manifest, messages, model_slots, portable
-from snaploop_shared.sample_record import LABELLED, SampleRecord
+from snaploop_shared.sample_record import LABELLED, Box, SampleRecord
+from snaploop_shared.sample_record import parse as parse_record
 
 KEY = bytes(range(32))
 
@@ -77,6 +78,37 @@ def check_labelling():
     assert editing.release() == "selected"
     assert editing.delete() and not editing.boxes and editing.undo() and len(editing.boxes) == 1
     assert editing.result(LABELLED).rev == 1
+
+
+def check_shapes_and_proposals():
+    record = SampleRecord("b1-000001", portable.sha256_hex(b"x"), 9, 640, 360)
+    editing = Labelling(record, ["text"], 0, "ocr")
+    editing.propose([Box("text", 300, 200, 80, 40)])
+    editing.press(100, 100)
+    editing.move(199, 149)
+    assert editing.release() == "box" and len(editing.boxes[0].points) == 4
+    editing.press(150, 120)
+    assert editing.release() == "selected"
+    editing.press(199, 148)
+    editing.move(219, 168)
+    assert editing.release() == "moved"
+    assert editing.accept_all() == 1
+    again = parse_record(editing.result(LABELLED).to_json())
+    assert again.boxes == editing.boxes and again.boxes[0].points[2] == (218, 168)
+    trace = [(x, 100) for x in range(100, 200)] + [(199, y) for y in range(100, 200)]
+    assert len(shapes.simplified(trace)) == 3
+
+
+def check_a_deleted_photo_comes_back_once():
+    card = new_card("deleted")
+    store = SampleStore(card, 1, quiet())
+    name = store.add(b"\xff\xd8 photo", 640, 360).name
+    store.remove(name)
+    assert not store.has(name)
+    store.restore(name)
+    assert store.names == [name]
+    store.remove(name)
+    assert SampleStore(card, 2, quiet()).names == [] and card.names("samples") == []
 
 
 def check_samples_survive_a_restart():
@@ -248,6 +280,8 @@ def check_state_expires():
 CHECKS = (
     check_layout,
     check_labelling,
+    check_shapes_and_proposals,
+    check_a_deleted_photo_comes_back_once,
     check_samples_survive_a_restart,
     check_card_replaces_and_finishes,
     check_config_and_project,

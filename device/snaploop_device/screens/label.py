@@ -6,6 +6,7 @@ from . import widgets as w
 
 BOX_THICKNESS_PX = 3
 NAME_SIZE_PX = 20
+NAME_FROM_PX = 56  # higher up a name stands inside its box: the line at the top of the picture stays free
 DASH_PX = 12
 HANDLE_R_PX = 11
 POINT_R_PX = 6  # of outlines with many points
@@ -85,7 +86,7 @@ def box(canvas, x, y, width, height, colour, text) -> None:
     if text:
         wide = w.text_width(text, NAME_SIZE_PX) + 8
         text_x = max(0, min(x, layout.PHOTO_W - wide))
-        text_y = y - NAME_SIZE_PX - 6 if y > NAME_SIZE_PX + 6 else y + 4
+        text_y = y - NAME_SIZE_PX - 6 if y >= NAME_FROM_PX else y + 4
         canvas.rectangle(text_x, text_y, wide, NAME_SIZE_PX + 6, colour, fill=True)
         canvas.text(text_x + 4, text_y + 1, NAME_SIZE_PX, text, w.ink_on(colour))
 
@@ -116,7 +117,7 @@ def _shape(overlay, state, one, is_selected):
 def _name(overlay, one, text, colour):
     wide = w.text_width(text, NAME_SIZE_PX) + 8
     x = max(0, min(one.x, layout.PHOTO_W - wide))
-    y = one.y - NAME_SIZE_PX - 6 if one.y > NAME_SIZE_PX + 6 else one.y + 4
+    y = one.y - NAME_SIZE_PX - 6 if one.y >= NAME_FROM_PX else one.y + 4
     overlay.rectangle(x, y, wide, NAME_SIZE_PX + 6, colour, fill=True)
     overlay.text(x + 4, y + 1, NAME_SIZE_PX, text, w.ink_on(colour))
 

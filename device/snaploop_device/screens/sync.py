@@ -101,15 +101,21 @@ def _run(canvas, state, x, width):
         return
     if run.get("state") == "succeeded" and state.model is not None:
         scores = ["{} {}".format(name, text) for name, text in score_lines(state.model.scores)]
-        canvas.text(x + 14, 52, 17, w.fitted("board: " + ", ".join(scores), 17, width - 28), w.TEXT)
+        canvas.text(
+            x + 14,
+            52,
+            17,
+            w.fitted("on the board: " + ", ".join(scores) if width > 400 else ", ".join(scores), 17, width - 28),
+            w.TEXT,
+        )
     else:
         canvas.text(x + 14, 52, 17, w.fitted(_stage(run), 17, width - 28), w.DIM)
     if run.get("map50_permille") is not None:
         canvas.text(x + 14, 82, 34, w.percent(run["map50_permille"]), w.GOOD)
-        canvas.text(x + 140, 94, 18, "mAP50", w.DIM)
+        canvas.text(x + 132, 96, 16, "mAP50", w.DIM)
     if run.get("loss_milli") is not None:
         canvas.text(
-            x + 202, 94, 18, "loss {}.{:03d}".format(run["loss_milli"] // 1000, run["loss_milli"] % 1000), w.DIM
+            x + 198, 96, 16, "loss {}.{:03d}".format(run["loss_milli"] // 1000, run["loss_milli"] % 1000), w.DIM
         )
     _curve(canvas, state.curve, x + 14, 136, width - 28, 210)
 

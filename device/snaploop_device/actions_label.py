@@ -101,6 +101,7 @@ class LabelActions:
             and not app.models.is_trial
             and editing is not None
             and editing.task == DETECT
+            and not app.models.is_embedding
             and editing.record.rev == 0
             and not editing.changed
             and editing.drag is None

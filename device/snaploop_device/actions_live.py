@@ -4,6 +4,7 @@ from snaploop_shared.errors import RecordError
 
 from .labelling import Labelling
 from .layout import LABEL, LIVE
+from .self_learning import Library
 
 PIN_FILE = "pinned"
 
@@ -39,8 +40,13 @@ class LiveActions:
         state.progress = app.models.progress
         if state.progress is None:
             state.models = [manifest.digest for manifest in app.models.listed()]
-        if state.model is None:
+        if state.model is None or app.models.is_embedding:
             state.detections = []
+        if not app.models.is_embedding:
+            state.library = None
+        elif state.library is None or state.library.digest != state.model.digest:
+            state.library = Library(app.card, state.model.digest)
+            state.recognised = ("", 0)
 
     def do_detections(self, detections: "list[tuple]") -> None:
         """What the model found in the newest frame."""
@@ -48,6 +54,42 @@ class LiveActions:
         old = sorted([one[0] for one in state.detections])
         state.counts_changed = state.counts_changed or old != sorted([one[0] for one in detections])
         state.detections = detections
+
+    # -- self-learning: only with a model of head "embedding" --
+
+    def do_embedding(self, vector: "list[int]") -> None:
+        """The newest frame as a vector: what is it?"""
+        state = self._app.state
+        if state.library is None:
+            self.do_models_changed()
+        state.vector = vector
+        old = state.recognised[0]
+        state.recognised = state.library.recognise(vector, state.score_permille)
+        state.counts_changed = state.counts_changed or old != state.recognised[0]
+
+    def do_teach(self) -> None:
+        """Learn what is in view: another example of what was recognised, else a new thing."""
+        app = self._app
+        state = app.state
+        if state.library is None or state.vector is None:
+            raise RecordError("there is no frame to learn from yet")
+        name = state.recognised[0] or state.library.free_name(state.classes)
+        state.library.add(name, state.vector)
+        count = len(state.library.things[name])
+        text = "learnt {}".format(name) if count == 1 else "{} views of {}".format(count, name)
+        state.say(text, "good", app.now_ms)
+        self.do_embedding(state.vector)
+
+    def do_forget(self) -> None:
+        """Forget the thing that is recognised now."""
+        app = self._app
+        state = app.state
+        name = state.recognised[0]
+        if state.library is None or not name:
+            raise RecordError("hold what is to be forgotten in front of the camera")
+        state.library.forget(name)
+        state.say("forgot {}".format(name), "good", app.now_ms)
+        self.do_embedding(state.vector)
 
     def do_fps(self, fps_tenths: int) -> None:
         """How fast live video is."""

@@ -41,7 +41,12 @@ COLLECT_EVERY_STEPS = 16  # idle ones; a live frame counts for four, since it le
 START_BYTES = 160 * 1024  # boot count, slots and three folders, a cluster of 32 KiB each
 FULL_CARD_LOOK_MS = 1000
 QUIET_MS = 200  # the model looks at a new photo when no finger is busy on it
-PICTURE_COMMANDS = ("detections", "drag_move", "thumbnail")  # they change nothing but what lies over the picture
+PICTURE_COMMANDS = (
+    "detections",
+    "embedding",
+    "drag_move",
+    "thumbnail",
+)  # they change nothing but what lies over the picture
 MOST_FAILURES = 30  # steps in a row that failed: then the app gives up with its error
 
 SCREENS = {
@@ -285,7 +290,9 @@ class App:
         frame = self.board.camera.ai_frame()
         found = self.models.detect(frame, self.now_ms)
         if found is not None and is_shown and not self.state.is_frozen:
-            if not looks_alike(found, self.state.detections):
+            if self.models.is_embedding:
+                self.apply(("embedding", found))
+            elif not looks_alike(found, self.state.detections):
                 self.apply(("detections", found))
             self._count_fps()
         self.state.inferences += 1

@@ -9,7 +9,7 @@ The host decodes the same way (host domain/detection_decode.py); a model's golde
 import math
 import struct
 
-from snaploop_shared.manifest import STRIDES
+from snaploop_shared.manifest import HEAD_EMBEDDING, STRIDES
 
 try:
     from ulab import numpy as np
@@ -157,6 +157,41 @@ class Detector:
                 if len(kept) == MOST_DETECTIONS:
                     break
         return kept
+
+
+class Embedder:
+    """Takes the vector out of a metric-learning model's one output."""
+
+    def __init__(self, manifest, placement) -> None:
+        """Made like a Detector; needs nothing of either."""
+        self.checks_finite = True
+
+    def set_score(self, permille: int) -> None:
+        """Likeness is judged by the library (self_learning.py), not here."""
+
+    def in_input(self, output) -> "list[int]":
+        """The vector, unit length, in thousandths.
+
+        Raises:
+            NotFiniteError: it holds NaN or infinity, or is zero.
+        """
+        tensor = output(0)
+        size = 1
+        for side in tensor.shape:
+            size *= side
+        data = tensor.tobytes()
+        values = struct.unpack("<{}{}".format(size, _number_format(data, size)[1]), data)
+        length = math.sqrt(sum([value * value for value in values]))
+        if not length > 0 or length - length != 0:
+            raise NotFiniteError("the model's vector is zero or not finite")
+        return [int(1000 * value / length) for value in values]
+
+    in_photo = in_input
+
+
+def decoder_for(manifest, placement) -> "Detector | Embedder":
+    """What decodes the outputs of the manifest's model."""
+    return (Embedder if manifest.head == HEAD_EMBEDDING else Detector)(manifest, placement)
 
 
 def looks_alike(found: "list[tuple]", shown: "list[tuple]") -> bool:

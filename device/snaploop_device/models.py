@@ -8,10 +8,11 @@ from snaploop_shared import manifest as manifests
 from snaploop_shared import messages, model_slots
 from snaploop_shared.errors import CardFullError, ModelRefusedError, RecordError, SnaploopError
 from snaploop_shared.letterbox import placement
+from snaploop_shared.manifest import HEAD_EMBEDDING
 from snaploop_shared.portable import binascii, hashlib, hex_of, ticks_since
 from snaploop_shared.sample_record import Box
 
-from .inference import Detector, NotFiniteError
+from .inference import NotFiniteError, decoder_for
 from .model_files import GOLDEN, KMODEL
 
 TRIAL_INFERENCES = 5
@@ -79,6 +80,11 @@ class ModelManager:
     def is_ready(self) -> bool:
         """Whether frames can be run."""
         return self._network is not None
+
+    @property
+    def is_embedding(self) -> bool:
+        """Whether `detect` gives a vector (for self_learning.py) instead of detections."""
+        return self.manifest is not None and self.manifest.head == HEAD_EMBEDDING
 
     @property
     def is_trial(self) -> bool:
@@ -399,7 +405,7 @@ class ModelManager:
             swap.was_released = True
         place = placement(self._source[0], self._source[1], manifest.input_w, manifest.input_h)
         swap.network = self._kpu.load(self._files.kmodel_path(manifest.digest), place)
-        swap.detector = Detector(manifest, place)
+        swap.detector = decoder_for(manifest, place)
 
     def _try_golden(self, swap):
         manifest = swap.manifest
@@ -471,7 +477,7 @@ class ModelManager:
         except (ModelRefusedError, RuntimeError, OSError, EOFError) as error:
             self._say("model {} does not load: {}".format(manifest.short, error), is_error=True)
             return
-        self._detector = Detector(manifest, place)
+        self._detector = decoder_for(manifest, place)
         self._detector.checks_finite = False  # it proved itself before the restart
         self.manifest = manifest
         if self._swap is None:

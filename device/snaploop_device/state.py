@@ -69,6 +69,9 @@ class AppState:
         self.is_pinned = False
         self.is_frozen = False
         self.detections = []  # (class index, score permille, x, y, w, h) photo px
+        self.library = None  # self_learning.Library while the live model is one of vectors
+        self.vector = None  # of the newest frame
+        self.recognised = ("", 0)  # (name, likeness permille)
         self.counts_changed = False  # of detections: the strip may follow more slowly than the boxes
         self.fps_tenths = 0
         self.inferences = 0

@@ -7,8 +7,11 @@
 
 `serial` grows with every model of a host, so an old manifest cannot be played back. `golden` is a model input (uint8 CHW) with
 the detections that Canaan's simulator got from it, in input pixels. head "dfl6": six outputs, per stride 8, 16, 32 a box tensor
-[1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s].
+[1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s]. Task "embed", head "embedding": one output, a
+vector; no labels, and golden holds "vector_milli" (unit length, thousandths) instead of detections.
 """
+
+import math
 
 from .auth import is_same, sign
 from .errors import ModelRefusedError, RecordError
@@ -17,6 +20,8 @@ from .sample_record import is_digest
 
 VERSION = 1
 HEAD_DFL6 = "dfl6"
+HEAD_EMBEDDING = "embedding"
+HEADS = {"detect": HEAD_DFL6, "embed": HEAD_EMBEDDING}  # task → head
 STRIDES = (8, 16, 32)
 
 BAD_SIGNATURE = "bad_signature"
@@ -32,6 +37,7 @@ _SIGNING_WORD = b"snaploop manifest 1\n"  # a manifest's signature can never pas
 
 GOLDEN_MIN_IOU_PERMILLE = 700
 GOLDEN_SCORE_TOLERANCE_PERMILLE = 100
+GOLDEN_MIN_COSINE_PERMILLE = 980
 
 
 class Manifest:
@@ -52,7 +58,9 @@ class Manifest:
         self.nncase = fields["nncase"]
         self.golden_digest = fields["golden"]["digest"]
         self.golden_bytes = fields["golden"]["bytes"]
-        self.golden_detections = fields["golden"]["detections"]
+        is_embedding = self.head == HEAD_EMBEDDING
+        self.golden_detections = [] if is_embedding else fields["golden"]["detections"]
+        self.golden_vector = fields["golden"]["vector_milli"] if is_embedding else []
         self.scores = fields.get("scores", {})
 
     @property
@@ -82,11 +90,11 @@ def parse(raw: bytes) -> Manifest:
     for number in numbers + (manifest.score_permille, manifest.iou_permille):
         if not isinstance(number, int) or number < 0:
             raise RecordError("manifest with a negative or broken number: {!r}".format(number))
-    if manifest.task != "detect" or manifest.head != HEAD_DFL6:
+    if manifest.task not in HEADS or manifest.head != HEADS[manifest.task]:
         raise RecordError(
             "task {!r} with head {!r} is not known here: update the board app".format(manifest.task, manifest.head)
         )
-    if not isinstance(manifest.labels, list) or not manifest.labels:
+    if not isinstance(manifest.labels, list) or not (manifest.labels or manifest.head == HEAD_EMBEDDING):
         raise RecordError("manifest without labels")
     if manifest.input_w % 32 or manifest.input_h % 32 or not manifest.input_w or not manifest.input_h:
         raise RecordError("model input {}x{}: both must be multiples of 32".format(manifest.input_w, manifest.input_h))
@@ -130,11 +138,17 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
 
     Args:
         manifest: holds the expected detections.
-        detections: (class index, score permille, x, y, w, h) in input pixels, in any order.
+        detections: (class index, score permille, x, y, w, h) in input pixels, in any order; of an embedding the vector.
 
     Raises:
         ModelRefusedError: one is missing, or there is one more.
     """
+    if manifest.head == HEAD_EMBEDDING:
+        likeness = cosine_permille(manifest.golden_vector, detections)
+        if likeness < GOLDEN_MIN_COSINE_PERMILLE:
+            text = "the model's vector on its golden input is off ({} of 1000): it was damaged, or this runtime differs"
+            raise ModelRefusedError(GOLDEN_MISMATCH, text.format(likeness))
+        return
     left = list(detections)
     for expected in manifest.golden_detections:
         for index in range(len(left)):
@@ -153,6 +167,21 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
             )
     if left:
         raise ModelRefusedError(GOLDEN_MISMATCH, "the model finds {} too many on its golden input".format(len(left)))
+
+
+def cosine_permille(a: "list[int]", b: "list[int]") -> int:
+    """How alike two vectors are: 1000 the same direction, 0 unrelated, -1000 opposite, also for vectors of unequal length."""
+    if len(a) != len(b):
+        return -1000
+    dot = square_a = square_b = 0.0
+    for index in range(len(a)):
+        dot += a[index] * b[index]
+        square_a += a[index] * a[index]
+        square_b += b[index] * b[index]
+    if not square_a or not square_b:
+        return -1000
+    likeness = 1000 * dot / math.sqrt(square_a) / math.sqrt(square_b)
+    return int(likeness + 0.5) if likeness >= 0 else -int(0.5 - likeness)
 
 
 def iou_permille(a: "tuple", b: "tuple") -> int:

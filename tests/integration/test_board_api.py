@@ -87,6 +87,15 @@ def test_wrong_bytes_are_dropped_and_the_right_ones_taken_again(host):
     assert board.send_photo(data).arguments == {"offset": len(data)}
 
 
+def test_outlines_and_text_corners_are_kept_as_the_board_sent_them(host):
+    board = pair_client(host)
+    corners = ((4, 4), (23, 6), (22, 17), (5, 15))
+    shapes = [Box("red", 4, 4, 20, 14, corners), Box("green", 0, 0, 64, 36)]
+    assert board.send_sample("b1-000001", jpeg(1), shapes).status == 200
+    [sample] = host.store.samples(1)
+    assert [box.points for box in sample.boxes] == [corners, ()]
+
+
 def test_record_before_its_photo_is_asked_to_wait(host):
     board = pair_client(host)
     answer = board.ask("PUT", messages.RECORD, {}, board.record("b1-000001", jpeg(1), []))

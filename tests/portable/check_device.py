@@ -10,6 +10,7 @@ from snaploop_device.model_files import GOLDEN, KMODEL, ModelFiles
 from snaploop_device.requester import Requester
 from snaploop_device.samples import SampleStore
 from snaploop_device.screens import widgets
+from snaploop_device.self_learning import Library
 from snaploop_device.state import AppState
 from snaploop_device.usb_road import UsbRoad
 from snaploop_device.wifi_road import WifiRoad
@@ -109,6 +110,16 @@ def check_a_deleted_photo_comes_back_once():
     assert store.names == [name]
     store.remove(name)
     assert SampleStore(card, 2, quiet()).names == [] and card.names("samples") == []
+
+
+def check_library():
+    card = new_card("library")
+    library = Library(card, "ab" * 32)
+    library.add("cup", [1000, 0, 0])
+    library.add("key", [0, 1000, 0])
+    assert library.recognise([900, 300, 0], 700)[0] == "cup" and library.recognise([0, 0, 1000], 700)[0] == ""
+    library.forget("cup")
+    assert Library(card, "ab" * 32).names == ["key"] and library.free_name(["key"]) == "thing 1"
 
 
 def check_samples_survive_a_restart():
@@ -280,6 +291,7 @@ def check_state_expires():
 CHECKS = (
     check_layout,
     check_labelling,
+    check_library,
     check_shapes_and_proposals,
     check_a_deleted_photo_comes_back_once,
     check_samples_survive_a_restart,

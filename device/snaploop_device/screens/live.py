@@ -14,14 +14,21 @@ def draw(state, canvas) -> None:
         _side(canvas, state)
     else:
         _head(canvas, state)
-    _strip(canvas, state, labels, rects["slider"][0])
+    if state.library is not None:
+        _things(canvas, state, rects["slider"][0])
+    else:
+        _strip(canvas, state, labels, rects["slider"][0])
     _slider(canvas, state, rects["slider"])
     can_choose = len(state.models) > 1
     w.button(canvas, state, rects, "previous", "<", enabled=can_choose)
     w.button(canvas, state, rects, "next", ">", enabled=can_choose)
-    title = "Run" if state.is_frozen else "Freeze"
-    w.button(canvas, state, rects, "freeze", title, size=18, fill=w.ACCENT if state.is_frozen else w.BUTTON)
-    w.button(canvas, state, rects, "keep", "Keep", size=20, fill=label.SAVE_FILL, enabled=state.is_frozen)
+    if state.library is not None:
+        w.button(canvas, state, rects, "freeze", "Forget", size=18, enabled=bool(state.recognised[0]))
+        w.button(canvas, state, rects, "keep", "Teach", size=18, fill=label.SAVE_FILL, enabled=state.vector is not None)
+    else:
+        title = "Run" if state.is_frozen else "Freeze"
+        w.button(canvas, state, rects, "freeze", title, size=18, fill=w.ACCENT if state.is_frozen else w.BUTTON)
+        w.button(canvas, state, rects, "keep", "Keep", size=20, fill=label.SAVE_FILL, enabled=state.is_frozen)
     title = "Pinned" if state.is_pinned else "Pin"
     if layout.is_wide(state.panel_w):
         title += " model"
@@ -36,6 +43,9 @@ def draw(state, canvas) -> None:
 
 def draw_picture(state, overlay) -> None:
     """The detections, and nothing else: this is drawn with every frame."""
+    if state.library is not None:
+        _recognised(overlay, state)
+        return
     labels = state.model.labels if state.model is not None else []
     for index, score_permille, x, y, width, height in state.detections:
         name = labels[index] if index < len(labels) else str(index)
@@ -54,6 +64,8 @@ def touched(state, event, name, x, y):
         return ("choose_model", -1)
     if name == "next":
         return ("choose_model", 1)
+    if state.library is not None and name in ("keep", "freeze"):
+        return ("teach",) if name == "keep" else ("forget",)
     if name == "keep" and not state.is_frozen:
         return ("say", "freeze a frame first")
     if name in ("freeze", "keep", "pin"):
@@ -112,6 +124,30 @@ def _strip(canvas, state, labels, end):
         canvas.rectangle(at, y + 22, 16, 16, layout.class_colour(colour_index(state, labels[index], index)), fill=True)
         canvas.text(at + 24, y + 18, 20, text, w.TEXT)
         at += 40 + w.text_width(text, 20)
+
+
+def _recognised(overlay, state):
+    """Self-learning: the name of what is in view, or how to give it one."""
+    name, likeness = state.recognised
+    text = "{} {}".format(name, (likeness + 5) // 10) if name else "unknown: hold it in the frame and tap Teach"
+    size = 34 if name else 20
+    width = w.text_width(text, size) + 24
+    overlay.rectangle(120, 60, 400, 240, w.GOOD if name else w.WHITE, thickness=3)
+    overlay.rectangle((layout.PHOTO_W - width) // 2, 306, width, size + 14, w.BLACK, fill=True, alpha=190)
+    overlay.text((layout.PHOTO_W - width) // 2 + 12, 310, size, text, w.GOOD if name else w.TEXT)
+
+
+def _things(canvas, state, end):
+    """Self-learning: what is known, the one in view marked."""
+    x, y, _width, _h = layout.strip_rect(state.panel_w, state.panel_h)
+    at = x + 16
+    if not state.library.things:
+        canvas.text(at, y + 18, 18, w.fitted("nothing learnt yet: tap Teach", 18, end - at - 8), w.DIM)
+    for name in state.library.names:
+        if at + w.text_width(name, 20) > end - 8:
+            break
+        canvas.text(at, y + 18, 20, name, w.GOOD if name == state.recognised[0] else w.TEXT)
+        at += w.text_width(name, 20) + 24
 
 
 def _slider(canvas, state, rect):

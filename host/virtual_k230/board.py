@@ -123,6 +123,7 @@ class VirtualK230:
         self._next: tuple[bool, bool] | None = None
         self._stop: HalError | None = None
         self._exit_flag = _EXITPOINT_DISABLE
+        self._thread = 0  # the script's thread that runs; stops are for the main thread, 0
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._console = ConsoleLog()
         self._ide_attached = False
@@ -167,6 +168,7 @@ class VirtualK230:
         SystemOps(self).register(hal)
         self.hardware.register(hal)
         hal.op("board.exit_flag", self.set_exit_flag)
+        hal.op("board.thread", self._set_thread)
         self.on_free(self.network.close)
         self.on_reset(self.network.close_all)
         self.on_reset(self.touches.clear)
@@ -262,7 +264,7 @@ class VirtualK230:
         return op == "os.exitpoint"
 
     def _after_each(self, op: str) -> HalError | None:
-        if self._stop is None or op.startswith(_SILENT_OPS) or not self._stop_is_due(op):
+        if self._stop is None or self._thread or op.startswith(_SILENT_OPS) or not self._stop_is_due(op):
             return None
         stop, self._stop = self._stop, None
         return stop
@@ -270,6 +272,9 @@ class VirtualK230:
     def exitpoint(self) -> int:
         """os.exitpoint(): the flag; a pending stop is raised by _after_each."""
         return self._exit_flag
+
+    def _set_thread(self, number: int) -> None:
+        self._thread = number
 
     def set_exit_flag(self, flag: int) -> int:
         """os.exitpoint(flag): set the flag and get the old one, without delivering anything."""
@@ -372,6 +377,7 @@ class VirtualK230:
         config = {
             "package": str(self._interpreter.package),
             "wasm": str(self._interpreter.wasm),
+            "threadWasm": str(self._interpreter.thread_wasm),
             "requestFd": request_write,
             "replyFd": reply_read,
             "watchFd": watch_read,
@@ -383,6 +389,7 @@ class VirtualK230:
         self._next = None
         self._stop = None
         self._exit_flag = _EXITPOINT_DISABLE
+        self._thread = 0
         self.state = "boot"
         self.started_at = time.monotonic()
         child = subprocess.Popen(

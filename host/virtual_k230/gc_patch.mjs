@@ -1,6 +1,7 @@
 // Gives MicroPython's WebAssembly build a garbage collector that works while a script runs.
 //
-// Called once by board.py as `node gc_patch.mjs BINARYEN IN.wasm OUT.wasm`; the result is cached per input digest.
+// Called once by interpreter.py as `node gc_patch.mjs BINARYEN IN.wasm OUT.wasm THREAD.wasm`; cached per input digest.
+// THREAD.wasm is the same program for a second thread (threads.mjs): it takes the first one's memory and fills in nothing.
 //
 // The published build cannot see the roots that the WebAssembly engine keeps in its own locals, so its gc_collect()
 // only notes that a collection is due and the heap grows until the script ends: a camera loop would never free
@@ -15,7 +16,7 @@
 import fs from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const [binaryenPath, inputPath, outputPath] = process.argv.slice(2);
+const [binaryenPath, inputPath, outputPath, threadPath] = process.argv.slice(2);
 const { default: binaryen } = await import(pathToFileURL(binaryenPath).href);
 
 function must(match, what) {
@@ -61,7 +62,8 @@ if (cleared.length !== 2) must(null, "the flags that gc_collect_start clears");
 
 text = text.replace(
     gcCollectText,
-    ` (func ${gcCollect} (local $start i32) (local $cur i32) (local $flag0 i32) (local $flag1 i32)
+    ` (global $k230_waiting_stacks (mut i32) (i32.const 0))
+ (func ${gcCollect} (local $start i32) (local $cur i32) (local $flag0 i32) (local $flag1 i32) (local $at i32) (local $n i32)
   (call ${gcStart})
   (local.set $flag0 (i32.load (i32.const ${cleared[0]})))
   (local.set $flag1 (i32.load (i32.const ${cleared[1]})))
@@ -72,6 +74,26 @@ text = text.replace(
   (call ${gcStart})
   (i32.store (i32.const ${cleared[0]}) (i32.or (local.get $flag0) (i32.load (i32.const ${cleared[0]}))))
   (i32.store (i32.const ${cleared[1]}) (i32.or (local.get $flag1) (i32.load (i32.const ${cleared[1]}))))
+  ;; the stacks of threads that wait: their number, then start and end of each
+  (local.set $at (global.get $k230_waiting_stacks))
+  (if (local.get $at) (then
+   (local.set $n (i32.load (local.get $at)))
+   (block $done
+    (loop $next
+     (br_if $done (i32.eqz (local.get $n)))
+     (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+     (i32.store (i32.const ${pystackStart}) (i32.load offset=4 (local.get $at)))
+     (i32.store (i32.const ${pystackCur}) (i32.load offset=8 (local.get $at)))
+     (local.set $at (i32.add (local.get $at) (i32.const 8)))
+     (local.set $flag0 (i32.or (local.get $flag0) (i32.load (i32.const ${cleared[0]}))))
+     (local.set $flag1 (i32.or (local.get $flag1) (i32.load (i32.const ${cleared[1]}))))
+     (call ${gcStart})
+     (i32.store (i32.const ${cleared[0]}) (i32.or (local.get $flag0) (i32.load (i32.const ${cleared[0]}))))
+     (i32.store (i32.const ${cleared[1]}) (i32.or (local.get $flag1) (i32.load (i32.const ${cleared[1]}))))
+     (br $next)
+    )
+   )
+  ))
   (i32.store (i32.const ${pystackStart}) (local.get $start))
   (i32.store (i32.const ${pystackCur}) (local.get $cur))
   (call ${gcEnd})
@@ -79,15 +101,19 @@ text = text.replace(
  (func $k230_set_stack_pointer (param $0 i32)
   (global.set $__stack_pointer (local.get $0))
  )
+ (func $k230_set_waiting_stacks (param $0 i32)
+  (global.set $k230_waiting_stacks (local.get $0))
+ )
  (func $k230_state_address (result i32)
   (i32.const ${state})
  )
  (export "k230_set_stack_pointer" (func $k230_set_stack_pointer))
+ (export "k230_set_waiting_stacks" (func $k230_set_waiting_stacks))
  (export "k230_state_address" (func $k230_state_address))
 `,
 );
 
-const features = ["MVP", "BulkMemory", "SignExt", "NontrappingFPToInt", "MutableGlobals", "ReferenceTypes", "Multivalue"];
+const features = ["MVP", "BulkMemory", "SignExt", "NontrappingFPToInt", "MutableGlobals", "ReferenceTypes", "Multivalue", "Atomics"];
 
 function parse(wat) {
     const module = binaryen.parseText(wat);
@@ -117,9 +143,25 @@ text = text.replace(
 );
 if (nCleared < 100) must(null, "the frames that spill-pointers makes");
 
-const patched = parse(text);
-patched.optimize();
-if (!patched.validate()) throw new Error(`${inputPath}: the patched module is not valid WebAssembly`);
-const temporary = `${outputPath}.${process.pid}.part`;
-fs.writeFileSync(temporary, patched.emitBinary());
-fs.renameSync(temporary, outputPath);
+// Threads share the memory; the one of a second thread is given to it, with everything in it already.
+const memory = must(text.match(/\n \(memory (\$\S+) (\d+) (\d+)\)\n/), "the memory");
+const sharedText = text.replace(memory[0], `\n (memory ${memory[1]} ${memory[2]} ${memory[3]} shared)\n`);
+const threadText = text
+    .replace(memory[0], "\n")
+    .replace(/^\(module[^\n]*\n/, (line) => `${line} (import "env" "memory" (memory ${memory[1]} ${memory[2]} ${memory[3]} shared))\n`)
+    .split("\n")
+    .filter((line) => !line.startsWith(" (data "))
+    .join("\n");
+
+function write(wat, path) {
+    const module = parse(wat);
+    module.optimize();
+    if (!module.validate()) throw new Error(`${inputPath}: the patched module is not valid WebAssembly`);
+    const temporary = `${path}.${process.pid}.part`;
+    fs.writeFileSync(temporary, module.emitBinary());
+    fs.renameSync(temporary, path);
+    module.dispose();
+}
+
+write(threadText, threadPath);
+write(sharedText, outputPath);

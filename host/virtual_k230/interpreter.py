@@ -29,11 +29,19 @@ class InterpreterMissingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Interpreter:
-    """What is needed to start a child: the node program, micropython.mjs and the patched micropython.wasm."""
+    """What is needed to start a child: the node program, micropython.mjs and the patched micropython.wasm.
+
+    thread_wasm is the variant that runs the script's second and further threads.
+    """
 
     node: str
     package: Path
     wasm: Path
+
+    @property
+    def thread_wasm(self) -> Path:
+        """Made together with wasm."""
+        return _thread_variant(self.wasm)
 
 
 def find_interpreter() -> Interpreter:
@@ -79,15 +87,19 @@ def _patched(node: str, wasm: Path) -> Path:
     digest = hashlib.sha256(wasm.read_bytes() + script.read_bytes()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "virtual_k230"
     target = cache / f"micropython-{digest}.wasm"
-    if target.is_file():
+    if target.is_file() and _thread_variant(target).is_file():
         return target
     binaryen = _find_in_node_modules(_BINARYEN)
     cache.mkdir(parents=True, exist_ok=True)
     logger.info("preparing the interpreter once: %s", target)
     done = subprocess.run(
-        [node, str(script), str(binaryen), str(wasm), str(target)], capture_output=True, text=True, check=False
+        [node, str(script), str(binaryen), str(wasm), str(target), str(_thread_variant(target))], capture_output=True, text=True, check=False
     )
     if done.returncode != 0 or not target.is_file():
         lines = [line for line in done.stderr.splitlines() if "Error" in line] or done.stderr.splitlines()[-1:]
         raise InterpreterMissingError(f"could not prepare the interpreter with binaryen: {' '.join(lines)[:300]}")
     return target
+
+
+def _thread_variant(wasm: Path) -> Path:
+    return wasm.with_suffix(".thread.wasm")

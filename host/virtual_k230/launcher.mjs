@@ -11,6 +11,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { cardFileSystem, useLinuxErrorNumbers } from "./card_fs.mjs";
+import { Threads } from "./threads.mjs";
 
 /** End at once: process.exit() would wait for the watching thread, which blocks. */
 function leave() {
@@ -30,9 +31,11 @@ new Worker(`require("fs").readSync(${Number(config.watchFd)}, Buffer.alloc(1)); 
 const complain = console.error;
 console.error = (...words) => /^(growMemory|Failed to grow)/.test(String(words[0])) || complain(...words);
 let wasm;
+let wasmImports;
 const instantiate = WebAssembly.instantiate;
 WebAssembly.instantiate = async (binary, imports) => {
     useLinuxErrorNumbers(imports);
+    wasmImports = imports;
     const result = await instantiate(binary, imports);
     wasm = (result.instance ?? result).exports;
     return result;
@@ -167,6 +170,13 @@ function fixHeap() {
 }
 
 moveStack();
+const threads = new Threads({
+    exports: wasm,
+    imports: wasmImports,
+    program: config.threadWasm,
+    malloc: mp._module._malloc,
+    free: mp._module._free,
+});
 fixHeap();
 
 for (const fd of [1, 2]) {
@@ -193,6 +203,22 @@ FS.registerDevice(halDevice, {
     },
 });
 FS.mkdev("/dev/hal", 0o666, halDevice);
+
+// What _thread.py writes here starts threads and says whose turn it is.
+const threadDevice = FS.makedev(64, 1);
+FS.registerDevice(threadDevice, {
+    open() {},
+    close() {},
+    write(stream, bytes, offset, length) {
+        flush();
+        threads.command(Buffer.from(bytes.slice(offset, offset + length)).toString());
+        return length;
+    },
+    llseek() {
+        return 0;
+    },
+});
+FS.mkdev("/dev/threads", 0o666, threadDevice);
 
 // A folder in which every name exists: opening N gives a stream whose end is the end of handle N.
 const handleOps = {

@@ -2,7 +2,8 @@
 
 import io
 
-from _hal import call_blob
+import _hal
+from _hal import call, call_blob
 
 
 class _Input:
@@ -17,10 +18,20 @@ class _Input:
         """Fetch when empty; True when there is something to read. timeout_ms: -1 waits for ever."""
         if self.at < self.end:
             return True
+        if _hal.between is not None and timeout_ms < 0:
+            timeout_ms = self._let_others_run()
         _, self.data = call_blob("stdin.read", b"", timeout_ms)
         self.at = 0
         self.end = len(self.data)
         return self.end > 0
+
+    def _let_others_run(self):
+        """Until there is input (threads only)."""
+        import _thread
+
+        while not call("poll.wait", ((-1, 1),), 0):
+            _thread.wait(5)
+        return 0
 
     def take(self, n):
         """n bytes, waiting for them as the board does (n < 0: what is there, at least one byte)."""

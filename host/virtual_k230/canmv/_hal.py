@@ -26,6 +26,8 @@ _DUE = 0x80000000  # bit of the reply's length: a callback is due
 handlers = {}
 """{("timer" | "pin", number): function without arguments}."""
 _is_handling = False
+between = None
+"""Called after each hardware call when there are threads (_thread.py): another one may get its turn."""
 
 
 def _error(reply):
@@ -57,6 +59,15 @@ def _receive():
     return _loads(view), n_blob, is_due
 
 
+def report(error):
+    """Print a traceback without the frames of the emulation."""
+    text = io.StringIO()
+    _print_exception(error, text)
+    for line in text.getvalue().split("\n")[:-1]:
+        if not line.startswith('  File "/.frozen/'):
+            print(line)
+
+
 def _handle():
     """Run the callbacks that are due; one that raises is reported and not called again, as on the board."""
     global _is_handling
@@ -72,11 +83,7 @@ def _handle():
                 if error.args == ("IDE interrupt",):
                     raise
                 print("Uncaught exception in IRQ callback handler")
-                text = io.StringIO()
-                _print_exception(error, text)
-                for line in text.getvalue().split("\n")[:-1]:
-                    if not line.startswith('  File "/.frozen/'):
-                        print(line)
+                report(error)
                 handlers.pop((kind, number), None)
                 if kind == "timer":
                     call("event.stop_timer", number)
@@ -93,6 +100,8 @@ def call(op, *args):
         _readinto(bytearray(n_blob))
     if is_due and not _is_handling:
         _handle()
+    if between is not None and not _is_handling:
+        between()
     if len(reply) > 1:
         raise _error(reply)
     return reply[0]
@@ -112,6 +121,8 @@ def call_blob(op, blob, *args):
         _readinto(data)
     if is_due and not _is_handling:
         _handle()
+    if between is not None and not _is_handling:
+        between()
     if len(reply) > 1:
         raise _error(reply)
     return reply[0], data

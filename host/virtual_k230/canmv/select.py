@@ -1,6 +1,7 @@
 """select on the virtual board: sys.stdin and sockets, waited for by the Python side."""
 
 import _console
+import _hal
 from _hal import call
 from utime import ticks_diff, ticks_ms
 
@@ -61,9 +62,10 @@ class _Poll:
     def poll(self, timeout_ms=-1):
         ready = self._only_stdin
         if ready is not None:  # the loop of a program that reads its input byte by byte: kept short
-            if _input.at < _input.end or _console.fill(-1 if timeout_ms is None else int(timeout_ms)):
+            if _input.at < _input.end:
                 return ready
-            return []
+            if _hal.between is None or timeout_ms == 0:
+                return ready if _console.fill(-1 if timeout_ms is None else int(timeout_ms)) else []
         if self._stdin_ready is not None and _console.has_input():
             timeout_ms = 0
         return self._wait(-1 if timeout_ms is None else int(timeout_ms))
@@ -86,6 +88,18 @@ class _Poll:
                 return ready
 
     def _wait_once(self, timeout_ms):
+        if _hal.between is None or timeout_ms == 0:
+            return self._ask(timeout_ms)
+        import _thread  # the others go on while this one waits
+
+        start = ticks_ms()
+        while True:
+            ready = self._ask(0)
+            if ready or 0 <= timeout_ms <= ticks_diff(ticks_ms(), start):
+                return ready
+            _thread.wait(_LOOK_AGAIN_MS)
+
+    def _ask(self, timeout_ms):
         ready = []
         asked = []
         for number, (thing, mask) in self._things.items():

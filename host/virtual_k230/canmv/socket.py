@@ -2,6 +2,7 @@
 
 import io as _io
 
+import _hal
 from _hal import call as _call
 from _hal import call_blob as _call_blob
 from _hal import token as _token
@@ -22,6 +23,7 @@ SO_KEEPALIVE = 8
 
 _EAGAIN = 11
 _PART = 65536
+_ACCEPT_MS = 100  # the least that accept() waits
 
 
 def getaddrinfo(host, port, family=0, kind=0, proto=0, flags=0):
@@ -32,6 +34,7 @@ class socket(_io.IOBase):
     def __init__(self, family=AF_INET, kind=SOCK_STREAM, proto=0, _handle=None):
         self._handle = _call("socket.new", family, kind) if _handle is None else _handle
         self._token = _token(self._handle)
+        self._timeout_ms = -1
 
     def connect(self, address):
         _call("socket.dial", self._handle, address)
@@ -42,7 +45,17 @@ class socket(_io.IOBase):
     def listen(self, backlog=2):
         _call("socket.listen", self._handle, backlog)
 
+    def _let_others_run(self, most_ms):
+        """With threads: wait for something to read without holding the others up. most_ms: -1 for ever."""
+        if _hal.between is not None and most_ms:
+            import select
+
+            waiter = select.poll()
+            waiter.register(self, select.POLLIN)
+            waiter.poll(most_ms)
+
     def accept(self):
+        self._let_others_run(max(_ACCEPT_MS, self._timeout_ms))
         handle, address = _call("socket.accept", self._handle)
         return socket(_handle=handle), tuple(address)
 
@@ -79,9 +92,11 @@ class socket(_io.IOBase):
         return _call_blob("socket.sendto", data, self._handle, address)[0]
 
     def recv(self, n):
+        self._let_others_run(self._timeout_ms)
         return bytes(_call_blob("socket.recv", b"", self._handle, n)[1])
 
     def recvfrom(self, n):
+        self._let_others_run(self._timeout_ms)
         address, data = _call_blob("socket.recvfrom", b"", self._handle, n)
         return bytes(data), tuple(address)
 
@@ -112,9 +127,10 @@ class socket(_io.IOBase):
 
     def settimeout(self, seconds):
         _call("socket.settimeout", self._handle, seconds)
+        self._timeout_ms = -1 if seconds is None or seconds < 0 else int(seconds * 1000)
 
     def setblocking(self, blocking):
-        _call("socket.settimeout", self._handle, None if blocking else 0)
+        self.settimeout(None if blocking else 0)
 
     def setsockopt(self, level, name, value):
         _call("socket.setsockopt", self._handle, level, name, value if isinstance(value, int) else 0)

@@ -1,5 +1,6 @@
 """time on the virtual board: sleeping waits on the Python side, where a stop can end it; the epoch is 1970."""
 
+import _hal
 from _hal import call as _call
 from utime import gmtime as _gmtime
 from utime import (  # noqa: F401  scripts import these from here
@@ -38,6 +39,10 @@ localtime = gmtime  # the board knows no time zone
 
 
 def sleep_ms(milliseconds):
+    if _hal.between is not None:
+        import _thread
+
+        return _thread.wait(milliseconds)
     left = _call("time.sleep", milliseconds)
     while left > 0:  # a timer or pin callback interrupted it
         left = _call("time.sleep", left)

@@ -8,6 +8,8 @@ All rectangles are (x, y, w, h) in panel px, origin top left. The picture window
 PHOTO_W = 640
 PHOTO_H = 360
 PICTURE = (0, 0, PHOTO_W, PHOTO_H)
+UI_W = 800  # nothing is drawn beyond, however large the panel is
+UI_H = 480
 
 CAPTURE = "capture"
 LABEL = "label"
@@ -59,12 +61,12 @@ def is_wide(panel_w: int) -> bool:
 
 def strip_rect(panel_w: int, panel_h: int) -> "tuple[int, int, int, int]":
     """The row between picture and tabs."""
-    return (0, PHOTO_H, min(panel_w, 800), 60)
+    return (0, PHOTO_H, min(panel_w, UI_W), 60)
 
 
 def tabs_rect(panel_w: int, panel_h: int) -> "tuple[int, int, int, int]":
     """The home bar."""
-    return (0, PHOTO_H + 60, min(panel_w, 800), 60)
+    return (0, PHOTO_H + 60, min(panel_w, UI_W), 60)
 
 
 def side_rect(panel_w: int, panel_h: int) -> "tuple[int, int, int, int]":

@@ -1,6 +1,6 @@
 """The panel: live video on VIDEO1, the frozen photo on OSD0, boxes on OSD1, panels on OSD2 (both ARGB8888)."""
 
-from ..layout import PHOTO_H, PHOTO_W
+from ..layout import PHOTO_H, PHOTO_W, UI_H, UI_W
 from . import ports
 
 
@@ -71,7 +71,7 @@ class K230Display(ports.Display):
     def make_canvas(self) -> None:
         """Allocate the UI images, once, after MediaManager.init."""
         self.overlay = K230Canvas(PHOTO_W, PHOTO_H, "LAYER_OSD1")
-        self.canvas = K230Canvas(self.width, self.height, "LAYER_OSD2")
+        self.canvas = K230Canvas(min(self.width, UI_W), min(self.height, UI_H), "LAYER_OSD2")
 
     def show_photo(self, photo) -> None:
         """Cover the live video."""

@@ -109,7 +109,7 @@ class Display:
 
     width = 0
     height = 0
-    canvas = None  # panel size
+    canvas = None  # panel size, or less: see layout.UI_W and UI_H
     overlay = None  # PHOTO_W x PHOTO_H at (0, 0)
 
     def show_photo(self, photo: Photo) -> None:

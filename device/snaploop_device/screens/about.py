@@ -9,7 +9,7 @@ ROW_PX = 26
 def draw(state, canvas) -> None:
     """Draw the screen."""
     rects = w.rects_of(state)
-    width = min(state.panel_w, 800)
+    width = min(state.panel_w, layout.UI_W)
     canvas.rectangle(0, 0, width, layout.PHOTO_H, w.BACKGROUND, fill=True)
     w.bars(canvas, state, rects)
     canvas.text(20, 12, 26, "About this board", w.TEXT)

@@ -11,7 +11,7 @@ _ROAD_TITLES = {"auto": "Auto", "usb": "USB", "wifi": "Wi-Fi"}
 def draw(state, canvas) -> None:
     """Draw the screen."""
     rects = w.rects_of(state)
-    width = min(state.panel_w, 800)
+    width = min(state.panel_w, layout.UI_W)
     canvas.rectangle(0, 0, width, layout.PHOTO_H, w.BACKGROUND, fill=True)
     w.bars(canvas, state, rects)
     _links(canvas, state)

@@ -52,7 +52,8 @@ class Box:
 
     def __repr__(self) -> str:
         """For logs and test output."""
-        return "Box({!r}, {}, {}, {}, {}, {})".format(*self._fields())
+        outline = ", {} points".format(len(self.points)) if self.points else ""
+        return "Box({!r}, {}, {}, {}, {}{})".format(self.class_name, self.x, self.y, self.w, self.h, outline)
 
     def _fields(self):
         return (self.class_name, self.x, self.y, self.w, self.h, self.points)

@@ -101,7 +101,7 @@ def tap(board: VirtualK230, screen: str, name: str, classes: tuple[str, ...] = (
 
 def texts(board: VirtualK230) -> list[str]:
     """What the screen says now."""
-    return [call[4] for call in board.drawn("OSD1") if call[0] == "string"]
+    return [call[4] for layer in ("OSD1", "OSD2") for call in board.drawn(layer) if call[0] == "string"]
 
 
 def wait(what: str, is_so: Callable[[], Any], board: VirtualK230 | None = None, seconds: float = WAIT_S) -> Any:

@@ -77,7 +77,7 @@ def _photos(canvas, state):
     )
     canvas.text(20, 200, 20, w.fitted(text, 20, 284), w.TEXT)
     _bar(canvas, 20, 230, 284, 14, state.photos - state.pending, state.photos)
-    sent = "sent now: {} by USB, {} by Wi-Fi".format(state.synced["usb"], state.synced["wifi"])
+    sent = "sent now: {} USB, {} Wi-Fi".format(state.synced["usb"], state.synced["wifi"])
     canvas.text(20, 252, 17, w.fitted(sent, 17, 284), w.DIM)
     if state.activity:
         canvas.text(20, 273, 16, w.fitted(state.activity, 16, 284), w.DIM)

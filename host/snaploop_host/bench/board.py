@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -152,15 +154,12 @@ def _keep_model(files: ModelFiles, root: Path, serial: int) -> str:
 
 
 def _run(card: tuple[Path, Path], name: str) -> dict[str, Any]:
-    from virtual_k230 import VirtualK230
-
-    board = VirtualK230(sd=card[0], data=card[1], profile="D")
-    try:
-        printed = board.run_code((SCRIPTS / name).read_text(), timeout=SCRIPT_TIMEOUT_S)
-    finally:
-        board.close()
-    lines = [line for line in printed.splitlines() if line.startswith("RESULT ")]
+    argv = [sys.executable, "-m", "virtual_k230", "run", str(SCRIPTS / name)]
+    argv += ["--sd", str(card[0]), "--data", str(card[1]), "--profile", "D"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=SCRIPT_TIMEOUT_S, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if not lines:
-        raise HostError(f"{name} gave no result on the virtual board: {' | '.join(printed.splitlines()[-3:])}")
+        last = (done.stdout + done.stderr).splitlines()[-3:]
+        raise HostError(f"{name} gave no result on the virtual board: {' | '.join(last)}")
     result: dict[str, Any] = json.loads(lines[-1][len("RESULT ") :])
     return result

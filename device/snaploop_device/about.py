@@ -1,5 +1,32 @@
 """What the app found on this board, in words: the About screen shows it, hello tells the host the same."""
 
+from . import APP_VERSION
+
+
+def hello(board, settings, state, card, model: str, samples: int) -> dict:
+    """The arguments of hello (docs/protocol.md).
+
+    Args:
+        board: the ports.
+        settings: the board's Config.
+        state: the app's state.
+        card: the card.
+        model: digest of the live model, "" without one.
+        samples: how many are on the card.
+    """
+    return {
+        "name": settings.name,
+        "machine": board.identity.machine(),
+        "firmware": board.identity.firmware(),
+        "nncase": board.kpu.version(),
+        "app": APP_VERSION,
+        "panel": [state.panel_w, state.panel_h],
+        "free_bytes": card.free_bytes(),
+        "heap_free": board.identity.heap_free(),
+        "model": model,
+        "samples": samples,
+    }
+
 
 def facts(told: dict, state, settings) -> "list[tuple[str, str]]":
     """(name, value) lines.

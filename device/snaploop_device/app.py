@@ -312,19 +312,7 @@ class App:
 
     def _describe(self):
         """The arguments of hello."""
-        identity = self.board.identity
-        return {
-            "name": self.config.name,
-            "machine": identity.machine(),
-            "firmware": identity.firmware(),
-            "nncase": self.board.kpu.version(),
-            "app": APP_VERSION,
-            "panel": [self.state.panel_w, self.state.panel_h],
-            "free_bytes": self.card.free_bytes(),
-            "heap_free": identity.heap_free(),
-            "model": self.models.active,
-            "samples": len(self.store),
-        }
+        return about.hello(self.board, self.config, self.state, self.card, self.models.active, len(self.store))
 
     def _keep_boot_count(self, count):
         boot_count.keep(self.card, count)

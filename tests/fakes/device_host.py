@@ -16,6 +16,7 @@ class FakeHost:
 
     def __init__(self, classes=("red", "green")):
         self.classes = list(classes)
+        self.task = "detect"
         self.photos = {}
         self.partial = {}
         self.records = {}
@@ -49,7 +50,7 @@ class FakeHost:
     def answer(self, request, road):
         arguments = request.arguments
         if request.path == messages.HELLO:
-            project = {"name": "lights", "task": "detect", "classes": self.classes}
+            project = {"name": "lights", "task": self.task, "classes": self.classes}
             return Response(messages.OK, {"project": project, "host": "pc", "model": self.offered()})
         if request.path == messages.MISSING:
             photos, records = [], []

@@ -72,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
         help="for --kpu onnx: the ONNX twin of a kmodel file or sha256",
     )
     board.add_argument(
+        "--board",
+        metavar="ID",
+        default="k230_canmv_hiwonder",
+        help="board id, such as k230_canmv_lckfb (default: %(default)s)",
+    )
+    board.add_argument("--dram-mib", metavar="N", type=int, help="128, 512, 1024 or 2048 (default: the board's usual)")
+    board.add_argument(
         "--wifi", metavar="SSID:KEY", help="the only Wi-Fi there is (default: any name and key are right)"
     )
     board.add_argument(
@@ -132,7 +139,8 @@ def _board(args: argparse.Namespace) -> VirtualK230:
     options: dict[str, Any] = {"nncase_version": args.nncase_version} if args.nncase_version else {}
     return VirtualK230(
         sd=args.sd, data=args.data, camera=args.camera, profile=args.profile, kpu=args.kpu, onnx_twins=_twins(args.onnx),
-        usb_rtt_ms=args.usb_rtt_ms, fps=args.fps, heap_mib=args.heap_mib, panel=args.panel, wifi=args.wifi, **options,
+        usb_rtt_ms=args.usb_rtt_ms, fps=args.fps, heap_mib=args.heap_mib, panel=args.panel, wifi=args.wifi,
+        board_id=args.board, dram_mib=args.dram_mib, **options,
     )  # fmt: skip
 
 

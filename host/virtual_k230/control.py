@@ -56,6 +56,8 @@ class ControlApi:
                 web.post("/reset", self.reset),
                 web.post("/fault", self.fault),
                 web.post("/wifi", self.wifi),
+                web.get("/hardware", self.hardware),
+                web.post("/hardware", self.drive),
                 web.post("/usb", self.usb),
             ]
         )
@@ -218,10 +220,35 @@ class ControlApi:
         return web.json_response({"ok": True})
 
     async def wifi(self, request: web.Request) -> web.StreamResponse:
-        """Switch the access point."""
+        """Switch the access point, break connections ("drop"), set how long joining takes and how slowly a link starts."""
         body = await _body(request)
-        self._board.network.set_up(bool(body.get("up", True)))
-        return web.json_response({"up": self._board.network.up})
+        network = self._board.network
+        for name in ("join_s", "slow_start_s"):
+            if name in body:
+                setattr(network, name, float(body[name]))
+        if body.get("drop"):
+            network.drop_links()
+        network.set_up(bool(body.get("up", True)))
+        return web.json_response({"up": network.up})
+
+    async def hardware(self, request: web.Request) -> web.StreamResponse:
+        """Pins in use, LEDs and PWM channels (Hardware.state)."""
+        return web.json_response(self._board.hardware.state())
+
+    async def drive(self, request: web.Request) -> web.StreamResponse:
+        """{"pin": n, "level": 0 | 1 | null}: press or let go a key; {"adc": channel, "microvolts": n}; {"uart": n, "text": …}."""
+        body = await _body(request)
+        hardware = self._board.hardware
+        try:
+            if "pin" in body:
+                hardware.drive(int(body["pin"]), body.get("level"))
+            if "adc" in body:
+                hardware.adc_uv[int(body["adc"])] = int(body["microvolts"])
+            if "uart" in body:
+                hardware.uart_feed(int(body["uart"]), str(body["text"]).encode())
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise web.HTTPBadRequest(text=f"hardware: {error}") from error
+        return web.json_response(hardware.state())
 
     async def usb(self, request: web.Request) -> web.StreamResponse:
         """Pull or plug the cable."""

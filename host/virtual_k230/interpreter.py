@@ -93,7 +93,10 @@ def _patched(node: str, wasm: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     logger.info("preparing the interpreter once: %s", target)
     done = subprocess.run(
-        [node, str(script), str(binaryen), str(wasm), str(target), str(_thread_variant(target))], capture_output=True, text=True, check=False
+        [node, str(script), str(binaryen), str(wasm), str(target), str(_thread_variant(target))],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0 or not target.is_file():
         lines = [line for line in done.stderr.splitlines() if "Error" in line] or done.stderr.splitlines()[-1:]

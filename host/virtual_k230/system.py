@@ -80,12 +80,21 @@ def rotate_touch(x: int, y: int, rotate: int, width: int, height: int) -> list[i
     return [raw_x, raw_y]
 
 
+_FRAME_BUFFERS = 6  # per channel, as the firmware reserves them
+_BYTES_PER_PIXEL = {"RGB565": 2.0, "YUV420SP": 1.5, "GRAYSCALE": 1.5}  # 3 for the rest
+
+
 def media_bytes(board: Any) -> int:
-    """What images, arrays, models and the running camera's buffers take of the media memory."""
+    """What images, arrays, models and the buffers of running cameras take of the media memory."""
     total = 0
     for thing in board.handles.objects():
-        data = getattr(thing, "pixels", getattr(thing, "array", getattr(thing, "data", None)))
-        total += int(getattr(thing, "nbytes", 0) or getattr(data, "nbytes", 0) or getattr(thing, "n_bytes", 0))
+        holder = getattr(thing, "pixels", getattr(thing, "array", thing))
+        total += int(getattr(holder, "nbytes", 0) or 0) + int(getattr(thing, "model_bytes", 0))
+    for sensor in board.sensor.sensors.values():
+        for channel in sensor.channels if sensor.is_running else ():
+            if channel.size is not None and channel.format is not None:
+                width, height = channel.size
+                total += int(width * height * _BYTES_PER_PIXEL.get(channel.format, 3.0)) * _FRAME_BUFFERS
     return total
 
 

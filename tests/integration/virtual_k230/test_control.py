@@ -162,3 +162,13 @@ async def test_the_page_is_served(client: TestClient[Any, Any]) -> None:
         assert 'id="lcd"' in await answer.text()
     async with client.get("/drawn?layer=OSD9") as answer:
         assert answer.status == 400
+
+
+async def test_pins_and_wifi_are_switched_from_outside(client: TestClient[Any, Any]) -> None:
+    answer = await (await client.post("/hardware", json={"pin": 21, "level": 0, "adc": 1, "microvolts": 900000})).json()
+    assert answer["pins"]["21"]["driven"] == 0
+    assert (await (await client.get("/hardware")).json())["leds"] == {"red": 0, "green": 0, "blue": 0}
+    assert (await client.post("/hardware", json={"pin": 99, "level": 0})).status == 400
+    assert await (await client.post("/wifi", json={"join_s": 0.1, "slow_start_s": 5, "drop": True})).json() == {
+        "up": True
+    }

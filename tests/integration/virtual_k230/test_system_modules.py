@@ -301,3 +301,48 @@ def test_tls_both_ways(board: VirtualK230, tmp_path: Path) -> None:
         )
         thread.join(5)
     assert said.splitlines() == ["connect success", "b'got hello'"]
+
+
+EXITPOINT = """
+import os, time
+os.exitpoint(os.EXITPOINT_ENABLE_SLEEP)
+print('flag 2')
+for i in range(20):
+    time.sleep_ms(10)
+print('slept on', os.exitpoint(os.EXITPOINT_ENABLE))
+try:
+    time.sleep_ms(1000)
+except KeyboardInterrupt:
+    print('stopped in sleep')
+"""
+
+
+def test_a_stop_waits_for_the_exit_point_that_the_flag_allows() -> None:
+    board = VirtualK230()
+    board.start_source(EXITPOINT)
+    board.wait_for("flag 2", 10)
+    board.stop()
+    said = board.wait_for("stopped in sleep", 10)
+    board.close()
+    assert said.splitlines() == ["flag 2", "slept on 2", "stopped in sleep"]
+
+
+def test_two_firmwares_differ_where_the_board_does() -> None:
+    said = []
+    for profile in "AD":
+        board = VirtualK230(profile=profile, board_id="k230d_canmv_bpi_zero")
+        said.append(
+            board.run_code(
+                "import os, sys, network, gc, machine\nprint(hasattr(os, 'replace'), hasattr(sys, 'print_exception'), "
+                "hasattr(network, 'get_dev_list'), hasattr(machine, 'OTP'), gc.sys_total()[0] // 1048576, os.uname()[4])\n"
+                "network.WLAN().active(True)\n"
+            ).splitlines()
+        )
+        board.close()
+    assert said[0] == [
+        "False False False False 128 k230d_canmv_bpi_zero with K230", "network(rt_smart) not support set active state"
+    ]  # fmt: skip
+    assert said[1] == [
+        "True True True True 128 k230d_canmv_bpi_zero with K230",
+        "Network (rt-smart) is always active and cannot be disabled.",
+    ]

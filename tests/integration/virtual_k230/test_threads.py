@@ -47,7 +47,8 @@ def test_locks_hold_the_others_off(board: VirtualK230) -> None:
 def test_the_collector_sees_the_stacks_of_waiting_threads(board: VirtualK230) -> None:
     said = board.run_code(
         "import _thread, time, gc\nends = []\n"
-        "def work(n):\n    def keep(depth, thing):\n        if depth:\n            return keep(depth - 1, bytes([depth]) * 200) + thing[:1]\n"
+        "def work(n):\n    def keep(depth, thing):\n        if depth:\n"
+        "            return keep(depth - 1, bytes([depth]) * 200) + thing[:1]\n"
         "        for i in range(30):\n            garbage = [bytearray(1000) for j in range(20)]\n"
         "            time.sleep_ms(1)\n"
         "        return thing[:1]\n    ends.append(keep(20, bytes([n]) * 200))\n"

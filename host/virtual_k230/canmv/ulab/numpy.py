@@ -32,6 +32,8 @@ def _wrap(reply):
     if kind is _dict:
         if "t" in reply:
             return _tuple([_wrap(part) for part in reply["t"]])
+        if "l" in reply:
+            return [_wrap(part) for part in reply["l"]]
         return _PyFloat(reply["f"])
     return reply
 

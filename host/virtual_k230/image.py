@@ -305,6 +305,36 @@ class ImageOps:
         )
         image.drawn.append(call)
 
+    def flood_fill(self, handle: int, x: int, y: int, options: dict[str, Any]) -> None:
+        """Colour what is connected to a pixel and like it; options color, seed_threshold, floating_thresholds (0..1)."""
+        image = self.get(handle)
+        colour = options.get("color", (255, 255, 255))
+        px.colour_value((0, 0, 0, 0), image.format)
+        rgb = np.ascontiguousarray(image.rgb()).copy()
+        column, row = drawing.whole(x), drawing.whole(y)
+        if not (0 <= column < image.width and 0 <= row < image.height):
+            return
+        seed = (255 * float(options.get("seed_threshold", 0.05)),) * 3
+        mask = np.zeros((image.height + 2, image.width + 2), np.uint8)
+        is_fixed = not options.get("floating_thresholds", 0.05)
+        flags = 4 | (cv2.FLOODFILL_FIXED_RANGE if is_fixed else 0) | cv2.FLOODFILL_MASK_ONLY | (255 << 8)
+        cv2.floodFill(rgb, mask, (column, row), (0, 0, 0), seed, seed, flags)
+        inside = (mask[1:-1, 1:-1] > 0) ^ bool(options.get("invert"))
+        pixels = image.writable()
+        if options.get("clear_background"):
+            pixels[~inside] = 0
+        pixels[inside] = px.colour_value(drawing.colour_argb(colour), image.format)
+
+    def colour(self, name: str, colour: list[int]) -> Any:
+        """rgb_to_lab, lab_to_rgb (L 0..100, a and b -128..127), rgb_to_grayscale."""
+        if name == "rgb_to_grayscale":
+            return int(cv2.cvtColor(np.array([[colour]], np.uint8), cv2.COLOR_RGB2GRAY)[0, 0])
+        if name == "rgb_to_lab":
+            lab = cv2.cvtColor(np.array([[colour]], np.float32) / 255, cv2.COLOR_RGB2LAB)
+            return [round(float(value)) for value in lab[0, 0]]
+        rgb = cv2.cvtColor(np.array([[colour]], np.float32), cv2.COLOR_LAB2RGB)
+        return [round(float(value) * 255) for value in rgb[0, 0]]
+
     def draw_image(self, handle: int, other: int, x: int, y: int, x_scale: float, y_scale: float, alpha: int) -> None:
         """Another image laid over this one."""
         image, source = self.get(handle), self.get(other)
@@ -386,6 +416,6 @@ def register(hal: Any, board: Any) -> None:
     ops = board.images = ImageOps(board)
     for name in (
         "new", "from_data", "from_array", "load", "convert", "compress", "encode", "copy", "crop_in_place", "copy_from",
-        "numpy_ref", "data", "pixel", "set_pixel", "clear", "draw", "draw_string", "draw_image",
+        "numpy_ref", "data", "pixel", "set_pixel", "clear", "draw", "draw_string", "draw_image", "flood_fill", "colour",
     ):  # fmt: skip
         hal.op(f"image.{name}", getattr(ops, name))

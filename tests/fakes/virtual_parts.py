@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from virtual_k230 import ai2d, arrays, display, image, kpu, postprocess, sensor
+from virtual_k230 import ai2d, arrays, detectors, display, filters, image, kpu, postprocess, sensor
 from virtual_k230.camera import open_camera
 from virtual_k230.hal import Hal, HalError
 
@@ -31,7 +31,7 @@ class VirtualParts:
             on_reset=lambda function: self.resets.append(function),
             host_path=self._host_path,
         )
-        for module in (sensor, display, image, arrays, kpu, ai2d, postprocess):
+        for module in (sensor, display, image, detectors, filters, arrays, kpu, ai2d, postprocess):
             module.register(self.hal, self.board)
 
     def _host_path(self, path: str) -> Path:

@@ -1,5 +1,9 @@
 """image on the virtual board: pictures live on the PC (virtual_k230/image.py); compressed ones carry their bytes."""
 
+import math as _math
+
+from _found import Found as _Found
+from _found import Histogram as _Histogram
 from _hal import call as _call
 from _hal import call_blob as _call_blob
 from _hal import token as _token
@@ -26,6 +30,32 @@ ALLOC_HEAP = 1
 ALLOC_MMZ = 2
 ALLOC_VB = 3
 ALLOC_REF = 4
+
+AREA, BILINEAR, BICUBIC = 1, 2, 4
+HMIRROR, VFLIP, TRANSPOSE, CENTER, EXTRACT_RGB_CHANNEL_FIRST, APPLY_COLOR_PALETTE_FIRST = 8, 16, 32, 64, 128, 256
+PALETTE_RAINBOW, PALETTE_IRONBOW = 0, 1
+SEARCH_EX, SEARCH_DS = 0, 1
+EDGE_CANNY, EDGE_SIMPLE = 0, 1
+CORNER_FAST, CORNER_AGAST = 0, 1
+TAG16H5, TAG25H7, TAG25H9, TAG36H10, TAG36H11, ARTOOLKIT = 1, 2, 4, 8, 16, 32
+(
+    EAN2,
+    EAN5,
+    EAN8,
+    UPCE,
+    ISBN10,
+    UPCA,
+    EAN13,
+    ISBN13,
+    I25,
+    DATABAR,
+    DATABAR_EXP,
+    CODABAR,
+    CODE39,
+    PDF417,
+    CODE93,
+    CODE128,
+) = range(1, 17)
 
 _bytearray = bytearray
 
@@ -188,3 +218,98 @@ class Image(_bytearray):
     def draw_image(self, other, x=0, y=0, x_scale=1.0, y_scale=1.0, alpha=256, **options):
         _call("image.draw_image", self._h, other._h, x, y, x_scale, y_scale, alpha)
         return self
+
+    def draw_keypoints(self, keypoints, color=(255, 255, 255), size=10, thickness=1, fill=False):
+        """Circles with a line in their direction: (x, y[, angle in degrees]) each."""
+        for point in keypoints:
+            x, y = int(point[0]), int(point[1])
+            angle = _math.radians(point[2] if len(point) > 2 else 0)
+            self.draw_circle(x, y, size, color=color, thickness=thickness, fill=fill)
+            end_x, end_y = int(x + _math.cos(angle) * size), int(y - _math.sin(angle) * size)
+            self.draw_line(x, y, end_x, end_y, color=color, thickness=thickness)
+        return self
+
+    def flood_fill(self, x, y, **options):
+        _call("image.flood_fill", self._h, x, y, options)
+        return self
+
+    def _detect(self, name, args, options):
+        return _call("image.detect", self._h, name, _passed(args), options)
+
+    def find_template(self, *args, **options):
+        found = self._detect("find_template", args, options)
+        return None if found is None else tuple(found)
+
+    def get_statistics(self, *args, **options):
+        return _Found(self._detect("statistics", args, options))
+
+    statistics = get_stats = get_statistics
+
+    def get_histogram(self, *args, **options):
+        return _Histogram(self._detect("histogram", args, options), lambda: self.get_statistics(*args, **options))
+
+    histogram = get_hist = get_histogram
+
+    def set(self, color=255):
+        self.draw_rectangle(0, 0, self._info[1], self._info[2], color=color, fill=True)
+        return self
+
+    def find_edges(self, edge_type=0, threshold=(100, 200)):
+        _call("image.filter", self._h, "find_edges", (), {"threshold": threshold})
+        return self
+
+    def find_features(self, *args, **options):
+        raise NotImplementedError(
+            "virtual K230 has no Haar, HOG, LBP or key point detectors; use a kmodel or a real board"
+        )
+
+    find_eye = find_keypoints = find_lbp = find_displacement = find_hog = find_features
+
+
+def _passed(args):
+    return [{"h": argument._h} if type(argument) is Image else argument for argument in args]
+
+
+def _detector(name):
+    def find(self, *args, **options):
+        return [_Found(reply) for reply in self._detect(name, args, options)]
+
+    return find
+
+
+def _filter(name):
+    def change(self, *args, **options):
+        _call("image.filter", self._h, name, _passed(args), options)
+        return self
+
+    return change
+
+
+for _name in (
+    "find_qrcodes", "find_barcodes", "find_datamatrices", "find_apriltags", "find_blobs", "find_rects", "find_circles",
+    "find_lines", "find_line_segments",
+):  # fmt: skip
+    setattr(Image, _name, _detector(_name))
+for _name in (
+    "invert", "negate", "erode", "dilate", "open", "close", "top_hat", "black_hat", "mean", "median", "mode", "midpoint",
+    "gaussian", "laplacian", "bilateral", "histeq", "gamma_corr", "gamma", "lens_corr", "rotation_corr", "b_and", "b_nand",
+    "b_or", "b_nor", "b_xor", "b_xnor", "difference", "add", "sub", "min", "max", "mul", "blend", "replace", "binary",
+):  # fmt: skip
+    setattr(Image, _name, _filter(_name))
+del _name
+
+
+def rgb_to_lab(color):
+    return tuple(_call("image.colour", "rgb_to_lab", color))
+
+
+def lab_to_rgb(color):
+    return tuple(_call("image.colour", "lab_to_rgb", color))
+
+
+def rgb_to_grayscale(color):
+    return _call("image.colour", "rgb_to_grayscale", color)
+
+
+def grayscale_to_rgb(value):
+    return (value, value, value)

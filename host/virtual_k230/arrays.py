@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .array_functions import FUNCTIONS
 from .hal import HalError, Reply
 from .handles import Handles, handles_of
 
@@ -364,6 +365,18 @@ class ArrayOps:
         except ValueError as error:
             raise HalError("ValueError", "input arrays are not compatible") from error
 
+    def extra(self, name: str, args: list[Any], options: dict[str, Any]) -> Any:
+        """One of the less common functions; arrays travel as {"h": handle}, doubles come back as ulab's floats."""
+        plain = [self.get(value["h"]) if isinstance(value, dict) else value for value in args]
+        try:
+            with np.errstate(all="ignore"):
+                result = FUNCTIONS[name](*plain, **options)
+        except (ValueError, TypeError, IndexError) as error:
+            raise HalError("ValueError", f"{name}: {error}") from error
+        parts = result if isinstance(result, tuple) else (result,)
+        fitted = tuple(fit(np.asarray(part)) if isinstance(part, np.ndarray) else part for part in parts)
+        return self._out(fitted if isinstance(result, tuple) else fitted[0])
+
     # ---- shape ----------------------------------------------------------------------------------------------------
 
     def reshape(self, handle: int, shape: list[int]) -> Any:
@@ -434,6 +447,6 @@ def register(hal: Any, board: Any) -> None:
     for name in (
         "make", "full", "arange", "linspace", "eye", "frombuffer", "asarray", "binary", "inplace", "unary", "math",
         "getitem", "setitem", "rows", "data", "reduce", "sort", "nonzero", "where", "clip", "dot", "concatenate",
-        "reshape", "transform", "text",
+        "reshape", "transform", "text", "extra",
     ):  # fmt: skip
         hal.op(f"np.{name}", getattr(ops, name))

@@ -99,6 +99,8 @@ class DisplayOps:
             self.size = self._panel or (800, 480)
             self.fps = 0
             self.osd_num = 0
+            self.to_ide = False
+            self.quality = 90
             self._osd: dict[str, OsdLayer] = {}
             self._video: dict[str, VideoLayer] = {}
             self._is_unreserved_said = False
@@ -129,6 +131,7 @@ class DisplayOps:
             raise HalError("ValueError", "quality must be 10 to 100")
         with self._lock:
             self.type, self.size, self.fps, self.osd_num = kind, size, fps or 30, osd_num
+            self.to_ide, self.quality = to_ide, quality
         return list(size)
 
     def _refuse(self, text: str) -> None:
@@ -162,8 +165,21 @@ class DisplayOps:
             self._video.pop(layer, None)
             self._osd.pop(layer, None)
 
-    def show_image(self, handle: int, x: int, y: int, layer: str, alpha: int | None) -> None:
-        """Show from now on what the image holds now."""
+    def writeback_dump(self) -> list[int]:
+        """The composed screen as a new RGB888 image.
+
+        Raises:
+            HalError: RuntimeError unless Display.init(to_ide=True) asked for the write-back channel.
+        """
+        if self.type is None or not self.to_ide:
+            raise HalError("RuntimeError", "writeback is not enabled: Display.init(to_ide=True)")
+        picture = Image(np.asarray(self.screen()).copy(), px.RGB888)
+        return list(self._board.images.info(picture))
+
+    def show_image(
+        self, handle: int, x: int, y: int, layer: str, alpha: int | None, turns: int = 0, mirror: int = 0
+    ) -> None:
+        """Show from now on what the image holds now, after `turns` clockwise quarter turns and mirrored (1 across, 2 down)."""
         if self.type is None:
             raise HalError("RuntimeError", "show image without init")
         image: Image = self._board.images.get(handle)
@@ -172,10 +188,15 @@ class DisplayOps:
         if image.format not in _SHOWABLE:
             raise HalError("ValueError", "unsupport image format")
         x, y = drawing.whole(x), drawing.whole(y)
-        if x < 0 or y < 0 or x + image.width > self.size[0] or y + image.height > self.size[1]:
+        width, height = (image.height, image.width) if turns & 1 else (image.width, image.height)
+        if x < 0 or y < 0 or x + width > self.size[0] or y + height > self.size[1]:
             raise HalError("ValueError", "image exceed the panel resolution")
         pixels = image.readable()
-        if image.has_view:
+        if turns or mirror:
+            pixels = np.rot90(pixels, -turns)
+            pixels = pixels[:, ::-1] if mirror & 1 else pixels
+            pixels = np.ascontiguousarray(pixels[::-1] if mirror & 2 else pixels)
+        elif image.has_view:
             pixels = pixels.copy()
         else:
             image.is_shared = True  # whoever draws next copies first; showing itself costs nothing
@@ -265,5 +286,5 @@ def register(hal: Any, board: Any) -> None:
     """Give the board its display operations."""
     ops = board.display = DisplayOps(board)
     board.on_reset(ops.reset)
-    for name in ("init", "deinit", "bind_layer", "unbind_layer", "disable_layer", "show_image"):
+    for name in ("init", "deinit", "bind_layer", "unbind_layer", "disable_layer", "show_image", "writeback_dump"):
         hal.op(f"display.{name}", getattr(ops, name))

@@ -157,3 +157,35 @@ def test_a_reset_darkens_the_panel_frees_everything_and_leaves_a_board_that_star
         assert len(parts.board.handles) == 0
         assert parts.board.display.drawn("OSD1") == []
     assert parts.board.display.shown("OSD1")[0] == 2
+
+
+def test_images_are_shown_turned_and_mirrored():
+    parts = VirtualParts()
+    parts.call("display.init", "ST7701", 800, 480, 0, 2, True, 90)
+    handle = parts.call("image.new", 40, 20, px.RGB565)[0]
+    parts.call("image.draw", handle, "rectangle", [0, 0, 10, 5], {"color": [255, 0, 0], "fill": True})
+
+    def red(turns, mirror):
+        parts.call("display.show_image", handle, 0, 0, "OSD0", None, turns, mirror)
+        reds = np.argwhere(np.asarray(parts.board.display.screen())[:, :, 0] > 200)
+        return [int(v) for v in (*reds.min(axis=0), *reds.max(axis=0) + 1)]  # top, left, bottom, right
+
+    assert red(0, 0) == [0, 0, 5, 10]
+    assert red(1, 0) == [0, 15, 10, 20]
+    assert red(2, 0) == [15, 30, 20, 40]
+    assert red(3, 0) == [30, 0, 40, 5]
+    assert red(0, 1) == [0, 30, 5, 40]
+    assert red(0, 3) == [15, 30, 20, 40]
+    info = parts.call("display.writeback_dump")
+    assert info[1:4] == [800, 480, px.RGB888]
+    high = parts.call("image.new", 470, 10, px.RGB565)[0]
+    parts.call("display.show_image", high, 0, 0, "OSD0", None, 1, 0)
+    wide = parts.call("image.new", 500, 10, px.RGB565)[0]
+    name, text = error_of(parts.call, "display.show_image", wide, 0, 0, "OSD0", None, 1, 0)
+    assert (name, text) == ("ValueError", "image exceed the panel resolution")
+
+
+def test_the_screen_is_written_back_only_when_it_was_asked_for():
+    parts = VirtualParts()
+    parts.call("display.init", "ST7701", 800, 480, 0, 2, False, 90)
+    assert error_of(parts.call, "display.writeback_dump")[0] == "RuntimeError"

@@ -1,6 +1,7 @@
 """media.display on the virtual board: see virtual_k230/display.py."""
 
 from _hal import call as _call
+from image import Image as _Image
 
 _TYPES = {
     300: "VIRT", 301: "DEBUGGER", 302: "ST7701", 303: "HX8399", 304: "ILI9806", 305: "LT9611", 306: "ILI9881",
@@ -43,6 +44,7 @@ class Display:
     FLAG_MIRROR_BOTH = 128
 
     _size = None
+    _to_ide = False
     _fps = 0
 
     @classmethod
@@ -51,6 +53,7 @@ class Display:
             raise ValueError("unknown display type %s" % type)
         cls._size = _call("display.init", _TYPES[type], width, height, fps, osd_num, bool(to_ide), quality)
         cls._fps = fps or 30
+        cls._to_ide = bool(to_ide)
 
     @classmethod
     def deinit(cls):
@@ -95,6 +98,21 @@ class Display:
 
     @classmethod
     def show_image(cls, img, x=0, y=0, layer=3, alpha=None, pixel_format=None, flag=0):
-        if flag not in (0, cls.FLAG_ROTATION_0, cls.FLAG_MIRROR_NONE, 17):
-            raise NotImplementedError("virtual K230: show_image with rotation or mirror")
-        _call("display.show_image", img._h, x, y, _LAYERS.get(layer, "?"), alpha)
+        turns = 1 if flag & 2 else 2 if flag & 4 else 3 if flag & 8 else 0
+        mirror = 3 if flag & 128 else (1 if flag & 32 else 0) | (2 if flag & 64 else 0)
+        _call("display.show_image", img._h, x, y, _LAYERS.get(layer, "?"), alpha, turns, mirror)
+
+    @classmethod
+    def config_layer(cls, rect=(0, 0, 0, 0), pix_format=None, layer=None, alpha=255, flag=0):
+        if layer not in _LAYERS:
+            raise ValueError("layer %s" % layer)
+        return layer
+
+    @classmethod
+    def writeback(cls, enable=None):
+        """Is the composed screen captured? It is from init(to_ide=True) on."""
+        return cls._to_ide
+
+    @classmethod
+    def writeback_dump(cls, timeout=1000):
+        return _Image(_info=_call("display.writeback_dump"))

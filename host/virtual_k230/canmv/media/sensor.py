@@ -43,6 +43,7 @@ class Sensor:
         self._sizes = [None, None, None]
         self._formats = [None, None, None]
         self._mirror = [False, False]
+        self._gain = 1.0
 
     def reset(self):
         _call("sensor.reset", self._id)
@@ -88,9 +89,28 @@ class Sensor:
         _call("sensor.deinit")
 
     def snapshot(self, chn=0, timeout=1000, dump_frame=False):
-        if dump_frame:
-            raise NotImplementedError("virtual K230: snapshot(dump_frame=True)")
         return _Image(_info=_call("sensor.snapshot", self._id, chn))
+
+    def sensor_id(self):
+        return self._id
+
+    def again(self, gain=None):
+        """Analogue gain; kept, but the virtual camera's pictures stay as they are."""
+        if gain is not None:
+            self._gain = gain
+        return self._gain
+
+    def _set_chn_fps(self, chn, fps):
+        self._channel_size(chn)
+
+    def _not_implemented(self, *arguments, **options):
+        raise NotImplementedError("Not support")
+
+    get_framerate = set_framerate = get_exposure_us = set_auto_exposure = set_auto_gain = get_gain_db = _not_implemented
+    get_rgb_gain_db = set_auto_whitebal = set_contrast = set_brightness = set_saturation = set_gainceiling = (
+        _not_implemented
+    )
+    set_quality = set_colorbar = skip_frames = ioctl = auto_focus = focus_pos = focus_caps = _not_implemented
 
     def width(self, chn=None):
         return self._size[0] if chn is None else self._channel_size(chn)[0]

@@ -221,6 +221,17 @@ class ndarray:
     def sort(self, *, axis=-1):
         self[:] = _wrap(_call("np.sort", "sort", self._h, axis, True))
 
+    def byteswap(self, *, inplace=False):
+        swapped = _extra("byteswap", self)
+        if inplace:
+            self[:] = swapped
+            return self
+        return swapped
+
+    @property
+    def flat(self):
+        return iter(self.flatten())
+
     def tobytes(self):
         return _call_blob("np.data", b"", self._h)[1]
 
@@ -410,3 +421,135 @@ def roll(a, distance, *, axis=None):
 
 def diff(a, *, n=1, axis=-1):
     return _wrap(_call("np.transform", "diff", a._h, [n, axis]))
+
+
+def _extra(name, *args, **options):
+    return _wrap(_call("np.extra", name, [_operand(a) if type(a) is ndarray else a for a in args], options))
+
+
+def _handled(value):
+    return value if type(value) in (ndarray, _int, _PyFloat) else array(value)
+
+
+class linalg:
+    @staticmethod
+    def norm(a, *, axis=None):
+        return _extra("linalg.norm", _handled(a), axis=axis)
+
+    @staticmethod
+    def inv(a):
+        return _extra("linalg.inv", a)
+
+    @staticmethod
+    def det(a):
+        return _extra("linalg.det", a)
+
+    @staticmethod
+    def eig(a):
+        return _extra("linalg.eig", a)
+
+    @staticmethod
+    def cholesky(a):
+        return _extra("linalg.cholesky", a)
+
+    @staticmethod
+    def qr(a, *, mode="reduced"):
+        return _extra("linalg.qr", a)
+
+
+class fft:
+    @staticmethod
+    def fft(real, imaginary=None):
+        return _extra("fft.fft", real) if imaginary is None else _extra("fft.fft", real, imaginary)
+
+    @staticmethod
+    def ifft(real, imaginary=None):
+        return _extra("fft.ifft", real) if imaginary is None else _extra("fft.ifft", real, imaginary)
+
+
+class random:
+    @staticmethod
+    def random(size=1):
+        return _extra("random.random", _shape(size))
+
+    @staticmethod
+    def uniform(low=0.0, high=1.0, size=1):
+        return _extra("random.uniform", low, high, _shape(size))
+
+    @staticmethod
+    def normal(mean=0.0, deviation=1.0, size=1):
+        return _extra("random.normal", mean, deviation, _shape(size))
+
+
+def _plain_extra(name):
+    def function(*args, **options):
+        return _extra(name, *[_handled(a) for a in args], **options)
+
+    return function
+
+
+trace = _plain_extra("trace")
+cross = _plain_extra("cross")
+convolve = _plain_extra("convolve")
+diag = _plain_extra("diag")
+isfinite = _plain_extra("isfinite")
+isinf = _plain_extra("isinf")
+arctan2 = _plain_extra("arctan2")
+polyfit = _plain_extra("polyfit")
+polyval = _plain_extra("polyval")
+interp = _plain_extra("interp")
+bitwise_and = _plain_extra("bitwise_and")
+bitwise_or = _plain_extra("bitwise_or")
+bitwise_xor = _plain_extra("bitwise_xor")
+left_shift = _plain_extra("left_shift")
+right_shift = _plain_extra("right_shift")
+around = _plain_extra("around")
+
+
+def trapz(y, x=None, dx=1.0):
+    return _extra("trapz", _handled(y), dx=dx) if x is None else _extra("trapz", _handled(y), _handled(x))
+
+
+def compress(condition, a, *, axis=None):
+    return _extra("compress", _handled(condition), _handled(a), axis=axis)
+
+
+def delete(a, index, *, axis=None):
+    return _extra("delete", _handled(a), index if type(index) is _int else _list(index), axis=axis)
+
+
+def take(a, index, *, axis=None):
+    return _extra("take", _handled(a), index if type(index) is _int else _list(index), axis=axis)
+
+
+def logspace(start, stop, *, num=50, base=10.0, endpoint=True, dtype=102):
+    return _extra("logspace", start, stop, num, base, endpoint)
+
+
+def vectorize(function, *, otypes=102):
+    """A function of one number becomes one of arrays."""
+
+    def over(a):
+        values = a if type(a) is ndarray else array([a] if type(a) in (_int, _PyFloat) else a)
+        flat = array([function(value) for value in values.flatten()], dtype=otypes)
+        return flat.reshape(values.shape)
+
+    return over
+
+
+_print_options = {"threshold": 10, "edgeitems": 3}
+
+
+def set_printoptions(*, threshold=10, edgeitems=3):
+    _print_options["threshold"], _print_options["edgeitems"] = threshold, edgeitems
+
+
+def get_printoptions():
+    return dict(_print_options)
+
+
+def ndinfo(a):
+    print(
+        "class: ndarray\nshape: %s\nstrides: %s\nitemsize: %d\ntype: %s"
+        % (a.shape, a.strides, a.itemsize, chr(a.dtype))
+    )

@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument("--verbose", action="store_true", help="more log lines, and tracebacks of our own errors")
 
     run = verbs.add_parser("run", parents=[board], help="run a script to its end, or for a time")
-    run.add_argument("script", type=Path, help="the script; it runs as main.py would")
+    run.add_argument("script", type=Path, help="file on this PC, or on the card (/sdcard/…); it runs as main.py would")
     run.add_argument(
         "--touch", metavar="FILE.json", type=Path, help='[{"at_s": 1.0, "event": "down", "x": 10, "y": 20}, ...]'
     )
@@ -112,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
         "--port", metavar="N", type=int, default=8230, help="port on 127.0.0.1; 0: any free one (default: 8230)"
     )
     serve.set_defaults(action=_serve)
+
+    bench = verbs.add_parser("bench", help="measure this machine's virtual board: frames, calls, start, idling")
+    bench.add_argument("--json", action="store_true", help="print one JSON object")
+    bench.add_argument("--verbose", action="store_true", help="more log lines, and tracebacks of our own errors")
+    bench.set_defaults(action=_bench)
     return parser
 
 
@@ -145,14 +150,13 @@ def _board(args: argparse.Namespace) -> VirtualK230:
 
 
 def _run(args: argparse.Namespace) -> int:
-    source = args.script.read_text()
     touches = sorted(json.loads(args.touch.read_text()), key=lambda item: item["at_s"]) if args.touch else []
     if args.screenshots:
         args.screenshots.mkdir(parents=True, exist_ok=True)
     board = _board(args)
     try:
         position, n_shots, stop_asked = 0, 0, False
-        board.start_source(source)
+        board.start_source(_source(board, args.script))
         while board.state == "boot":
             time.sleep(0.005)
         started = time.monotonic()
@@ -175,10 +179,13 @@ def _run(args: argparse.Namespace) -> int:
                 board.power_cut()
             time.sleep(0.02)
         _copy_console(board, position, to_stderr=args.json == "-")
+        if args.screenshots and not stop_asked:
+            board.screen().save(args.screenshots / "end.png")
         failed = board.exception is not None and not stop_asked
         summary = {
-            "seconds": round(time.monotonic() - started, 3), "frames": board.frames, "kpu_runs": board.kpu_runs,
-            "kpu_engine": board.kpu_engine, "exception": board.exception if failed else None, "console": board.log,
+            "frames": board.frames, "kpu_runs": board.kpu_runs, "exception": board.exception if failed else None,
+            "peak_heap_bytes": board.peak_heap_bytes, "hal_call_us": board.hal_call_us, "kpu_engine": board.kpu_engine,
+            "seconds": round(time.monotonic() - started, 3), "console": board.log,
         }  # fmt: skip
     finally:
         board.close()
@@ -187,6 +194,16 @@ def _run(args: argparse.Namespace) -> int:
     elif args.json:
         Path(args.json).write_text(json.dumps(summary) + "\n")
     return EXIT_SCRIPT_FAILED if failed else EXIT_OK
+
+
+def _source(board: VirtualK230, script: Path) -> str:
+    """Text of a script that is a file on this PC, or lies on the board's card ("/sdcard/…", "/data/…")."""
+    is_on_card = script.as_posix().startswith(("/sdcard/", "/data/")) and not script.exists()
+    try:
+        return (board.host_path(script.as_posix()) if is_on_card else script).read_text()
+    except FileNotFoundError:
+        where = "the board's card (--sd DIR is its /sdcard)" if is_on_card else "this PC"
+        raise FileNotFoundError(f"{script} is not on {where}") from None
 
 
 def _copy_console(board: VirtualK230, position: int, to_stderr: bool) -> int:
@@ -218,6 +235,21 @@ def _shell(args: argparse.Namespace) -> int:
         finally:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
             os.close(port)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from .bench import measure
+
+    result = measure()
+    if args.json:
+        sys.stdout.write(json.dumps(result, indent=1) + "\n")
+        return EXIT_OK
+    for figure in result["figures"]:
+        state = "met" if figure["met"] else "missed"
+        sys.stdout.write(
+            f"{figure['name']:20} {figure['value']:>9} {figure['unit']:12} goal {figure['goal']:8} {state}\n"
+        )
+    return EXIT_OK
 
 
 def _serve(args: argparse.Namespace) -> int:

@@ -110,6 +110,10 @@ class VirtualK230:
         """Traceback that ended the last boot.py or main.py; None while it runs or when it ended well."""
         self.heap_free_bytes: int | None = None
         """gc.mem_free() of the script, as reported with its touch reads; None before the first."""
+        self.hal_call_us: float | None = None
+        """Median duration of a hardware call, measured before the last start_source() script; None before the first."""
+        self.peak_heap_bytes: int | None = None
+        """Most heap that gc.collect() calls and the end of that script saw; None before it has ended."""
         self.resets = 0
         self.state = "off"
         """off, boot, script (boot.py/main.py), exec (REPL runs something), repl."""
@@ -162,6 +166,7 @@ class VirtualK230:
         hal.op("board.state", self._set_state)
         hal.op("board.soft_reset", self._soft_reset)
         hal.op("script.end", self._script_end)
+        hal.op("board.measured", self._measured)
         hal.op("script.ended", self._script_ended)
         self.card.register(hal)
         self.network.register(hal)
@@ -496,6 +501,9 @@ class VirtualK230:
         self._stop = None
         self.state = "repl"
 
+    def _measured(self, hal_call_us: float, peak_heap_bytes: int) -> None:
+        self.hal_call_us, self.peak_heap_bytes = hal_call_us, peak_heap_bytes
+
     def _script_ended(self, path: str, report: str | None) -> None:
         self.exception = report
         self.card.locked.clear()
@@ -505,6 +513,14 @@ class VirtualK230:
     def is_on(self) -> bool:
         """Does the board have power (a child that runs)?"""
         return self._child is not None
+
+    def child_cpu_s(self) -> float:
+        """CPU seconds that the interpreter's process has used; 0 while the board is off."""
+        child = self._child
+        if child is None:
+            return 0.0
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def main_running(self) -> bool:

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 _HEADER = struct.Struct("<II")
 _DUE = 0x8000_0000  # canmv/_hal.py then asks by "event.take" what to run; the launcher's own calls ignore it
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder for each call
+_decode = json.JSONDecoder().decode
+
 Handler = Callable[..., Any]
 
 
@@ -110,14 +113,14 @@ class Hal:
                 return
             self.n_calls += 1
             try:
-                name, args = json.loads(body)
+                name, args = _decode(body.decode())
             except ValueError:  # MicroPython writes inf and nan in its own way
                 name, args = "hal.malformed", [body.decode("utf-8", "replace")]
             self.is_busy = True
             reply, reply_blob = self.invoke(name, args, memoryview(blob))
             self.is_busy = False
             try:
-                text = json.dumps(reply, separators=(",", ":")).encode()
+                text = _encode(reply).encode()
             except TypeError as error:
                 logger.error("operation %s returned a value that JSON cannot carry: %s", name, error)
                 text, reply_blob = json.dumps([None, "RuntimeError", [f"{name}: {error}"]]).encode(), b""

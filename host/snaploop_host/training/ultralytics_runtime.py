@@ -46,7 +46,13 @@ def isolate_ultralytics(folder: Path) -> None:
         raise RuntimeError("ultralytics was imported before isolate_ultralytics: call this first")
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(offline_environment(folder))
+    from PIL import Image
+
+    opener = Image.open
     from ultralytics import settings
+
+    # ultralytics replaces Pillow's open by one that, for every broken picture, looks for (and may install) a HEIF plugin.
+    Image.open = opener
 
     if settings.get("sync"):
         settings.update(dict.fromkeys(QUIET_SETTINGS, False))

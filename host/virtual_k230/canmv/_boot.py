@@ -62,8 +62,27 @@ def run(raw, run_scripts):
     _repl.serve(raw)
 
 
+def _call_us(batches=5, calls=200):
+    """Duration of a hardware call that does nothing, in microseconds: the median batch (the clock ticks in milliseconds)."""
+    from utime import ticks_diff, ticks_us
+
+    spans = []
+    for _ in range(batches):
+        start = ticks_us()
+        for _ in range(calls):
+            call("nn.version")
+        spans.append(ticks_diff(ticks_us(), start) / calls)
+    spans.sort()
+    return spans[batches // 2]
+
+
 def run_source(source):
     """Run one piece of source instead of the card's scripts (VirtualK230.start_source)."""
     _dress()
+    median_us = _call_us()
     call("board.state", "exec")
-    _report("source", _repl.execute(source, "exec"))
+    report = _repl.execute(source, "exec")
+    import gc
+
+    call("board.measured", median_us, gc._peak_bytes())
+    _report("source", report)

@@ -16,6 +16,8 @@ _dev = open("/dev/hal", "r+b")
 _write = _dev.write
 _readinto = _dev.readinto
 _dumps = json.dumps
+_pack = struct.pack
+_unpack = struct.unpack
 _loads = json.loads
 _print_exception = sys.print_exception
 _head = bytearray(8)
@@ -39,7 +41,7 @@ def _error(reply):
 
 def _send(request, blob, n_blob):
     text = _dumps(request).encode()
-    _write(struct.pack("<II", len(text), n_blob) + text)
+    _write(_pack("<II", len(text), n_blob) + text)
     if n_blob:
         _write(blob)
 
@@ -47,7 +49,7 @@ def _send(request, blob, n_blob):
 def _receive():
     """(reply, number of bytes that follow, is a callback due)."""
     _readinto(_head)
-    n_text, n_blob = struct.unpack("<II", _head)
+    n_text, n_blob = _unpack("<II", _head)
     is_due = n_text >= _DUE
     if is_due:
         n_text -= _DUE

@@ -115,3 +115,28 @@ def test_every_command_has_help() -> None:
         done = run(verb, "--help")
         assert done.returncode == 0
         assert "--sd" in done.stdout
+
+
+def test_a_script_on_the_card_runs_with_its_libraries_and_leaves_its_last_screen(tmp_path: Path) -> None:
+    card = tmp_path / "sd"
+    (card / "libs").mkdir(parents=True)
+    (card / "libs" / "Greeting.py").write_text("def say():\n    print('from the card')\n")
+    (card / "examples").mkdir()
+    (card / "examples" / "hello.py").write_text("from libs.Greeting import say\nsay()\n")
+    shots = tmp_path / "shots"
+    done = run("run", "/sdcard/examples/hello.py", "--sd", str(card), "--profile", "C", "--screenshots", str(shots))
+    assert (done.returncode, done.stdout.strip()) == (0, "from the card")
+    assert (shots / "end.png").is_file()
+    missing = run("run", "/sdcard/examples/none.py", "--sd", str(card))
+    assert missing.returncode == 2
+    assert "/sdcard/examples/none.py is not on the board's card" in missing.stderr
+
+
+def test_bench_prints_its_figures_with_their_goals() -> None:
+    done = run("bench", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    values = {figure["name"]: figure["value"] for figure in result["figures"]}
+    assert list(values) == ["frames_per_s", "hal_call_us", "start_s", "idle_cpu_percent"]
+    assert all(value > 0 for value in values.values())
+    assert all({"unit", "goal", "met", "peer", "peer_value"} <= set(figure) for figure in result["figures"])

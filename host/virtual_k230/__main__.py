@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .board import VirtualK230
+from .faults import parse as parse_fault
 from .interpreter import InterpreterMissingError
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument(
         "--heap-mib", metavar="N", type=float, default=4, help="MicroPython heap (default: 4, as on the board)"
     )
+    board.add_argument(
+        "--fault",
+        metavar="NAME[=VALUE]",
+        action="append",
+        default=[],
+        help="make something go wrong from the start, such as card.power_cut=20 or usb.drop=0.001; `virtual-k230 faults` lists them",
+    )
     board.add_argument("--panel", metavar="WxH", type=_size, help="size of the LCD (default: what the script asks for)")
     board.add_argument("--verbose", action="store_true", help="more log lines, and tracebacks of our own errors")
 
@@ -112,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
         "--port", metavar="N", type=int, default=8230, help="port on 127.0.0.1; 0: any free one (default: 8230)"
     )
     serve.set_defaults(action=_serve)
+
+    faults = verbs.add_parser("faults", help="list what can go wrong on demand")
+    faults.set_defaults(action=_faults, verbose=False)
 
     bench = verbs.add_parser("bench", help="measure this machine's virtual board: frames, calls, start, idling")
     bench.add_argument("--json", action="store_true", help="print one JSON object")
@@ -142,11 +153,15 @@ def _twins(pairs: list[str]) -> dict[str, str | Path]:
 
 def _board(args: argparse.Namespace) -> VirtualK230:
     options: dict[str, Any] = {"nncase_version": args.nncase_version} if args.nncase_version else {}
-    return VirtualK230(
+    faults = [parse_fault(text) for text in args.fault]
+    board = VirtualK230(
         sd=args.sd, data=args.data, camera=args.camera, profile=args.profile, kpu=args.kpu, onnx_twins=_twins(args.onnx),
         usb_rtt_ms=args.usb_rtt_ms, fps=args.fps, heap_mib=args.heap_mib, panel=args.panel, wifi=args.wifi,
         board_id=args.board, dram_mib=args.dram_mib, **options,
     )  # fmt: skip
+    for name, value in faults:
+        board.faults.set(name, value)
+    return board
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -235,6 +250,15 @@ def _shell(args: argparse.Namespace) -> int:
         finally:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
             os.close(port)
+
+
+def _faults(args: argparse.Namespace) -> int:
+    from .faults import CATALOGUE
+
+    for fault in CATALOGUE:
+        name = f"{fault.name}={fault.default:g}" if fault.unit else fault.name
+        sys.stdout.write(f"{name:24} {fault.text}{f' ({fault.unit})' if fault.unit else ''}\n")
+    return EXIT_OK
 
 
 def _bench(args: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ from typing import Any
 from .card import DATA_BYTES, SDCARD_BYTES, Card
 from .console_log import ConsoleLog
 from .events import EventQueue
+from .faults import Faults
 from .hal import Hal, HalError
 from .hardware import Hardware
 from .interpreter import HERE, Interpreter, find_interpreter
@@ -104,6 +105,8 @@ class VirtualK230:
         self.hal = Hal()
         self.touches = TouchQueue()
         self.events = EventQueue()
+        self.faults = Faults(self)
+        """What goes wrong on demand: `faults.set("card.power_cut", 3)`, see faults.CATALOGUE."""
         self.hardware = Hardware(self)
         """Pins, LEDs, PWM, UARTs, ADC: `hardware.state()`, `hardware.drive(pin, level)`."""
         self.exception: str | None = None
@@ -179,6 +182,7 @@ class VirtualK230:
         self.on_reset(self.touches.clear)
         self.on_reset(self.events.clear)
         self.on_reset(self.hardware.reset)
+        self.on_reset(self.faults.forget_heap)
         for name in _MEDIA_MODULES:
             importlib.import_module(f".{name}", __package__).register(hal, self)
 

@@ -31,6 +31,8 @@ class Partition:
         self.root = root
         self.capacity_bytes = capacity_bytes
         self.used_bytes = 0
+        self.full_at_bytes: int | None = None
+        """Instead of the capacity, while a full card is asked for."""
         self.count_used()
 
     def count_used(self) -> int:
@@ -48,7 +50,8 @@ class Partition:
     @property
     def free_bytes(self) -> int:
         """Room that is left."""
-        return max(0, self.capacity_bytes - self.used_bytes)
+        capacity = self.capacity_bytes if self.full_at_bytes is None else self.full_at_bytes
+        return max(0, capacity - self.used_bytes)
 
 
 class Card:
@@ -66,6 +69,8 @@ class Card:
         self.cut_at_write: int | None = None
         """Cut the power at this write (counted by n_writes): half of its bytes still reach the card."""
         self.on_power_cut: Callable[[], None] = lambda: None
+        self.is_read_only = False
+        """Every change fails with EROFS, as on a card whose lock is on."""
         self.locked: set[str] = set()
         """Board paths (lower case) of running scripts."""
         self._open: dict[str, tuple[int, int]] = {}
@@ -87,6 +92,11 @@ class Card:
                     real = _child(real, part)
                 return real
         raise FileNotFoundError(errno.ENOENT, "no such partition", board_path)
+
+    def leave_free(self, n_bytes: int | None) -> None:
+        """Let both partitions have so little room; None: what their capacity says."""
+        for partition in self.partitions.values():
+            partition.full_at_bytes = None if n_bytes is None else partition.count_used() + n_bytes
 
     def _partition(self, board_path: str) -> Partition:
         for name, partition in self.partitions.items():
@@ -111,10 +121,14 @@ class Card:
         self.on_power_cut()
 
     def _refuse_locked(self, board_path: str, number: int) -> None:
+        if self.is_read_only:
+            raise HalError("OSError", errno.EROFS)
         if board_path.lower() in self.locked:
             raise HalError("OSError", number)
 
     def _change(self, action: Callable[[], Any]) -> None:
+        if self.is_read_only:
+            raise HalError("OSError", errno.EROFS)
         if self._count_write():
             self._cut()
             return
@@ -156,6 +170,8 @@ class Card:
 
     def write(self, board_path: str, position: int, blob: memoryview) -> int:
         """Write into an open file at a byte position; returns the bytes written (fewer when the card fills up)."""
+        if self.is_read_only:
+            raise HalError("OSError", errno.EROFS)
         fd = self._open[board_path][0]
         partition = self._partition(board_path)
         size = os.fstat(fd).st_size

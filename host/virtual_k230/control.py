@@ -7,6 +7,7 @@ is {"error": text} with a 4xx status.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 import json
 import logging
@@ -22,6 +23,7 @@ from aiohttp import web
 
 from .board import VirtualK230
 from .camera import CameraError
+from .faults import CATALOGUE
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +56,9 @@ class ControlApi:
                 web.get("/console", self.console),
                 web.post("/console", self.type_text),
                 web.post("/reset", self.reset),
-                web.post("/fault", self.fault),
+                web.get("/faults", self.faults),
+                web.post("/faults", self.set_faults),
+                web.post("/power", self.power),
                 web.post("/wifi", self.wifi),
                 web.get("/hardware", self.hardware),
                 web.post("/hardware", self.drive),
@@ -181,43 +185,28 @@ class ControlApi:
         await asyncio.to_thread(self._board.reset, bool(body.get("hard", True)))
         return web.json_response({"ok": True})
 
-    async def fault(self, request: web.Request) -> web.StreamResponse:
-        """Make something go wrong.
+    async def faults(self, request: web.Request) -> web.StreamResponse:
+        """The catalogue of faults, and those that are on with their values."""
+        catalogue = [dataclasses.asdict(fault) for fault in CATALOGUE]
+        return web.json_response({"catalogue": catalogue, "on": self._board.faults.state()})
 
-        The body has any of: cut_after_writes n (power goes at the n-th write from now), sdcard_free_bytes n,
-        data_free_bytes n, usb_rtt_ms x, dtr bool, wifi_bytes_per_s n, power "cut" or "on".
-        """
-        body = await _body(request)
-        known = (
-            "cut_after_writes",
-            "sdcard_free_bytes",
-            "data_free_bytes",
-            "usb_rtt_ms",
-            "dtr",
-            "wifi_bytes_per_s",
-            "power",
-        )
-        unknown = sorted(set(body) - set(known))
-        if unknown:
-            raise ValueError(f"unknown fault {', '.join(unknown)}: use {', '.join(known)}")
-        board = self._board
-        if "cut_after_writes" in body:
-            board.card.cut_at_write = board.card.n_writes + int(body["cut_after_writes"])
-        for name in ("sdcard", "data"):
-            if f"{name}_free_bytes" in body:
-                partition = board.card.partitions[f"/{name}"]
-                partition.capacity_bytes = partition.count_used() + int(body[f"{name}_free_bytes"])
-        if "usb_rtt_ms" in body:
-            board.usb.rtt_ms = float(body["usb_rtt_ms"])
-        if "dtr" in body:
-            board.usb.dtr = bool(body["dtr"])
-        if "wifi_bytes_per_s" in body:
-            board.network.bytes_per_s = float(body["wifi_bytes_per_s"])
-        if body.get("power") == "cut":
-            board.power_cut()
-        elif body.get("power") == "on":
-            await asyncio.to_thread(board.start)
-        return web.json_response({"ok": True})
+    async def set_faults(self, request: web.Request) -> web.StreamResponse:
+        """{"NAME": value, ...} as in the catalogue; true: its default, null or false: off."""
+        faults = self._board.faults
+        for name, value in (await _body(request)).items():
+            if value is None or value is False:
+                faults.clear(name)
+            else:
+                faults.set(name, None if value is True else float(value))
+        return web.json_response({"on": faults.state()})
+
+    async def power(self, request: web.Request) -> web.StreamResponse:
+        """{"on": false}: take the power away at once; {"on": true}: switch on."""
+        if (await _body(request)).get("on", True):
+            await asyncio.to_thread(self._board.start)
+        else:
+            await asyncio.to_thread(self._board.power_cut)
+        return web.json_response({"on": self._board.is_on})
 
     async def wifi(self, request: web.Request) -> web.StreamResponse:
         """Switch the access point, break connections ("drop"), set how long joining takes and how slowly a link starts."""

@@ -24,6 +24,7 @@ class EventQueue:
         self._timers: dict[int, _Timer] = {}
         self._interrupts: collections.deque[int] = collections.deque(maxlen=64)
         self._next_due = float("inf")
+        self._heap_left: int | None = None
 
     def start_timer(self, number: int, period_ms: float, is_periodic: bool) -> None:
         """(Re)start a timer."""
@@ -40,6 +41,10 @@ class EventQueue:
         """An edge or level at a pin that the script listens to; the oldest of more than 64 are lost."""
         self._interrupts.append(pin)
 
+    def fill_heap(self, left_bytes: int) -> None:
+        """Let the script's side fill its heap up to so many free bytes; -1: give all of that back."""
+        self._heap_left = left_bytes
+
     def clear(self) -> None:
         """Forget everything (reset, end of a script)."""
         self._timers.clear()
@@ -51,15 +56,18 @@ class EventQueue:
 
     def is_due(self) -> bool:
         """Is there a callback to run? Asked after every hardware call, so it is quick."""
-        return bool(self._interrupts) or time.monotonic() >= self._next_due
+        return bool(self._interrupts) or self._heap_left is not None or time.monotonic() >= self._next_due
 
     def ms_to_next(self) -> float:
         """Milliseconds until a timer is due; infinite without timers."""
         return max(0.0, (self._next_due - time.monotonic()) * 1000)
 
     def take(self) -> list[list[object]]:
-        """What is due now, as ["pin", number] and ["timer", number]; a timer that missed periods fires once."""
+        """What is due now, as ["pin", number], ["timer", number] and ["heap", bytes that shall be left]; a timer that missed periods fires once."""
         due: list[list[object]] = []
+        if self._heap_left is not None:
+            due.append(["heap", self._heap_left])
+            self._heap_left = None
         while self._interrupts:
             due.append(["pin", self._interrupts.popleft()])
         now = time.monotonic()

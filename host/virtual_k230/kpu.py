@@ -201,6 +201,9 @@ class KpuOps:
     def _load(self, handle: int, data: bytes, name: str, failure: str) -> None:
         kpu = self._handles.get(handle, Kpu)
         kpu.close()
+        if self._board.faults.take("kpu.load"):
+            logger.info("kmodel %s: does not load, because the fault kpu.load asks for it", name)
+            raise HalError("EOFError", failure)
         try:
             check_kmodel(data)
         except KmodelError as error:
@@ -270,6 +273,9 @@ class KpuOps:
         """
         kpu = self._handles.get(handle, Kpu)
         engine = kpu.loaded()
+        if self._board.faults.take("kpu.run"):
+            logger.info("KPU run: fails, because the fault kpu.run asks for it")
+            raise HalError("RuntimeError", "KPU run failed.")
         if len(kpu.inputs) < len(engine.inputs):
             logger.error("KPU run: %d of %d inputs are set", len(kpu.inputs), len(engine.inputs))
             raise HalError("RuntimeError", "KPU run failed.")

@@ -25,6 +25,8 @@ LARGEST_PX = ((3072, 2160), (1920, 1080), (1920, 1080))
 """Largest frame of channels 0, 1, 2."""
 
 RGB565, RGB888, RGBP888, YUV420SP, GRAYSCALE = "RGB565", "RGB888", "RGBP888", "YUV420SP", "GRAYSCALE"
+_TIMEOUT_MS = 1000  # how long snapshot() waits for a frame
+
 _FORMATS = {RGB565: px.RGB565, RGB888: px.RGB888, RGBP888: px.RGBP888, YUV420SP: px.YUV420, GRAYSCALE: px.GRAYSCALE}
 
 VB_ERROR = "buffer_init, vb config failed(-1610317806)"
@@ -191,6 +193,9 @@ class SensorOps:
         sensor = self._reset_sensor(port)
         output = self._channel(sensor, channel)
         if not sensor.is_running or output.size is None or output.format is None:
+            raise HalError("RuntimeError", f"sensor({port}) snapshot chn({channel}) failed(3)")
+        if self._board.faults.take("camera.timeout"):
+            self._board.wait_fds({}, _TIMEOUT_MS)
             raise HalError("RuntimeError", f"sensor({port}) snapshot chn({channel}) failed(3)")
         camera = self._board.camera
         if camera.frame in (output.seen_frame, 0):

@@ -20,6 +20,8 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
+from .wire_faults import WireFaults
+
 logger = logging.getLogger(__name__)
 
 RING_BYTES = 4096  # reference §9.2: no flow control; what does not fit is lost
@@ -39,6 +41,8 @@ class UsbPort:
         self.plugged = True
         self.n_dropped = 0
         """Bytes that the host sent while the ring was full."""
+        self.faults = WireFaults()
+        """What the cable does to the bytes."""
         self.is_script_running: Callable[[], bool] = lambda: False
         self.on_interrupt: Callable[[str], None] = lambda name: None
         """Called with "ctrl-c" or "ide"."""
@@ -113,7 +117,9 @@ class UsbPort:
 
     def write(self, data: bytes | memoryview) -> None:
         """Send to the host; waits while it reads slowly, discards when nobody has the port open or DTR is low."""
-        view = memoryview(data)
+        if self.faults.delay_ms:
+            time.sleep(self.faults.delay_s("to host"))
+        view = memoryview(self.faults.bend(bytes(data), "to host"))
         while view and not self._closing:
             master = self._master
             if not self.is_open():
@@ -205,8 +211,11 @@ class UsbPort:
             return
         if not packet or not self.dtr:
             return
-        if self.rtt_ms > 0:
-            self._late.append((time.monotonic() + self.rtt_ms / 1000, packet))
+        packet = self.faults.bend(packet, "to board")
+        late_s = self.rtt_ms / 1000 + self.faults.delay_s("to board")
+        if late_s > 0:
+            due = time.monotonic() + late_s
+            self._late.append((max(due, self._late[-1][0]) if self._late else due, packet))
         else:
             self.feed(packet)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from virtual_k230 import ai2d, arrays, detectors, display, filters, image, kpu, postprocess, sensor
 from virtual_k230.camera import open_camera
+from virtual_k230.faults import Faults
 from virtual_k230.hal import Hal, HalError
 
 
@@ -31,6 +32,7 @@ class VirtualParts:
             on_reset=lambda function: self.resets.append(function),
             host_path=self._host_path,
         )
+        self.board.faults = Faults(self.board)
         for module in (sensor, display, image, detectors, filters, arrays, kpu, ai2d, postprocess):
             module.register(self.hal, self.board)
 

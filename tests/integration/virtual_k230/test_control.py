@@ -133,11 +133,17 @@ async def test_faults_power_wifi_and_usb(client: TestClient[Any, Any]) -> None:
     assert await post(client, "/wifi", {"up": False}) == {"up": False}
     assert (await post(client, "/usb", {"plugged": False}))["plugged"] is False
     assert (await post(client, "/usb", {"plugged": True}))["plugged"] is True
-    await post(client, "/fault", {"power": "cut"})
+    await post(client, "/power", {"on": False})
     assert (await get(client, "/state"))["running"] is False
-    await post(client, "/fault", {"power": "on", "usb_rtt_ms": 2})
+    await post(client, "/power", {"on": True})
     assert (await get(client, "/state"))["running"] is True
-    assert await post(client, "/fault", {"data_free_bytes": 0, "cut_after_writes": 1000})
+    assert await post(client, "/faults", {"usb.rtt_ms": 2, "card.power_cut": 1000, "card.read_only": True}) == {
+        "on": {"usb.rtt_ms": 2, "card.power_cut": 1000, "card.read_only": 1}
+    }
+    await post(client, "/faults", {"card.power_cut": None, "card.read_only": False})
+    known = await get(client, "/faults")
+    assert known["on"] == {"usb.rtt_ms": 2}
+    assert {"name", "unit", "default", "text"} == set(known["catalogue"][0])
 
 
 @pytest.mark.parametrize(
@@ -148,8 +154,9 @@ async def test_faults_power_wifi_and_usb(client: TestClient[Any, Any]) -> None:
         ("/touch", {"events": [{"event": "down"}]}, "'x'"),
         ("/camera", {}, "path"),
         ("/camera", {"path": "/nonexistent.jpg"}, "nonexistent"),
-        ("/fault", {"meteor": 1}, "meteor"),
-        ("/fault", [1], "object"),
+        ("/faults", {"meteor": 1}, "meteor"),
+        ("/faults", {"kpu.run": -1}, "kpu.run"),
+        ("/faults", [1], "object"),
     ],
 )
 async def test_bad_requests_are_named(client: TestClient[Any, Any], path: str, body: Any, says: str) -> None:

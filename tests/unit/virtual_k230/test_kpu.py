@@ -87,6 +87,15 @@ def test_every_cut_of_a_real_kmodel_is_noticed(tiny):
             check_kmodel(data[:length])
 
 
+def test_runs_fail_as_often_as_asked_and_then_compute(loaded):
+    parts, kpu = loaded
+    parts.call("nn.set_input", kpu, 0, _tensor(parts, np.zeros(INPUT_SHAPE, np.uint8)))
+    parts.board.faults.set("kpu.run", 1)
+    assert error_of(parts.call, "nn.run", kpu) == ("RuntimeError", "KPU run failed.")
+    parts.call("nn.run", kpu)
+    assert _output(parts, kpu).shape == OUTPUT_SHAPE
+
+
 def test_without_a_model_nothing_runs():
     parts = VirtualParts()
     assert error_of(parts.call, "nn.run", parts.call("nn.new"))[0] == "RuntimeError"

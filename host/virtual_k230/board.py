@@ -27,11 +27,12 @@ from .card import DATA_BYTES, SDCARD_BYTES, Card
 from .console_log import ConsoleLog
 from .events import EventQueue
 from .faults import Faults
-from .hal import Hal, HalError
+from .hal import Hal, HalError, Reply
 from .hardware import Hardware
+from .ide import Ide
 from .interpreter import HERE, Interpreter, find_interpreter
 from .network import NetworkOps
-from .profiles import FIRMWARE, check_board_id, memory_of
+from .profiles import FIRMWARE, arch_text, check_board_id, memory_of
 from .system import SystemOps, TouchQueue
 from .usb import UsbPort
 
@@ -133,11 +134,15 @@ class VirtualK230:
         self._thread = 0  # the script's thread that runs; stops are for the main thread, 0
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._console = ConsoleLog()
-        self._ide_attached = False
+        self._was_interrupted = False
         self.network = NetworkOps(self, wifi)
         self.usb = UsbPort(usb_rtt_ms)
-        self.usb.is_script_running = self._is_script_running
-        self.usb.on_interrupt = self._on_interrupt
+        self.usb.is_script_running = self.is_script_running
+        self.usb.on_interrupt = self.stop
+        self.ide = Ide(self)
+        """The IDE's side of the USB port."""
+        self.usb.ide_takes = self._ide_takes
+        self.usb.on_closed = self.ide.leave
         self._register()
 
     def _folder(self, given: str | Path | None, name: str) -> Path:
@@ -171,6 +176,9 @@ class VirtualK230:
         hal.op("script.end", self._script_end)
         hal.op("board.measured", self._measured)
         hal.op("script.ended", self._script_ended)
+        hal.op("board.life", self._life)
+        hal.op("board.after_scripts", self._after_scripts)
+        hal.op("ide.next", self._next_ide_script)
         self.card.register(hal)
         self.network.register(hal)
         SystemOps(self).register(hal)
@@ -260,11 +268,12 @@ class VirtualK230:
         except BlockingIOError:
             return
 
-    def _is_script_running(self) -> bool:
+    def is_script_running(self) -> bool:
+        """Does a script or a line of the REPL run right now?"""
         return self.state in ("script", "exec")
 
     def _stop_is_due(self, op: str) -> bool:
-        if self._stop is None or not self._is_script_running():
+        if self._stop is None or not self.is_script_running():
             return False
         if self._exit_flag == _EXITPOINT_DISABLE:
             return True
@@ -298,8 +307,9 @@ class VirtualK230:
 
     def stop(self, reason: str = "ctrl-c") -> None:
         """Stop the running script as Ctrl-C ("ctrl-c", KeyboardInterrupt) or the IDE ("ide", IDE interrupt) does."""
-        if not self._is_script_running():
+        if not self.is_script_running():
             return
+        self._was_interrupted = reason == "ctrl-c"
         self._stop = HalError("KeyboardInterrupt") if reason == "ctrl-c" else HalError("Exception", "IDE interrupt")
         self._wake()
         timer = threading.Timer(_FORCE_AFTER_S, self._force_stop, [self._stop, self.hal.n_calls, self._child])
@@ -314,25 +324,82 @@ class VirtualK230:
             self._say(f"\n{stop.name}: {', '.join(map(str, stop.error_args))}\n")
             self._restart(raw=False, run_scripts=False)
 
-    def _on_interrupt(self, reason: str) -> None:
-        if reason == "ide":
-            self._ide_attached = True
-        if self._is_script_running():
-            self.stop(reason)
-        elif reason == "ide":
+    # -- the IDE ------------------------------------------------------------------------------------------------
+
+    @property
+    def arch_text(self) -> str:
+        """Board type and DRAM, as the IDE shows them."""
+        return arch_text(self.board_id, self.memory.dram)
+
+    @property
+    def version_text(self) -> str:
+        """The firmware's version, as the IDE shows it."""
+        return f"K230-{FIRMWARE[self.profile].version}"
+
+    def touch_status(self) -> tuple[int, int, int, int, int]:
+        """Virtual touch: supported, open, width, height, events that wait."""
+        width, height = self.screen().size if self.touches.is_open else (0, 0)
+        return 1, int(self.touches.is_open), width, height, len(self.touches)
+
+    def _ide_takes(self, packet: bytes) -> bool:
+        if not self.ide.takes(packet):
+            return False
+        self.ide.feed(packet)
+        return True
+
+    def ide_interrupt(self) -> None:
+        """The IDE has come: stop the script; at the prompt of older firmware, leave the REPL."""
+        if self.is_script_running():
+            self.stop("ide")
+        elif not self.ide.has_version_2:
             self._say("\nMPY: soft reboot\n")
             self._restart(raw=False, run_scripts=False)
+
+    def run_for_ide(self) -> None:
+        """Let the script that the IDE brought run in a fresh interpreter."""
+        if self.ide.has_version_2:
+            self._restart(raw=False, run_scripts=False)
+        else:
+            self._wake()
+
+    def _life(self, run_scripts: bool) -> str:
+        """What the interpreter does after a reset: "boot" scripts and REPL, "repl", "ide": run what the IDE brings."""
+        if self.ide.attached and (self.ide.script is not None or not self.ide.has_version_2):
+            return "ide"
+        return "boot" if run_scripts and not self.ide.attached else "repl"
+
+    def _after_scripts(self) -> bool:
+        """boot.py and main.py have ended. True when the firmware now resets: after Ctrl-C, or because the IDE is there."""
+        if self.ide.attached or self._was_interrupted:
+            self._say("MPY: soft reboot\n")
+            self._next = (False, False)
+            return True
+        return False
+
+    def _next_ide_script(self) -> Reply:
+        """Wait for a script of the IDE; None when it has left instead."""
+        self.state = "ide"
+        while self.ide.attached and self.ide.script is None and self._next is None and self._child is not None:
+            self.wait_fds({}, 50)
+        source, self.ide.script = self.ide.script, None
+        return Reply(source is not None, (source or "").encode())
 
     # -- console ------------------------------------------------------------------------------------------------
 
     def _console_write(self, blob: memoryview) -> None:
         data = bytes(blob)
         self._console.append(data.decode("utf-8", "replace"))
-        self.usb.write(re.sub(rb"(?<!\r)\n", b"\r\n", data))
+        self._to_host(re.sub(rb"(?<!\r)\n", b"\r\n", data))
 
     def _console_write_bytes(self, blob: memoryview) -> None:
         self._console.append(bytes(blob).decode("utf-8", "replace").replace("\r\n", "\n"))
-        self.usb.write(blob)
+        self._to_host(bytes(blob))
+
+    def _to_host(self, data: bytes) -> None:
+        if self.ide.attached:
+            self.ide.capture(data)
+        else:
+            self.usb.write(data)
 
     def say(self, text: str) -> None:
         """Print on the board's console, as the firmware itself does."""
@@ -399,6 +466,7 @@ class VirtualK230:
         self._stop = None
         self._exit_flag = _EXITPOINT_DISABLE
         self._thread = 0
+        self._was_interrupted = False
         self.state = "boot"
         self.started_at = time.monotonic()
         child = subprocess.Popen(
@@ -448,9 +516,7 @@ class VirtualK230:
 
     def _soft_reset(self, raw: bool) -> None:
         self._say("MPY: soft reboot\n")
-        run_scripts = not self._ide_attached
-        self._ide_attached = False
-        self._next = (raw, run_scripts)
+        self._next = (raw, True)
 
     def reset(self, hard: bool = True) -> None:
         """Reset the board; a hard reset re-enumerates USB. boot.py and main.py run again."""
@@ -461,7 +527,6 @@ class VirtualK230:
             self.usb.re_enumerate()
         else:
             self._say("MPY: soft reboot\n")
-        self._ide_attached = False
         self._restart(raw=False, run_scripts=True)
 
     def power_cut(self) -> None:
@@ -511,6 +576,7 @@ class VirtualK230:
     def _script_ended(self, path: str, report: str | None) -> None:
         self.exception = report
         self.card.locked.clear()
+        self.ide.script_ended()
         logger.info("%s ended%s", path, ": " + report.strip().splitlines()[-1] if report else "")
 
     @property

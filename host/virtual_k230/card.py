@@ -8,11 +8,13 @@ renamed or removed; the card has a capacity; power can be cut at the n-th write.
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from .hal import Hal, HalError
 
@@ -21,6 +23,21 @@ logger = logging.getLogger(__name__)
 CLUSTER_BYTES = 32 * 1024  # usual for FAT32 on cards of this size; statvfs counts in it
 SDCARD_BYTES = 500 * 1000 * 1000  # reference §1.3
 DATA_BYTES = 28 * 1000 * 1000 * 1000
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _one_at_a_time(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The script and the IDE change the card from two threads."""
+
+    @functools.wraps(method)
+    def change(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with args[0]._changing:  # type: ignore[attr-defined]  # the Card itself
+            return method(*args, **kwargs)
+
+    return change
 
 
 class Partition:
@@ -74,6 +91,8 @@ class Card:
         self.locked: set[str] = set()
         """Board paths (lower case) of running scripts."""
         self._open: dict[str, tuple[int, int]] = {}
+        self._kept: set[str] = set()
+        self._changing = threading.RLock()
 
     def host_path(self, board_path: str) -> Path:
         """The real path of a board path; components are matched without regard to case.
@@ -137,6 +156,7 @@ class Card:
         except OSError as error:
             raise HalError("OSError", error.errno or errno.EIO) from None
 
+    @_one_at_a_time
     def create(self, board_path: str) -> None:
         """A new empty file."""
         real = self._resolve(board_path)
@@ -144,12 +164,14 @@ class Card:
             raise HalError("OSError", errno.ENOSPC)
         self._change(lambda: os.close(os.open(real, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)))
 
+    @_one_at_a_time
     def mkdir(self, board_path: str) -> None:
         """A new folder; EEXIST when there is something of that name."""
         real = self._resolve(board_path)
         self._change(lambda: os.mkdir(real))
 
-    def open_for_writing(self, board_path: str) -> None:
+    @_one_at_a_time
+    def open_for_writing(self, board_path: str, survives_resets: bool = False) -> None:
         """Called when a file is opened for writing; EPERM when it is a running script."""
         self._refuse_locked(board_path, errno.EPERM)
         fd, n_users = self._open.get(board_path, (-1, 0))
@@ -159,15 +181,20 @@ class Card:
             except OSError as error:
                 raise HalError("OSError", error.errno) from None
         self._open[board_path] = (fd, n_users + 1)
+        if survives_resets:
+            self._kept.add(board_path)
 
+    @_one_at_a_time
     def close(self, board_path: str) -> None:
         """The counterpart of open_for_writing."""
         fd, n_users = self._open.pop(board_path, (-1, 0))
+        self._kept.discard(board_path)
         if n_users > 1:
             self._open[board_path] = (fd, n_users - 1)
         elif fd >= 0:
             os.close(fd)
 
+    @_one_at_a_time
     def write(self, board_path: str, position: int, blob: memoryview) -> int:
         """Write into an open file at a byte position; returns the bytes written (fewer when the card fills up)."""
         if self.is_read_only:
@@ -187,6 +214,7 @@ class Card:
         partition.used_bytes += max(0, position + len(part) - size)
         return len(part)
 
+    @_one_at_a_time
     def truncate(self, board_path: str, size: int) -> None:
         """Cut a file to `size` bytes (open(..., "w") does so with 0)."""
         self._refuse_locked(board_path, errno.EPERM)
@@ -201,6 +229,7 @@ class Card:
         self._change(lambda: os.truncate(real, size))
         partition.used_bytes += size - before
 
+    @_one_at_a_time
     def rename(self, old: str, new: str) -> None:
         """Rename; EEXIST when the target exists, as the board's FAT driver answers (only a change of case may pass)."""
         source, target = self._resolve(old), self._resolve(new)
@@ -211,6 +240,7 @@ class Card:
             target = target.with_name(new.rsplit("/", 1)[-1])
         self._change(lambda: os.rename(source, target))
 
+    @_one_at_a_time
     def remove(self, board_path: str) -> None:
         """Remove a file."""
         self._refuse_locked(board_path, errno.EPERM)
@@ -219,6 +249,7 @@ class Card:
         self._change(lambda: os.remove(real))
         self._partition(board_path).used_bytes -= size
 
+    @_one_at_a_time
     def rmdir(self, board_path: str) -> None:
         """Remove an empty folder."""
         real = self._resolve(board_path)
@@ -231,11 +262,11 @@ class Card:
         free = partition.free_bytes // CLUSTER_BYTES
         return [CLUSTER_BYTES, CLUSTER_BYTES, blocks, free, free, 0, 0, 0, 0, 255]
 
+    @_one_at_a_time
     def forget_open_files(self) -> None:
         """Close what a child left open (it was killed, or reset)."""
-        for fd, _ in self._open.values():
-            os.close(fd)
-        self._open.clear()
+        for board_path in [path for path in self._open if path not in self._kept]:
+            os.close(self._open.pop(board_path)[0])
         self.locked.clear()
 
     def register(self, hal: Hal) -> None:

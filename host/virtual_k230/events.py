@@ -63,7 +63,10 @@ class EventQueue:
         return max(0.0, (self._next_due - time.monotonic()) * 1000)
 
     def take(self) -> list[list[object]]:
-        """What is due now, as ["pin", number], ["timer", number] and ["heap", bytes that shall be left]; a timer that missed periods fires once."""
+        """What is due now, as ["pin", number], ["timer", number] and ["heap", bytes that shall be left].
+
+        A timer that missed periods fires once.
+        """
         due: list[list[object]] = []
         if self._heap_left is not None:
             due.append(["heap", self._heap_left])

@@ -10,6 +10,7 @@ reply is `[value]` or `[null, exception name, [args...]]`.
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
@@ -71,8 +72,7 @@ class Hal:
     def op(self, name: str, handler: Handler) -> None:
         """Make `handler` answer `name`; a parameter called `blob` receives the request's bytes as a memoryview."""
         self._ops[name] = handler
-        code = getattr(getattr(handler, "__func__", handler), "__code__", None)
-        if code is not None and "blob" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        if "blob" in inspect.signature(handler).parameters:
             self._wants_blob.add(name)
         else:
             self._wants_blob.discard(name)

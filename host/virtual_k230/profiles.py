@@ -23,6 +23,7 @@ class Firmware:
         has_print_exception: `sys.print_exception` exists (missing in some early builds).
         has_new_network: device list functions and the newer wording of network.
         has_otp: `machine.OTP` exists.
+        has_ide_version_2: the IDE may list, read and rename files, and touch the panel.
     """
 
     version: str
@@ -32,13 +33,22 @@ class Firmware:
     has_print_exception: bool = True
     has_new_network: bool = False
     has_otp: bool = False
+    has_ide_version_2: bool = False
+
+    @property
+    def numbers(self) -> tuple[int, int, int]:
+        """The version as three numbers, as the IDE asks for it."""
+        major, minor, micro = (*(int(part) for part in self.version.lstrip("v").split(".")), 0)[:3]
+        return major, minor, micro
 
 
 FIRMWARE = {
     "A": Firmware("v1.2.2", "2025-02-08", "2.9.0", has_print_exception=False),
     "B": Firmware("v1.4", "2025-09-09", "2.9.0"),
     "C": Firmware("v1.6", "2026-04-03", "2.9.0"),
-    "D": Firmware("v1.8", "2026-07-03", "2.11.0", has_os_replace=True, has_new_network=True, has_otp=True),
+    "D": Firmware(
+        "v1.8", "2026-07-03", "2.11.0", has_os_replace=True, has_new_network=True, has_otp=True, has_ide_version_2=True
+    ),
 }
 
 
@@ -117,3 +127,16 @@ def memory_of(board_id: str, dram_mib: int | None = None) -> MemoryMap:
     if size not in _MEMORY:
         raise ValueError(f"DRAM of {size} MiB: use one of {', '.join(map(str, _MEMORY))}")
     return _MEMORY[size]
+
+
+_MAKERS = {"01studio": "01Studio", "hiwonder": "HiWonder", "v3p0": "V3P0"}
+
+
+def arch_text(board_id: str, dram_bytes: int) -> str:
+    """What the board answers to the IDE's ARCH_STR: board type, DRAM and an identity of zeros in brackets."""
+    maker = board_id.removeprefix("k230d_canmv").removeprefix("k230_canmv").strip("_")
+    name = "CanMV K230D" if board_id.startswith("k230d") else "CanMV K230"
+    if maker:
+        name += " " + _MAKERS.get(maker, maker.upper())
+    size = f"{dram_bytes >> 30}G" if dram_bytes >= 1 << 30 else f"{dram_bytes >> 20}M"
+    return f" [{name} - {size}:{0:024X}]"

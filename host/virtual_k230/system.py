@@ -30,6 +30,8 @@ class TouchQueue:
 
     def __init__(self) -> None:
         self._events: collections.deque[tuple[int, int, int]] = collections.deque()
+        self.is_open = False
+        """Has the script opened the panel?"""
         self.n_reads = 0
         """How often the script looked: what tells that its loop went round."""
 
@@ -47,8 +49,9 @@ class TouchQueue:
         return len(self._events)
 
     def clear(self) -> None:
-        """Forget all queued events."""
+        """Forget all queued events, and that the script opened the panel."""
         self._events.clear()
+        self.is_open = False
 
     def take(self, count: int) -> list[list[int]]:
         """At most one event, as [event, track_id, width, x, y, timestamp ms]."""
@@ -217,6 +220,10 @@ class SystemOps:
                 row[3:5] = rotate_touch(row[3], row[4], rotate, width, height)
         return rows
 
+    def touch_open(self) -> None:
+        """TOUCH(0)."""
+        self._board.touches.is_open = True
+
     def touch_range(self) -> list[int]:
         """Width and height of the panel's picture in pixels."""
         return list(self._board.screen().size)
@@ -255,3 +262,4 @@ class SystemOps:
         hal.op("cryptolib.aes", self.cipher)
         hal.op("touch.read", self.touch_read)
         hal.op("touch.range", self.touch_range)
+        hal.op("touch.open", self.touch_open)

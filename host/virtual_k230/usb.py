@@ -1,4 +1,4 @@
-"""The board's end of the USB cable: a pseudo-terminal, the 4096-byte input ring, Ctrl-C rules and IDE attach packets.
+"""The board's end of the USB cable: a pseudo-terminal, the 4096-byte input ring, the Ctrl-C rule.
 
 The host opens `UsbPort.path` as its serial port. A pseudo-terminal has no DTR line: an open port counts as DTR set, and
 `dtr = False` clears it for tests.
@@ -12,7 +12,6 @@ import errno
 import logging
 import os
 import select
-import struct
 import tempfile
 import threading
 import time
@@ -28,9 +27,6 @@ RING_BYTES = 4096  # reference §9.2: no flow control; what does not fit is lost
 _POLL_S = 0.02  # how often a closed port is looked at
 _CHUNK = 4096
 
-ATTACH_PACKETS = (b"\x30\x8d\x04\x00\x00\x00", b"\x30\x80\x0c\x00\x00\x00", b"\x30\x87\x04\x00\x00\x00")
-_STATUS_MAGIC = 0xFFEEBBAA
-
 
 class UsbPort:
     """One serial port. The board writes from its HAL thread; a thread of our own reads what the host sends."""
@@ -44,8 +40,12 @@ class UsbPort:
         self.faults = WireFaults()
         """What the cable does to the bytes."""
         self.is_script_running: Callable[[], bool] = lambda: False
-        self.on_interrupt: Callable[[str], None] = lambda name: None
-        """Called with "ctrl-c" or "ide"."""
+        self.on_interrupt: Callable[[], None] = lambda: None
+        """Called for a lone Ctrl-C while a script runs."""
+        self.ide_takes: Callable[[bytes], bool] = lambda packet: False
+        """Asked for each packet first; True when it was the IDE's."""
+        self.on_closed: Callable[[], None] = lambda: None
+        """Called when the host has closed the port, dropped DTR or pulled the cable."""
         self.ring = bytearray()
         self.ready_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Readable while the ring holds something."""
@@ -55,7 +55,7 @@ class UsbPort:
         self._master = -1
         self._master_lock = threading.Lock()
         self._closing = False
-        self._attach_seen = 0
+        self._was_open = False
         self._late: collections.deque[tuple[float, bytes]] = collections.deque()
         self._open_master()
         self._thread = threading.Thread(target=self._read_loop, name="virtual-k230-usb", daemon=True)
@@ -160,36 +160,18 @@ class UsbPort:
                 os.eventfd_write(self.ready_fd, 1)
 
     def feed(self, packet: bytes) -> None:
-        """Handle one packet from the host: IDE attach, a lone Ctrl-C while a script runs, or input."""
-        if self._is_attach(packet):
+        """Handle one packet from the host: the IDE's, a lone Ctrl-C while a script runs, or input."""
+        if self.ide_takes(packet):
             return
         if self.is_script_running() and packet in (b"\x03", b"\x03\r\n"):
-            self.on_interrupt("ctrl-c")
+            self.on_interrupt()
             return
         self.push(packet)
-
-    def _is_attach(self, packet: bytes) -> bool:
-        pieces = [packet[i : i + 6] for i in range(0, len(packet), 6)]
-        if len(packet) % 6 or not pieces or any(piece not in ATTACH_PACKETS for piece in pieces):
-            self._attach_seen = 0
-            return False
-        for piece in pieces:
-            number = ATTACH_PACKETS.index(piece)
-            self._attach_seen = self._attach_seen + 1 if number == self._attach_seen else int(number == 0)
-            if number == 0:
-                self.write(struct.pack("<I", _STATUS_MAGIC))
-            elif number == 1:
-                self.write(struct.pack("<III", 1, 4, 0))
-            else:
-                self.write(struct.pack("<I", int(self.is_script_running())))
-            if self._attach_seen == len(ATTACH_PACKETS):
-                self._attach_seen = 0
-                self.on_interrupt("ide")
-        return True
 
     def _read_loop(self) -> None:
         while not self._closing:
             master = self._master
+            self._notice_closing()
             if master < 0:
                 time.sleep(_POLL_S)
                 continue
@@ -203,6 +185,12 @@ class UsbPort:
                 time.sleep(_POLL_S)
             while self._late and self._late[0][0] <= time.monotonic():
                 self.feed(self._late.popleft()[1])
+
+    def _notice_closing(self) -> None:
+        is_open = self.is_open()
+        was_open, self._was_open = self._was_open, is_open
+        if was_open and not is_open:
+            self.on_closed()
 
     def _read_packet(self, master: int) -> None:
         try:

@@ -47,8 +47,9 @@ class WireFaults:
             chance -= self.drop
             if chance < self.flip:
                 self.hit += 1
-                byte ^= 1 << dice.randrange(8)
-            elif chance < self.flip + self.duplicate:
+                arrived.append(byte ^ 1 << dice.randrange(8))
+                continue
+            if chance < self.flip + self.duplicate:
                 self.hit += 1
                 arrived.append(byte)
             arrived.append(byte)

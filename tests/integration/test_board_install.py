@@ -100,6 +100,7 @@ def test_script_that_catches_ctrl_c_is_stopped_too(board, tmp_path, monkeypatch)
     _, done, said = install(board, files())
     assert len(done.written) == 6
     assert any("restarting" in line for line in said)
+    assert not (tmp_path / "sd" / "main_aside.py").exists()
     board.wait_for("app version 1", 20)
 
 

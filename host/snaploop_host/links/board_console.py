@@ -1,7 +1,8 @@
 """A board's console through real mpremote: stop what runs, then run snippets and copy files. Used by installer.py.
 
 A running script sees Ctrl-C only when it arrives alone (k230-platform §9.2), and mpremote sends it with a carriage return; so the
-script is stopped first: a burst of lone 03, then, if that fails, the IDE's attach packets and its reset (§9.3).
+script is stopped first: a burst of lone 03, then, if that fails, as the IDE does (§9.3, §9.4). Leaving the IDE's mode runs main.py
+again, so the IDE's script puts main.py aside before, and the first thing at the prompt puts it back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import io
 import logging
 import os
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +34,19 @@ INTERRUPTS_AFTER_RESET = 160  # the board starts, and main.py must be caught bef
 WRITE_CHUNK_BYTES = 1024
 PROMPT = b">>> "
 ATTACH_PACKETS = (b"\x30\x8d\x04\x00\x00\x00", b"\x30\x80\x0c\x00\x00\x00", b"\x30\x87\x04\x00\x00\x00")
+EXEC_COMMAND = 0x05
+EXEC_PAUSE_S = 0.5  # between the header and the script, as the vendor's IDE does
 LEAVE_IDE_PACKET = b"\x30\x0c\x00\x00\x00\x00"
+PUT_ASIDE = """import os
+try:
+    os.rename("/sdcard/main.py", "/sdcard/main_aside.py")
+except OSError:
+    pass
+"""
+PUT_BACK = """import os
+if "main_aside.py" in os.listdir("/sdcard") and "main.py" not in os.listdir("/sdcard"):
+    os.rename("/sdcard/main_aside.py", "/sdcard/main.py")
+"""
 
 
 class BoardConsole:
@@ -126,7 +140,9 @@ def opened(port: str, say: Callable[[str], None]) -> Iterator[BoardConsole]:
             raise BoardLinkError(
                 f"MicroPython on {port} does not take commands ({error}): press the reset button and try again"
             ) from error
-        yield BoardConsole(transport, port)
+        console = BoardConsole(transport, port)
+        console.run(PUT_BACK)  # also what an attempt that was cut off left behind
+        yield console
     finally:
         with contextlib.suppress(serial.SerialException, OSError):  # the port is gone when the board was reset
             if transport.in_raw_repl:
@@ -181,7 +197,8 @@ def _stop_script(port: serial.Serial, name: str, say: Callable[[str], None]) -> 
             port.write(packet)
             port.flush()
             time.sleep(INTERRUPT_GAP_S)
-        time.sleep(0.5)
+        time.sleep(EXEC_PAUSE_S)
+        _run_as_ide(port, PUT_ASIDE)
         port.write(LEAVE_IDE_PACKET)
         port.flush()
         if _interrupt(port, INTERRUPTS_AFTER_RESET):
@@ -189,6 +206,19 @@ def _stop_script(port: serial.Serial, name: str, say: Callable[[str], None]) -> 
     except (serial.SerialException, OSError) as error:
         raise BoardLinkError(f"the board on {name} went away ({error}): plug it in again") from error
     raise BoardLinkError(f"no MicroPython prompt on {name}: press the board's reset button and try again at once")
+
+
+def _run_as_ide(port: serial.Serial, source: str) -> None:
+    """Run a script in the IDE's mode and give it time to end."""
+    script = source.encode()
+    if (6 + len(script)) % 64 == 0:  # the firmware waits for more after a full USB packet
+        script += b"\n"
+    port.write(struct.pack("<BBI", 0x30, EXEC_COMMAND, len(script)))
+    port.flush()
+    time.sleep(EXEC_PAUSE_S)
+    port.write(script)
+    port.flush()
+    time.sleep(2 * EXEC_PAUSE_S)
 
 
 def _interrupt(port: serial.Serial, times: int) -> bool:

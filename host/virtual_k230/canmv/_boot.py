@@ -5,7 +5,7 @@ import gc as _native_gc
 import sys as _native_sys
 
 import _repl
-from _hal import call
+from _hal import call, call_blob
 
 
 def _dress():
@@ -50,7 +50,11 @@ def run_file(path):
 def run(raw, run_scripts):
     """The whole life between two resets; returns at a soft reset."""
     _dress()
-    if run_scripts:
+    life = call("board.life", run_scripts)
+    if life == "ide":
+        _serve_ide()
+        return
+    if life == "boot":
         run_file("/sdcard/boot.py")
         if not run_file("/sdcard/main.py"):
             try:
@@ -58,8 +62,20 @@ def run(raw, run_scripts):
                 run_file("/sdcard/fallback.py")
             except OSError:
                 pass  # there is neither main.py nor a crashed one: straight to the REPL
+        if call("board.after_scripts"):
+            return
     call("board.state", "repl")
     _repl.serve(raw)
+
+
+def _serve_ide():
+    """Run one script that the IDE brings; the next one gets a fresh interpreter."""
+    print(_repl.BANNER.split("\r\n")[0])
+    is_script, source = call_blob("ide.next", b"")
+    if is_script:
+        call("board.state", "script")
+        _report("the IDE's script", _repl.execute(source.decode(), "exec"))
+    call("board.soft_reset", False)
 
 
 def _call_us(batches=5, calls=200):

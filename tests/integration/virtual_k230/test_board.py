@@ -213,20 +213,6 @@ def test_a_script_that_only_computes_is_stopped_with_its_process(board: VirtualK
     assert "KeyboardInterrupt" in log
 
 
-def test_ide_attach_packets_end_main_and_it_does_not_run_again(board: VirtualK230, sd: Path) -> None:
-    from virtual_k230.usb import ATTACH_PACKETS
-
-    (sd / "main.py").write_text(LOOP)
-    board.start()
-    board.wait_for("looping")
-    with port_of(board) as fd:
-        for packet in ATTACH_PACKETS:
-            os.write(fd, packet)
-            time.sleep(0.05)
-        log = board.wait_for(">>> ")
-    assert "IDE interrupt" in log
-
-
 def test_a_soft_reset_runs_main_again(board: VirtualK230, sd: Path) -> None:
     (sd / "main.py").write_text("print('round')\n")
     board.start()

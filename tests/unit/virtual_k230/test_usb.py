@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from virtual_k230.usb import ATTACH_PACKETS, RING_BYTES, UsbPort
+from virtual_k230.usb import RING_BYTES, UsbPort
 
 
 @pytest.fixture
@@ -100,10 +100,10 @@ def test_the_ring_holds_4096_bytes_and_drops_the_rest(usb: UsbPort) -> None:
 )
 def test_only_a_lone_ctrl_c_stops_a_running_script(usb: UsbPort, packet: bytes, stops: bool) -> None:
     said: list[str] = []
-    usb.on_interrupt = said.append
+    usb.on_interrupt = lambda: said.append("stop")
     usb.is_script_running = lambda: True
     usb.feed(packet)
-    assert said == (["ctrl-c"] if stops else [])
+    assert said == (["stop"] if stops else [])
     assert usb.take() == (b"" if stops else packet)
 
 
@@ -112,18 +112,29 @@ def test_at_the_repl_ctrl_c_is_input(usb: UsbPort) -> None:
     assert usb.take() == b"\x03"
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_the_three_attach_packets_stop_the_script_and_are_answered(usb: UsbPort, together: bool) -> None:
-    said: list[str] = []
-    usb.on_interrupt = said.append
-    usb.is_script_running = lambda: True
+def test_the_ide_is_asked_first_and_its_packets_are_no_input(usb: UsbPort) -> None:
+    seen: list[bytes] = []
+
+    def takes(packet: bytes) -> bool:
+        seen.append(packet)
+        return packet.startswith(b"\x30")
+
+    usb.ide_takes = takes
+    usb.feed(b"\x30ide")
+    usb.feed(b"text")
+    assert seen == [b"\x30ide", b"text"]
+    assert usb.take() == b"text"
+
+
+def test_closing_the_port_is_noticed_once(usb: UsbPort) -> None:
+    closed: list[int] = []
+    usb.on_closed = lambda: closed.append(1)
     fd = opened(usb)
-    for packet in [b"".join(ATTACH_PACKETS)] if together else ATTACH_PACKETS:
-        usb.feed(packet)
-    assert said == ["ide"]
-    assert os.read(fd, 100)[:4] == b"\xaa\xbb\xee\xff"
-    assert usb.take() == b""
+    time.sleep(0.3)
     os.close(fd)
+    until(lambda: bool(closed))
+    time.sleep(0.1)
+    assert closed == [1]
 
 
 def test_unplugging_hangs_up_and_the_name_comes_back(usb: UsbPort) -> None:

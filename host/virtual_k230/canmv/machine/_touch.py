@@ -44,6 +44,7 @@ class TOUCH:
             if i2c is None:
                 raise ValueError("Custom Touch Device should set i2c")
             raise RuntimeError("Open Touch Device(%d) failed" % dev)  # no controller answers on the bus
+        _call("touch.open")
         self._rotate = rotate
         self._reads = 0
 

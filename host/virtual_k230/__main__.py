@@ -19,6 +19,7 @@ from typing import Any
 from .board import VirtualK230
 from .faults import parse as parse_fault
 from .interpreter import InterpreterMissingError
+from .usb import BOARD_RTT_MS
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         "--wifi", metavar="SSID:KEY", help="the only Wi-Fi there is (default: any name and key are right)"
     )
     board.add_argument(
-        "--usb-rtt-ms", metavar="MS", type=float, default=0, help="round-trip time of the USB cable to imitate"
+        "--usb-rtt-ms",
+        metavar="MS",
+        type=float,
+        default=BOARD_RTT_MS,
+        help="round-trip time of the USB cable (default: %(default)g, mpremote is then as slow as with a board; 0: none)",
     )
     board.add_argument(
         "--fps", metavar="N", type=float, default=0, help="frames per second of the camera; 0: as fast as asked for"

@@ -1,7 +1,8 @@
 """The Python side of `nncase_runtime.ai2d`: crop, resize or affine, and pad in one pass, as the hardware unit does.
 
-Order as on the board: crop, resize or affine, pad. Planar uint8 (NCHW) in and out. Facts: vendor API as described in
-the K230 platform notes, §6.1; interpolation as OpenCV's, whose pixel centres are those of the half_pixel mode.
+Order as on the board: crop, resize or affine, pad. Planar (NCHW) or packed (NHWC) uint8, or 16-bit raw that is shifted down
+to 8 bits. Facts: vendor API as described in the K230 platform notes, §6.1; interpolation as OpenCV's, whose pixel centres are
+those of the half_pixel mode; the tf_ methods place centres as TensorFlow does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .hal import HalError
 from .handles import handles_of
 from .kpu import Tensor
 
-NCHW_FMT, RGB_PACKED = 3, 4
+NCHW_FMT, RGB_PACKED, RAW16 = 3, 4, 5
 TF_NEAREST, TF_BILINEAR, CV2_NEAREST, CV2_BILINEAR = 0, 1, 2, 3
 NONE_MODE, ALIGN_CORNER, HALF_PIXEL = 0, 1, 2
 
@@ -29,13 +30,17 @@ class Ai2dSetup:
     """What the script configured; a built step keeps its own copy.
 
     Attributes:
+        formats: of input and output.
+        shift: bits that 16-bit raw is shifted down by.
         crop: x, y, w, h.
         pad: N0, N1, C0, C1, top, bottom, left, right; and the value of each channel.
         resize: interpolation method and mode.
-        affine: method and the six numbers of the 2x3 matrix (source to destination).
+        affine: method, the six numbers of the 2x3 matrix (source to destination), value outside the source.
+        in_shape, out_shape: [1, C, H, W], whatever the formats.
     """
 
     formats: tuple[int, int] = (NCHW_FMT, NCHW_FMT)
+    shift: int = 0
     crop: tuple[int, int, int, int] | None = None
     pad: tuple[int, ...] | None = None
     pad_values: tuple[int, ...] = (0, 0, 0)
@@ -113,15 +118,21 @@ class Ai2dOps:
         """
         if len(in_shape) != 4 or len(out_shape) != 4 or in_shape[0] != 1 or out_shape[0] != 1:
             raise HalError("ValueError", "ai2d shapes must be [1,C,H,W]")
+        formats = (int(setup["formats"][0]), int(setup["formats"][1]))
+        if formats[0] not in (NCHW_FMT, RGB_PACKED, RAW16) or formats[1] not in (NCHW_FMT, RGB_PACKED):
+            raise HalError(
+                "NotImplementedError",
+                "virtual ai2d takes NCHW_FMT, RGB_packed or RAW16, and gives NCHW_FMT or RGB_packed",
+            )
+        in_shape = _planar(in_shape) if formats[0] == RGB_PACKED else in_shape
+        out_shape = _planar(out_shape) if formats[1] == RGB_PACKED else out_shape
         if in_shape[1] != out_shape[1]:
             raise HalError("ValueError", "ai2d input and output must have the same number of channels")
         if setup.get("affine") and setup.get("resize"):
             raise HalError("ValueError", "ai2d affine and resize are mutually exclusive")
-        if setup.get("shift"):
+        if setup.get("shift") and formats[0] != RAW16:
             raise HalError("ValueError", "ai2d shift is for RAW16 only")
-        if tuple(setup["formats"]) != (NCHW_FMT, NCHW_FMT):
-            raise HalError("NotImplementedError", "virtual ai2d takes NCHW_FMT in and out only")
-        built = Ai2dSetup(in_shape=tuple(in_shape), out_shape=tuple(out_shape))
+        built = Ai2dSetup(formats, int(setup.get("shift") or 0), in_shape=tuple(in_shape), out_shape=tuple(out_shape))
         if setup.get("crop"):
             x, y, w, h = (int(v) for v in setup["crop"])
             built.crop = (x, y, w, h)
@@ -149,14 +160,29 @@ class Ai2dOps:
         """
         setup = self._handles.get(builder, Builder).setup
         taken, given = self._handles.get(source, Tensor), self._handles.get(target, Tensor)
-        array = taken.array
-        if array.shape == setup.in_shape[1:]:
-            array = array[None]
-        if array.shape != setup.in_shape or array.dtype != np.uint8:
+        array = taken.array[None] if taken.array.ndim == 3 else taken.array
+        in_shape = _packed(setup.in_shape) if setup.formats[0] == RGB_PACKED else setup.in_shape
+        out_shape = _packed(setup.out_shape) if setup.formats[1] == RGB_PACKED else setup.out_shape
+        if array.shape != in_shape or array.dtype != (np.uint16 if setup.formats[0] == RAW16 else np.uint8):
             raise HalError("RuntimeError", _FAILED)
-        if given.array.shape != setup.out_shape or given.array.dtype != np.uint8:
+        if given.array.shape != out_shape or given.array.dtype != np.uint8:
             raise HalError("RuntimeError", _FAILED)
-        given.array = setup.apply(array[0])[None]
+        picture = array[0]
+        if setup.formats[0] == RGB_PACKED:
+            picture = picture.transpose(2, 0, 1)
+        elif setup.formats[0] == RAW16:
+            picture = np.minimum(picture >> setup.shift, 255).astype(np.uint8)
+        made = setup.apply(picture)
+        given.array = (np.ascontiguousarray(made.transpose(1, 2, 0)) if setup.formats[1] == RGB_PACKED else made)[None]
+
+
+def _planar(shape: list[int]) -> list[int]:
+    """[1, C, H, W] of a shape that a script gives for a packed picture, in either order."""
+    return [1, shape[3], shape[1], shape[2]] if shape[3] <= 4 else shape
+
+
+def _packed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[0], shape[2], shape[3], shape[1]
 
 
 def _interpolation(method: int) -> int:
@@ -165,9 +191,13 @@ def _interpolation(method: int) -> int:
 
 def _resize(picture: Array, width: int, height: int, method: int, mode: int) -> Array:
     """Resize an HxWxC picture under one of the three ideas of where pixel centres are."""
-    if mode == HALF_PIXEL or _interpolation(method) == cv2.INTER_NEAREST:
-        return np.asarray(cv2.resize(picture, (width, height), interpolation=_interpolation(method)))
     from_h, from_w = picture.shape[:2]
+    if method == TF_NEAREST:
+        ys = _nearest(from_h, height, mode)
+        xs = _nearest(from_w, width, mode)
+        return np.ascontiguousarray(picture[ys][:, xs])
+    if mode == HALF_PIXEL or method == CV2_NEAREST:
+        return np.asarray(cv2.resize(picture, (width, height), interpolation=_interpolation(method)))
     if mode == ALIGN_CORNER:
         scale_x, scale_y = (from_w - 1) / max(1, width - 1), (from_h - 1) / max(1, height - 1)
     else:
@@ -176,6 +206,15 @@ def _resize(picture: Array, width: int, height: int, method: int, mode: int) -> 
     ys = np.minimum(np.arange(height, dtype=np.float32) * np.float32(scale_y), from_h - 1)
     map_x, map_y = np.meshgrid(xs, ys)
     return np.asarray(cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _nearest(n_from: int, n_to: int, mode: int) -> Array:
+    """For each pixel of a row the one of the source that TensorFlow's nearest neighbour takes."""
+    index = np.arange(n_to)
+    if mode == ALIGN_CORNER:
+        return np.floor(index * ((n_from - 1) / max(1, n_to - 1)) + 0.5).astype(int)
+    centre = 0.5 if mode == HALF_PIXEL else 0.0
+    return np.minimum(np.floor((index + centre) * (n_from / n_to)).astype(int), n_from - 1)
 
 
 def register(hal: Any, board: Any) -> None:

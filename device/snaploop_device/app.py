@@ -35,6 +35,7 @@ from .wifi_road import WifiRoad
 ROOT = "/data/snaploop"
 FRAME_MS = 33
 SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
+FETCH_SLICE_MS = 30  # while a model comes: video goes down to some 20 frames/s for a few seconds
 BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
 FPS_EVERY_MS = 1000
 COLLECT_EVERY_STEPS = 16  # idle ones; a live frame counts for four, since it leaves some 100 KB of a heap of 4 MiB
@@ -271,7 +272,9 @@ class App:
         is_watched = self.state.screen == layout.SYNC
         if self.state.labelling is not None and self.state.labelling.drag is not None:
             return  # the finger has the board's whole attention
-        slice_ms = BUSY_SLICE_MS if is_watched and self.sync.is_busy else SLICE_MS
+        slice_ms = SLICE_MS
+        if self.sync.is_busy and (is_watched or self.models.progress is not None):
+            slice_ms = BUSY_SLICE_MS if is_watched else FETCH_SLICE_MS
         for command in self.sync.step(self.now_ms, slice_ms, is_watched):
             self.apply(command)
         links = (self.usb.status, self.wifi.status, self.wifi.address, self.sync.activity)

@@ -77,6 +77,14 @@ def test_installs_on_an_empty_board_and_starts_the_app(board, tmp_path):
     ]
 
 
+def test_firmware_without_zlib_gets_the_files_one_by_one(board, tmp_path, monkeypatch):
+    monkeypatch.setattr(installer.snippets, "CAN_UNPACK", "print(False)")
+    _, done, _ = install(board, files())
+    assert len(done.written) == 6
+    board.wait_for("app version 1", 20)
+    assert not list(tmp_path.rglob("*.part"))
+
+
 def test_again_stops_the_running_app_and_writes_only_what_differs(board, tmp_path):
     install(board, files())
     board.wait_for("app version 1", 20)

@@ -57,6 +57,30 @@ for _path in FOLDERS:
         os.mkdir(_path)
 """
 
+# PACKAGE: path of a file with, for each file, u16 length of its path, u32 length of its zlib stream, both. Unpacks them as PATH.part.
+UNPACK = """
+import os, struct, zlib
+with open(PACKAGE, "rb") as _package:
+    while True:
+        _head = _package.read(6)
+        if len(_head) < 6:
+            break
+        _n_path, _n_data = struct.unpack(">HI", _head)
+        _path = _package.read(_n_path).decode()
+        with open(_path + ".part", "wb") as _file:
+            _file.write(zlib.decompress(_package.read(_n_data)))
+os.remove(PACKAGE)
+"""
+
+# Prints repr(True) when the firmware can unpack.
+CAN_UNPACK = """
+try:
+    from zlib import decompress
+    print(True)
+except ImportError:
+    print(False)
+"""
+
 # PATHS: each has a finished PATH.part beside it, which takes its place. FAT refuses to rename over a file, so that one goes first.
 SWAP_FILES = """
 import os

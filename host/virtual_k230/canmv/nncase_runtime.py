@@ -108,15 +108,15 @@ class ai2d:
         self._setup = {"formats": [3, 3]}
 
     def set_dtype(self, src_format, dst_format, src_type, dst_type):
-        if src_type != _np.uint8 or dst_type != _np.uint8:
-            raise ValueError("ai2d takes uint8")
+        if dst_type != _np.uint8 or src_type != (_np.uint16 if src_format == ai2d_format.RAW16 else _np.uint8):
+            raise ValueError("ai2d takes uint8, and uint16 for RAW16")
         self._setup["formats"] = [src_format, dst_format]
 
     def set_crop_param(self, flag, x, y, w, h):
         self._setup["crop"] = [x, y, w, h] if flag else None
 
     def set_shift_param(self, flag, value):
-        self._setup["shift"] = [value] if flag else None
+        self._setup["shift"] = value if flag else None
 
     def set_pad_param(self, flag, pad, mode=0, values=(0, 0, 0)):
         self._setup["pad"] = [list(pad), mode, list(values)] if flag else None

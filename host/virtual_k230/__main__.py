@@ -68,10 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     board.add_argument(
         "--onnx",
-        metavar="KMODEL=ONNX",
+        metavar="DIR | KMODEL=ONNX",
         action="append",
         default=[],
-        help="for --kpu onnx: the ONNX twin of a kmodel file or sha256",
+        help="for --kpu onnx: a folder of kmodels with their ONNX twins (NAME.kmodel, NAME.onnx), or one pair (file or sha256)",
     )
     board.add_argument(
         "--board",
@@ -124,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--port", metavar="N", type=int, default=8230, help="port on 127.0.0.1; 0: any free one (default: 8230)"
     )
+    serve.add_argument(
+        "--listen",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="0.0.0.0 lets phones and PCs of the network in, without a password (default: %(default)s)",
+    )
     serve.set_defaults(action=_serve)
 
     faults = verbs.add_parser("faults", help="list what can go wrong on demand")
@@ -148,12 +154,26 @@ def _twins(pairs: list[str]) -> dict[str, str | Path]:
     """{sha256 of the kmodel: ONNX path} of KMODEL=ONNX arguments."""
     twins: dict[str, str | Path] = {}
     for pair in pairs:
+        if Path(pair).is_dir():
+            twins.update(_twins_of_folder(Path(pair)))
+            continue
         kmodel, _, onnx = pair.partition("=")
         if not onnx or not Path(onnx).is_file():
-            raise ValueError(f"--onnx {pair}: give KMODEL=ONNX with an existing ONNX file")
+            raise ValueError(f"--onnx {pair}: give a folder that exists, or KMODEL=ONNX with an existing ONNX file")
         is_digest = len(kmodel) == 64 and all(char in "0123456789abcdef" for char in kmodel)
         twins[kmodel if is_digest else hashlib.sha256(Path(kmodel).read_bytes()).hexdigest()] = onnx
     return twins
+
+
+def _twins_of_folder(folder: Path) -> dict[str, str | Path]:
+    """The twins in a folder and those below it: x.kmodel and x.onnx beside each other."""
+    pairs = [(kmodel, kmodel.with_suffix(".onnx")) for kmodel in sorted(folder.rglob("*.kmodel"))]
+    found: dict[str, str | Path] = {
+        hashlib.sha256(kmodel.read_bytes()).hexdigest(): onnx for kmodel, onnx in pairs if onnx.is_file()
+    }
+    if not found:
+        raise ValueError(f"--onnx {folder}: no NAME.kmodel there has a NAME.onnx beside it")
+    return found
 
 
 def _board(args: argparse.Namespace) -> VirtualK230:
@@ -286,7 +306,7 @@ def _serve(args: argparse.Namespace) -> int:
 
     board = _board(args)
     try:
-        asyncio.run(serve(board, args.port, print_line))
+        asyncio.run(serve(board, args.listen, args.port, print_line))
     finally:
         board.close()
     return EXIT_OK

@@ -48,6 +48,8 @@ class Camera:
         self.frame = 0
         self.version = 0
         self.fps = fps
+        self.held: Rgb | None = None
+        """A picture that somebody holds in front of the camera until another is shown."""
         self._last_frame_s = 0.0
         self._scaled: dict[tuple[Any, ...], Rgb] = {}
         self._scaled_version = -1
@@ -68,7 +70,14 @@ class Camera:
             CameraError: no such picture.
         """
         with self._lock:
+            self.held = None
             self._show(what)
+
+    def hold(self, picture: Rgb) -> None:
+        """Bring a picture of the caller's into view: HxWx3 uint8 RGB."""
+        with self._lock:
+            self.held = picture
+            self.version += 1
 
     def _show(self, what: int | str | Path) -> None:
         if isinstance(what, int):
@@ -124,7 +133,9 @@ class Camera:
                 self._scaled_version = self.version
             key = (width, height, crop, mirror)
             if key not in self._scaled:
-                self._scaled[key] = _scale(self.picture(), width, height, crop, mirror)
+                self._scaled[key] = _scale(
+                    (self.picture() if self.held is None else self.held), width, height, crop, mirror
+                )
             return self._scaled[key]
 
     def close(self) -> None:

@@ -19,15 +19,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiohttp import web
 
 from .board import VirtualK230
 from .camera import CameraError
+from .card_api import CardApi
 from .faults import CATALOGUE
+from .profiles import FIRMWARE
 
 logger = logging.getLogger(__name__)
 
-_PAGE = Path(__file__).with_name("lcd_page.html")
+_PAGE = Path(__file__).with_name("page")
+_MAX_PICTURE_BYTES = 64 << 20
 _TOUCH_WAIT_S = 30.0
 _LAYERS = ("VIDEO1", "VIDEO2", "OSD0", "OSD1", "OSD2", "OSD3")
 
@@ -42,10 +46,13 @@ class ControlApi:
 
     def app(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(middlewares=[_errors_as_json])
+        app = web.Application(middlewares=[_errors_as_json, _own_page_only], client_max_size=_MAX_PICTURE_BYTES)
+        app.add_routes(CardApi(self._board).routes())
         app.add_routes(
             [
                 web.get("/", self.page),
+                *(web.get(f"/{name}", self.page_file) for name in ("page.css", "page.mjs")),
+                web.put("/camera/picture", self.hold),
                 web.get("/screen.png", self.screen),
                 web.get("/layer.png", self.layer),
                 web.get("/state", self.state),
@@ -68,8 +75,12 @@ class ControlApi:
         return app
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        """The LCD page."""
-        return web.FileResponse(_PAGE)
+        """The page."""
+        return web.FileResponse(_PAGE / "index.html")
+
+    async def page_file(self, request: web.Request) -> web.StreamResponse:
+        """What the page loads."""
+        return web.FileResponse(_PAGE / request.path.rpartition("/")[2])
 
     async def screen(self, request: web.Request) -> web.StreamResponse:
         """The LCD as PNG."""
@@ -106,6 +117,14 @@ class ControlApi:
                 "usb_open": board.usb.is_open(),
                 "wifi_connected": board.network.isconnected(),
                 "profile": board.profile,
+                "board": board.board_id,
+                "firmware": FIRMWARE[board.profile].version,
+                "nncase": board.kpu.version(),  # type: ignore[attr-defined]  # set by kpu.register()
+                "dram_mib": board.memory.dram >> 20,
+                "display": board.display.type,  # type: ignore[attr-defined]  # set by display.register()
+                "usb_plugged": board.usb.plugged,
+                "wifi_up": board.network.up,
+                "camera": {"name": board.camera.name, "index": board.camera.index, "count": board.camera.count},
                 "pty": board.pty,
             }
         )
@@ -148,7 +167,12 @@ class ControlApi:
         """What is in view, and the truth about it."""
         camera = self._board.camera
         return web.json_response(
-            {"index": camera.index, "count": camera.count, "frame": camera.frame, "truth": camera.truth()}
+            {
+                "index": camera.index,
+                "count": camera.count,
+                "frame": camera.frame,
+                "truth": camera.truth() if camera.held is None else [],
+            }
         )
 
     async def show(self, request: web.Request) -> web.StreamResponse:
@@ -163,6 +187,17 @@ class ControlApi:
             await asyncio.to_thread(camera.show, int(body["show"]))
         else:
             raise ValueError('body needs "show": number, "path": file or "next": true')
+        return await self.camera(request)
+
+    async def hold(self, request: web.Request) -> web.StreamResponse:
+        """The body, a picture file, is held in front of the camera until another picture is shown."""
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            picture = np.asarray(Image.open(io.BytesIO(await request.read())).convert("RGB"))
+        except UnidentifiedImageError as error:
+            raise ValueError("the body is no picture: send a JPEG or PNG") from error
+        self._board.camera.hold(picture)
         return await self.camera(request)
 
     async def console(self, request: web.Request) -> web.StreamResponse:
@@ -275,6 +310,15 @@ async def _png(draw: Callable[[], Any]) -> web.Response:
 
 
 @web.middleware
+async def _own_page_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Another site's page in the same browser must not drive the board."""
+    origin = request.headers.get("Origin", "")
+    if origin and origin.partition("://")[2] != request.host:
+        raise web.HTTPForbidden(text=f"requests from {origin} are refused: use the page of the virtual board itself")
+    return await handler(request)
+
+
+@web.middleware
 async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
@@ -291,7 +335,7 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         return web.json_response({"error": str(error)}, status=400)
 
 
-async def serve(board: VirtualK230, port: int, announce: Callable[[dict[str, Any]], None]) -> None:
+async def serve(board: VirtualK230, address: str, port: int, announce: Callable[[dict[str, Any]], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` gets {"url", "pty", "pid"} once the board is on.
 
     Raises:
@@ -299,14 +343,14 @@ async def serve(board: VirtualK230, port: int, announce: Callable[[dict[str, Any
     """
     runner = web.AppRunner(ControlApi(board).app(), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, address, port)
     try:
         await site.start()
     except OSError as error:
         await runner.cleanup()
         reason = os.strerror(error.errno or 0).lower()
         raise RuntimeError(
-            f"port {port} on 127.0.0.1 cannot be used ({reason}): choose another with --port, 0 for any free one"
+            f"port {port} on {address} cannot be used ({reason}): choose another with --port, 0 for any free one"
         ) from error
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -314,7 +358,8 @@ async def serve(board: VirtualK230, port: int, announce: Callable[[dict[str, Any
         loop.add_signal_handler(number, done.set)
     await asyncio.to_thread(board.start)
     bound = runner.addresses[0][1]
-    announce({"url": f"http://127.0.0.1:{bound}", "pty": board.pty, "pid": os.getpid()})
+    shown = "127.0.0.1" if address in ("0.0.0.0", "::") else address
+    announce({"url": f"http://{shown}:{bound}", "pty": board.pty, "pid": os.getpid()})
     try:
         await done.wait()
     finally:

@@ -132,6 +132,18 @@ def test_a_script_on_the_card_runs_with_its_libraries_and_leaves_its_last_screen
     assert "/sdcard/examples/none.py is not on the board's card" in missing.stderr
 
 
+def test_a_folder_of_twins_is_taken_and_an_empty_one_named(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("print('ran')\n")
+    empty = run("run", script, "--kpu", "onnx", "--onnx", tmp_path)
+    assert empty.returncode == 2
+    assert "no NAME.kmodel there has a NAME.onnx beside it" in empty.stderr
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "lights.kmodel").write_bytes(b"LDMK")
+    (tmp_path / "models" / "lights.onnx").write_bytes(b"onnx")
+    assert run("run", script, "--kpu", "onnx", "--onnx", tmp_path).stdout == "ran\n"
+
+
 def test_bench_prints_its_figures_with_their_goals() -> None:
     done = run("bench", "--json")
     assert done.returncode == 0, done.stderr

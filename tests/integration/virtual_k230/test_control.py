@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from virtual_k230 import VirtualK230
 from virtual_k230.control import ControlApi
+from virtual_k230.faults import CATALOGUE
+
+BOARD = web.AppKey("board", VirtualK230)
+HOST = str(Path(__file__).parents[3] / "host")
 
 MAIN = """
 import time
@@ -53,7 +63,9 @@ async def client(tmp_path: Path) -> AsyncIterator[TestClient[Any, Any]]:
     board.start()
     try:
         await asyncio.to_thread(board.wait_for, "ready", 20)
-        async with TestClient(TestServer(ControlApi(board).app())) as http:
+        app = ControlApi(board).app()
+        app[BOARD] = board
+        async with TestClient(TestServer(app)) as http:
             yield http
     finally:
         board.close()
@@ -163,12 +175,65 @@ async def test_bad_requests_are_named(client: TestClient[Any, Any], path: str, b
     assert says in (await post(client, path, body, status=400))["error"]
 
 
-async def test_the_page_is_served(client: TestClient[Any, Any]) -> None:
-    async with client.get("/") as answer:
+async def test_the_card_over_http(client: TestClient[Any, Any]) -> None:
+    path = "/card/file?path=/data/Notes.txt"
+    async with client.put(path, data=b"first") as answer:
+        assert await answer.json() == {"bytes": 5}
+    async with client.put(path, data=b"2nd") as answer:
         assert answer.status == 200
-        assert 'id="lcd"' in await answer.text()
-    async with client.get("/drawn?layer=OSD9") as answer:
+    async with client.get("/card/file?path=/data/notes.TXT") as answer:
+        assert await answer.read() == b"2nd"
+    listed = await get(client, "/card/list?path=/data")
+    assert [(entry["name"], entry["size"], entry["is_folder"]) for entry in listed["entries"]] == [
+        ("Notes.txt", 3, False)
+    ]
+    assert listed["free_bytes"] > 1_000_000
+    async with client.delete(path) as answer:
+        assert answer.status == 200
+    assert (await get(client, "/card/list?path=/data"))["entries"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "says"),
+    [
+        ("GET", "/card/file?path=/etc/passwd", "/sdcard or /data"),
+        ("GET", "/card/file?path=/data/../../etc/passwd", "steps out"),
+        ("GET", "/card/file?path=/data/none", "No such file"),
+        ("GET", "/card/file?path=/data", "folder"),
+        ("DELETE", "/card/file?path=/sdcard/main.py", "running script"),
+        ("PUT", "/card/file?path=/data/no/folder/x", "no such file"),
+        ("PUT", "/camera/picture", "no picture"),
+    ],
+)
+async def test_what_the_card_and_camera_refuse_is_named(
+    client: TestClient[Any, Any], method: str, path: str, says: str
+) -> None:
+    async with client.request(method, path, data=b"text" if method == "PUT" else None) as answer:
         assert answer.status == 400
+        assert says in (await answer.json())["error"]
+
+
+async def test_a_full_card_takes_no_upload(client: TestClient[Any, Any]) -> None:
+    await post(client, "/faults", {"card.full": 10})
+    async with client.put("/card/file?path=/data/big", data=b"x" * 100) as answer:
+        assert "no space left" in (await answer.json())["error"]
+
+
+async def test_a_picture_is_held_in_front_of_the_camera(client: TestClient[Any, Any]) -> None:
+    red = io.BytesIO()
+    Image.new("RGB", (64, 36), (250, 10, 10)).save(red, "PNG")
+    async with client.put("/camera/picture", data=red.getvalue()) as answer:
+        assert (await answer.json())["truth"] == []
+    assert client.app[BOARD].camera.scaled(8, 8)[4, 4].tolist() == [250, 10, 10]
+    assert (await post(client, "/camera", {"show": 0}))["truth"]
+
+
+async def test_pages_of_other_sites_are_refused(client: TestClient[Any, Any]) -> None:
+    async with client.post("/reset", json={}, headers={"Origin": "http://elsewhere.example"}) as answer:
+        assert answer.status == 403
+    own = str(client.make_url("/")).rstrip("/")
+    async with client.post("/touch", json={"events": []}, headers={"Origin": own}) as answer:
+        assert answer.status == 200
 
 
 async def test_pins_and_wifi_are_switched_from_outside(client: TestClient[Any, Any]) -> None:
@@ -179,3 +244,50 @@ async def test_pins_and_wifi_are_switched_from_outside(client: TestClient[Any, A
     assert await (await client.post("/wifi", json={"join_s": 0.1, "slow_start_s": 5, "drop": True})).json() == {
         "up": True
     }
+    async with client.get("/drawn?layer=OSD9") as refused:
+        assert refused.status == 400
+
+
+async def test_the_page_and_what_it_loads_are_served(client: TestClient[Any, Any]) -> None:
+    async with client.get("/") as answer:
+        page = await answer.text()
+    assert "Virtual K230" in page
+    for name, kind in (("page.css", "text/css"), ("page.mjs", "javascript")):
+        assert name in page
+        async with client.get(f"/{name}") as answer:
+            assert answer.status == 200 and kind in answer.content_type
+    assert "://" not in page  # everything comes from here
+
+
+def test_a_person_in_a_browser_sees_the_screen_and_switches_a_fault(tmp_path: Path) -> None:
+    """The page in a real Chromium, as `virtual-k230 serve` offers it; the DOM is read after it has run for a while."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("NOT TESTED: the page in a browser: Chromium is not installed (apt install chromium)")
+    (tmp_path / "main.py").write_text(MAIN)
+    command = [
+        sys.executable,
+        "-m",
+        "virtual_k230",
+        "serve",
+        "--port",
+        "0",
+        "--sd",
+        str(tmp_path),
+        "--fault",
+        "usb.drop=0",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": HOST}) as served:
+        try:
+            assert served.stdout is not None
+            url = json.loads(served.stdout.readline())["url"]
+            done = subprocess.run(
+                [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=6000", "--dump-dom", url],
+                capture_output=True, text=True, timeout=90, check=True,
+            )  # fmt: skip
+        finally:
+            served.terminate()
+    assert "profile B" in done.stdout and "main.py runs" in done.stdout
+    assert 'src="blob:' in done.stdout  # a screen was drawn
+    assert done.stdout.count('aria-pressed="false"') + done.stdout.count('aria-pressed="true"') == len(CATALOGUE)
+    assert 'aria-pressed="true"' in done.stdout

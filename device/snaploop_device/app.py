@@ -34,6 +34,7 @@ from .wifi_road import WifiRoad
 
 ROOT = "/data/snaploop"
 FRAME_MS = 33
+TOUCH_EVERY_MS = 8  # between two steps
 SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
 FETCH_SLICE_MS = 30  # while a model comes: video goes down to some 20 frames/s for a few seconds
 BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
@@ -77,6 +78,7 @@ class App:
         self._links = None
         self._fps_ms = None
         self._fps_frames = 0
+        self._touches = []  # what a finger did while the app rested
         self._touch_ms = 0
 
     def run(self) -> None:
@@ -162,9 +164,10 @@ class App:
     def step(self) -> None:
         """One turn of the loop."""
         self.now_ms = self.board.clock.now_ms()
-        for event, x, y in self.board.touch.events():
+        for event, x, y in self._touches + self.board.touch.events():
             self._touch_ms = self.now_ms
             self.touch(event, x, y)
+        self._touches = []
         self._step_screen()
         if self.store.step():
             self.apply(("counts_changed",))
@@ -180,7 +183,15 @@ class App:
         has_drawn = self._painter.draw(self.state, self.now_ms)
         self._collect(has_run or has_drawn)
         spent = ticks_since(self.board.clock.now_ms(), self.now_ms)
-        self.board.clock.pause(max(1, FRAME_MS - spent) if not has_run and not self.sync.is_busy else 1)
+        self._rest(max(1, FRAME_MS - spent) if not has_run and not self.sync.is_busy else 1)
+
+    def _rest(self, rest_ms):
+        """Wait for the next step, or until a finger does something."""
+        while rest_ms > 0 and not self._touches:
+            self.board.clock.pause(min(rest_ms, TOUCH_EVERY_MS))
+            rest_ms -= TOUCH_EVERY_MS
+            if rest_ms > 0:
+                self._touches = self.board.touch.events()
 
     def _collect(self, is_busy):
         """Collect garbage often enough that video never stumbles over a big collection."""

@@ -38,7 +38,18 @@ from .usb import UsbPort
 
 logger = logging.getLogger(__name__)
 
-_MEDIA_MODULES = ("sensor", "display", "image", "detectors", "filters", "arrays", "kpu", "ai2d", "postprocess")
+_MEDIA_MODULES = (
+    "sensor",
+    "display",
+    "image",
+    "detectors",
+    "filters",
+    "transforms",
+    "arrays",
+    "kpu",
+    "ai2d",
+    "postprocess",
+)
 _FORCE_AFTER_S = 3.0  # a script that makes no hardware call for this long after a stop is ended with its process
 _EXITPOINT_DISABLE, _EXITPOINT_ENABLE = 0, 1
 _SILENT_OPS = ("console.", "hal.", "card.", "board.", "script.", "repl.")

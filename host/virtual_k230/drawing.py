@@ -193,10 +193,13 @@ def _blend(region: Any, fmt: int, cover: NDArray[np.uint8], argb: Colour, value:
 
 
 def paste(
-    target: Any, fmt: int, source: Any, source_fmt: int, x: int, y: int, x_scale: float, y_scale: float, alpha: int
-) -> Call:
-    """Lay another picture over this one with its own transparency times alpha/256."""
+    target: Any, fmt: int, source: Any, source_fmt: int, x: int, y: int, x_scale: float, y_scale: float, alpha: int,
+    mask: Any = None,
+) -> Call:  # fmt: skip
+    """Lay another picture over this one with its own transparency times alpha/256; only where `mask` (h, w of source) is not 0."""
     rgba = px.to_rgba(source, source_fmt)
+    if mask is not None:
+        rgba = np.dstack([rgba[:, :, :3], np.where(mask > 0, rgba[:, :, 3], 0).astype(np.uint8)])
     if (x_scale, y_scale) != (1, 1):
         size = (max(1, round(rgba.shape[1] * x_scale)), max(1, round(rgba.shape[0] * y_scale)))
         rgba = cv2.resize(rgba, size, interpolation=cv2.INTER_LINEAR)

@@ -262,12 +262,13 @@ class ImageOps:
     def pixel(self, handle: int, x: int, y: int) -> Any:
         """Grey value or [r, g, b]; None outside, as OpenMV answers."""
         image = self.get(handle)
-        if image.format not in (px.GRAYSCALE, px.RGB565, px.RGB888):
+        if image.format not in (px.BINARY, px.GRAYSCALE, px.RGB565, px.RGB888):
             raise HalError("ValueError", "image format not support")
         if not (0 <= x < image.width and 0 <= y < image.height):
             return None
-        if image.format == px.GRAYSCALE:
-            return int(image.readable()[y, x])
+        if image.format in (px.BINARY, px.GRAYSCALE):
+            value = int(image.readable()[y, x])
+            return value if image.format == px.GRAYSCALE else int(value > 0)
         return [int(v) for v in px.to_rgb(image.readable()[y : y + 1, x : x + 1], image.format)[0, 0]]
 
     def set_pixel(self, handle: int, x: int, y: int, colour: Any) -> None:
@@ -335,9 +336,22 @@ class ImageOps:
         rgb = cv2.cvtColor(np.array([[colour]], np.float32), cv2.COLOR_LAB2RGB)
         return [round(float(value) * 255) for value in rgb[0, 0]]
 
-    def draw_image(self, handle: int, other: int, x: int, y: int, x_scale: float, y_scale: float, alpha: int) -> None:
-        """Another image laid over this one."""
+    def draw_image(
+        self,
+        handle: int,
+        other: int,
+        x: int,
+        y: int,
+        x_scale: float,
+        y_scale: float,
+        alpha: int,
+        mask: int | None = None,
+    ) -> None:
+        """Another image laid over this one; through the mask, an image of the same size as the other."""
         image, source = self.get(handle), self.get(other)
+        through = None if mask is None else cv2.cvtColor(self.get(mask).rgb(), cv2.COLOR_RGB2GRAY)
+        if through is not None and through.shape != (source.height, source.width):
+            raise HalError("ValueError", "the mask must have the size of the image")
         px.colour_value((0, 0, 0, 0), image.format)
         call = drawing.paste(
             image.writable(),
@@ -349,6 +363,7 @@ class ImageOps:
             x_scale,
             y_scale,
             alpha,
+            through,
         )
         image.drawn.append(call)
 

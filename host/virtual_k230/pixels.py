@@ -2,7 +2,8 @@
 
 A picture is a NumPy array in its own format, so that `to_numpy_ref` can share memory with it:
 RGB565 (h, w) uint16 · RGB888, BGR888 (h, w, 3) · ARGB8888, ABGR8888, RGBA8888, BGRA8888 (h, w, 4) in the order of the
-letters · RGBP888 (3, h, w) · GRAYSCALE (h, w) · YUV420 (3h/2, w) NV12 · JPEG and PNG (n,) the compressed stream; all
+letters · RGBP888 (3, h, w) · GRAYSCALE (h, w) · BINARY (h, w) of 0 and 255 ·
+YUV420 (3h/2, w) NV12 · JPEG and PNG (n,) the compressed stream; all
 uint8 except RGB565. The order of the four bytes of 32-bit formats on the real board is unconfirmed; here as named.
 """
 
@@ -22,7 +23,7 @@ BINARY, GRAYSCALE, RGB565, BAYER, YUV422, JPEG, PNG = 1, 2, 3, 4, 5, 6, 7
 ARGB8888, ABGR8888, RGBA8888, BGRA8888, RGB888, BGR888, RGBP888, YUV420 = 8, 9, 10, 11, 12, 13, 14, 15
 
 NAMES = {
-    GRAYSCALE: "GRAYSCALE", RGB565: "RGB565", JPEG: "JPEG", PNG: "PNG", ARGB8888: "ARGB8888", ABGR8888: "ABGR8888",
+    BINARY: "BINARY", GRAYSCALE: "GRAYSCALE", RGB565: "RGB565", JPEG: "JPEG", PNG: "PNG", ARGB8888: "ARGB8888", ABGR8888: "ABGR8888",
     RGBA8888: "RGBA8888", BGRA8888: "BGRA8888", RGB888: "RGB888", BGR888: "BGR888", RGBP888: "RGBP888",
     YUV420: "YUV420",
 }  # fmt: skip
@@ -42,7 +43,7 @@ def blank(width: int, height: int, pixel_format: int) -> Pixels:
         raise HalError("ValueError", f"image size {width}x{height} must be positive")
     if pixel_format == RGB565:
         return np.zeros((height, width), np.uint16)
-    if pixel_format == GRAYSCALE:
+    if pixel_format in (GRAYSCALE, BINARY):
         return np.zeros((height, width), np.uint8)
     if pixel_format in (RGB888, BGR888):
         return np.zeros((height, width, 3), np.uint8)
@@ -64,6 +65,8 @@ def from_rgb(rgb: Pixels, pixel_format: int) -> Pixels:
         return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR565).view(np.uint16)[:, :, 0]
     if pixel_format == GRAYSCALE:
         return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    if pixel_format == BINARY:
+        return np.where(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) >= 128, 255, 0).astype(np.uint8)
     if pixel_format == RGBP888:
         return np.ascontiguousarray(rgb.transpose(2, 0, 1))
     if pixel_format == BGR888:
@@ -90,7 +93,7 @@ def to_rgb(pixels: Pixels, pixel_format: int) -> Pixels:
     if pixel_format == RGB565:
         pairs = np.ascontiguousarray(pixels).view(np.uint8).reshape(*pixels.shape, 2)
         return np.asarray(cv2.cvtColor(pairs, cv2.COLOR_BGR5652RGB))
-    if pixel_format == GRAYSCALE:
+    if pixel_format in (GRAYSCALE, BINARY):
         return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_GRAY2RGB))
     if pixel_format == RGBP888:
         return np.ascontiguousarray(pixels.transpose(1, 2, 0))
@@ -154,6 +157,8 @@ def colour_value(colour_argb: tuple[int, int, int, int], pixel_format: int) -> A
     _, r, g, b = colour_argb
     if pixel_format == RGB565:
         return (r >> 3) << 11 | (g >> 2) << 5 | b >> 3
+    if pixel_format == BINARY:
+        return 255 if 0.299 * r + 0.587 * g + 0.114 * b >= 128 else 0
     if pixel_format == GRAYSCALE:
         return round(0.299 * r + 0.587 * g + 0.114 * b)
     if pixel_format == RGB888:

@@ -109,15 +109,15 @@ class SystemOps:
         self._cpu_seen = (0, 0.0, 0.0)
 
     def uname(self) -> list[str]:
-        """The five strings of os.uname()."""
+        """The five strings of os.uname(); the last is the board id alone, which the vendor's libs look up."""
         firmware = FIRMWARE[self._board.profile]
         version = f"{firmware.version}(based on Micropython e00a144) on {firmware.built}"
-        return ["rt-smart", "rt-smart", "1.21.0", version, f"{self._board.board_id} with K230"]
+        return ["rt-smart", "rt-smart", "1.21.0", version, str(self._board.board_id)]
 
     def banner(self) -> str:
         """What the REPL says first."""
         name = self.uname()
-        return f'CanMV {name[3]}; {name[4]}\r\nType "help()" for more information.\r\n'
+        return f'CanMV {name[3]}; {name[4]} with K230\r\nType "help()" for more information.\r\n'
 
     def profile(self) -> dict[str, Any]:
         """What the modules in canmv/ need to know about the firmware."""

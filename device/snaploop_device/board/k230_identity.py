@@ -24,7 +24,7 @@ class K230Identity(ports.Identity):
         return raw if isinstance(raw, str) else hex_of(raw)
 
     def machine(self) -> str:
-        """For example "k230_canmv_01studio with K230"."""
+        """For example "k230_canmv_01studio"."""
         return os.uname()[4]
 
     def firmware(self) -> str:

@@ -28,15 +28,19 @@ logger = logging.getLogger(__name__)
 PANEL_PX = (800, 480)
 FIRST_PHOTOS = 84
 SECOND_PHOTOS = 12
-LIVE_SCENES = (4, 3)  # in lap 1 and 2; each costs a frame in Canaan's simulator, 4 to 6 s
-UNSEEN_FROM = 10_000  # built-in scenes from this number on are shown live only, never photographed
+LIVE_SCENES = (3, 2)  # in lap 1 and 2; each costs a frame in Canaan's simulator, 4 to 6 s
+UNSEEN = (
+    10_032,
+    10_039,
+    10_041,
+    10_047,
+    10_050,
+)  # built-in scenes shown live only: a red, a yellow and a green light in each
 START_WAIT_S = 60
 # Firmware profile with the nncase runtime that we compile for (k230-platform §0.1).
 PROFILE = "D"
 WIFI = "snaploop-demo"
-SENSOR_FPS = (
-    20  # enough for a finger; a board that watches a still picture at full speed would take a core from the training
-)
+SENSOR_FPS = 30  # as the usual camera module has; a still picture at full speed would take a core from the training
 
 
 def run_demo(
@@ -115,7 +119,7 @@ def _subjects(camera: Path | None, labels: Path | None) -> Subjects:
 
 def _plans(subjects: Subjects, photos: int, more_photos: int) -> list[LapPlan]:
     if subjects.count is None:
-        unseen = list(range(UNSEEN_FROM, UNSEEN_FROM + sum(LIVE_SCENES)))
+        unseen = list(UNSEEN)
         available = list(range(photos + more_photos))
     else:
         needed = more_photos + sum(LIVE_SCENES)

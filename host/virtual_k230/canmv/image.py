@@ -215,9 +215,19 @@ class Image(_bytearray):
         _call("image.draw_string", self._h, x, y, int(10 * scale), str(text), color, None)
         return self
 
-    def draw_image(self, other, x=0, y=0, x_scale=1.0, y_scale=1.0, alpha=256, **options):
-        _call("image.draw_image", self._h, other._h, x, y, x_scale, y_scale, alpha)
+    def draw_image(self, other, x=0, y=0, x_scale=1.0, y_scale=1.0, alpha=256, mask=None, **options):
+        through = None if mask is None else mask._h
+        _call("image.draw_image", self._h, other._h, x, y, x_scale, y_scale, alpha, through)
         return self
+
+    def get_similarity(self, other, **options):
+        mean, stdev, least, greatest = _call("image.similarity", self._h, other._h)
+        return {"mean": mean, "stdev": stdev, "min": least, "max": greatest}
+
+    def find_displacement(self, template, **options):
+        x, y, response = _call("image.displacement", self._h, template._h)
+        fields = [["x_translation", x], ["y_translation", y], ["rotation", 0.0], ["scale", 1.0], ["response", response]]
+        return _Found([5, fields])
 
     def draw_keypoints(self, keypoints, color=(255, 255, 255), size=10, thickness=1, fill=False):
         """Circles with a line in their direction: (x, y[, angle in degrees]) each."""
@@ -263,7 +273,7 @@ class Image(_bytearray):
             "virtual K230 has no Haar, HOG, LBP or key point detectors; use a kmodel or a real board"
         )
 
-    find_eye = find_keypoints = find_lbp = find_displacement = find_hog = find_features
+    find_eye = find_keypoints = find_lbp = find_hog = find_features
 
 
 def _passed(args):
@@ -285,6 +295,30 @@ def _filter(name):
     return change
 
 
+def _changer(name):
+    def change(self, *args, **options):
+        _call("image.change", self._h, name, _passed(args), options)
+        return self
+
+    return change
+
+
+def _maker(name):
+    def make(self, *args, **options):
+        return Image(_info=_call("image.make", self._h, name, args, options))
+
+    return make
+
+
+def _becomer(name):
+    def become(self, *args, **options):
+        made = Image(_info=_call("image.make", self._h, name, args, options))
+        self._info = _call("image.become", self._h, made._h)
+        return self
+
+    return become
+
+
 for _name in (
     "find_qrcodes", "find_barcodes", "find_datamatrices", "find_apriltags", "find_blobs", "find_rects", "find_circles",
     "find_lines", "find_line_segments",
@@ -296,6 +330,14 @@ for _name in (
     "b_or", "b_nor", "b_xor", "b_xnor", "difference", "add", "sub", "min", "max", "mul", "blend", "replace", "binary",
 ):  # fmt: skip
     setattr(Image, _name, _filter(_name))
+for _name in (
+    "linpolar", "logpolar", "illuminvar", "chrominvar", "cartoon", "morph", "mask_rectangle", "mask_circle", "mask_ellipse",
+):  # fmt: skip
+    setattr(Image, _name, _changer(_name))
+for _name in ("mean_pooled", "midpoint_pooled", "to_bitmap", "to_rainbow", "to_ironbow"):
+    setattr(Image, _name, _maker(_name))
+for _name in ("mean_pool", "midpoint_pool"):
+    setattr(Image, _name, _becomer(_name + "ed"))
 del _name
 
 

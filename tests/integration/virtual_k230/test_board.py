@@ -54,7 +54,7 @@ def test_the_script_sees_the_board(board: VirtualK230) -> None:
         "print(os.exitpoint(), os.EXITPOINT_ENABLE_SLEEP, len(gc.sys_mmz()), len(os.urandom(5)))\n"
     ).splitlines()
     assert said == [
-        "rt-smart (1, 21) k230_canmv_hiwonder with K230 ['/sdcard', '/data']",
+        "rt-smart (1, 21) k230_canmv_hiwonder ['/sdcard', '/data']",
         "True <class 'int'> (1970, 1, 1)",
         "0 2 3 5",
     ]

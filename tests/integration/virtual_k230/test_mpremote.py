@@ -31,7 +31,7 @@ def mpremote(board: VirtualK230, *argv: str | Path) -> subprocess.CompletedProce
 def test_exec_answers(board: VirtualK230) -> None:
     done = mpremote(board, "exec", "import os; print(os.uname())")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "machine='k230_canmv_hiwonder with K230'" in done.stdout
+    assert "machine='k230_canmv_hiwonder'" in done.stdout
     assert board.log.count("main ran") == 2  # mpremote resets softly first, and that runs main.py again
 
 

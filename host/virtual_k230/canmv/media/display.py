@@ -1,7 +1,14 @@
 """media.display on the virtual board: see virtual_k230/display.py."""
 
+# What scripts get by `from media.display import *`, as from the vendor's module, which imports these for itself.
+import os  # noqa: F401
+
+import image  # noqa: F401
+import machine  # noqa: F401
 from _hal import call as _call
 from image import Image as _Image
+
+from media.media import *  # noqa: F403
 
 _TYPES = {
     300: "VIRT", 301: "DEBUGGER", 302: "ST7701", 303: "HX8399", 304: "ILI9806", 305: "LT9611", 306: "ILI9881",

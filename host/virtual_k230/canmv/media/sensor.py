@@ -1,20 +1,13 @@
 """media.sensor on the virtual board: see virtual_k230/sensor.py."""
 
+# What scripts get by `from media.sensor import *`, as from the vendor's module, which imports these for itself.
+import os  # noqa: F401
+
+import image  # noqa: F401
 from _hal import call as _call
 from image import Image as _Image
 
-from media.media import ALIGN_UP, MediaManager  # noqa: F401 - scripts get both by `from media.sensor import *`
-
-CAM_CHN_ID_0 = 0
-CAM_CHN_ID_1 = 1
-CAM_CHN_ID_2 = 2
-CAM_CHN_ID_MAX = 3
-
-PIXEL_FORMAT_RGB_565 = "RGB565"
-PIXEL_FORMAT_RGB_888 = "RGB888"
-PIXEL_FORMAT_RGB_888_PLANAR = "RGBP888"
-PIXEL_FORMAT_YUV_SEMIPLANAR_420 = "YUV420SP"
-PIXEL_FORMAT_GRAYSCALE = "GRAYSCALE"
+from media.media import *  # noqa: F403
 
 _NAMES = (
     "QQCIF", "QCIF", "CIF", "QSIF", "SIF", "QQVGA", "QVGA", "VGA", "HQQVGA", "HQVGA", "HVGA", "B64X64",

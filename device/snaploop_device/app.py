@@ -114,10 +114,9 @@ class App:
         )
         self.store = SampleStore(self.card, boot, self.log)
         self.capture = Capture(self.board.camera, display, self.store)
-        files = ModelFiles(self.card, settings.key, self.log)
-        self.models = ModelManager(
-            files, self.board.kpu, settings.key, layout.PHOTO_W, layout.PHOTO_H, self.card, self.log
-        )
+        files = ModelFiles(self.card, settings.key, layout.PHOTO_W, layout.PHOTO_H, self.log)
+        runtime = "{} {}".format(identity.firmware(), APP_VERSION)
+        self.models = ModelManager(files, self.board.kpu, settings.key, self.card, self.log, runtime)
         self.models.is_pinned = self.state.is_pinned = self.card.has(PIN_FILE)
         self.state.summary_of = self.store.summary
         self.usb = UsbRoad(self.board.usb, identity, self.log)

@@ -6,6 +6,7 @@ A file that is being fetched has the ending .part and grows piece by piece, so a
 from snaploop_shared import manifest as manifests
 from snaploop_shared import model_slots
 from snaploop_shared.errors import ModelRefusedError, RecordError
+from snaploop_shared.portable import sha256_hex
 
 from .card import PART
 
@@ -19,12 +20,23 @@ MODELS_KEPT = 4
 class ModelFiles:
     """The models of one card; `key` is the board's, manifests are checked with it at every reading."""
 
-    def __init__(self, card, key: bytes, log) -> None:
-        """Make the folder when it is missing."""
+    def __init__(self, card, key: bytes, source_w: int, source_h: int, log) -> None:
+        """Make the folder when it is missing; `source_w` x `source_h` px are the camera frames that the models get."""
         self._card = card
         self._key = key
+        self.source_w = source_w
+        self.source_h = source_h
         self._log = log
         card.make_folder(FOLDER)
+
+    @property
+    def key_id(self) -> str:
+        """Tells keys apart without telling them: 8 hex digits, "" without a key."""
+        return sha256_hex(self._key)[:8] if self._key else ""
+
+    def use_key(self, key: bytes) -> None:
+        """The board was paired anew."""
+        self._key = key
 
     def read_slots(self) -> model_slots.ModelSlots:
         """The newest whole copy of the slots, fresh ones when there is none."""
@@ -63,8 +75,18 @@ class ModelFiles:
 
     def is_complete(self, digest: str) -> bool:
         """Whether kmodel and golden input are whole (checked when they were fetched)."""
+        if not digest:
+            return False
         folder = self.folder(digest)
         return self._card.has(folder + "/" + KMODEL) and self._card.has(folder + "/" + GOLDEN)
+
+    def missing_bytes(self, manifest: manifests.Manifest) -> int:
+        """How many bytes of kmodel and golden input are still to come."""
+        missing = 0
+        for name, size in ((KMODEL, manifest.kmodel_bytes), (GOLDEN, manifest.golden_bytes)):
+            here = self.received(manifest.digest, name)
+            missing += size - min(here, size) if here >= 0 else 0
+        return missing
 
     def kmodel_path(self, digest: str) -> str:
         """The full path of the kmodel, for the KPU."""
@@ -108,8 +130,11 @@ class ModelFiles:
         return found
 
     def prune(self, kept: "tuple[str, ...]") -> None:
-        """Remove the oldest models beyond MODELS_KEPT, never those in `kept` (digests)."""
+        """Remove the oldest models beyond MODELS_KEPT and what is left of fetches given up; never those in `kept` (digests)."""
         short = [digest[:12] for digest in kept if digest]
+        for name in self._card.names(FOLDER):
+            if name not in short and not self.is_complete(name):
+                self._card.remove_folder(FOLDER + "/" + name)
         old = [manifest for manifest in self.listed() if manifest.short not in short]
         for manifest in old[: max(0, len(old) + len(short) - MODELS_KEPT)]:
             self._log.info("models", "{} removed, {} newer ones are kept".format(manifest.short, MODELS_KEPT))

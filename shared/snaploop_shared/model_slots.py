@@ -36,7 +36,10 @@ MOVES = {
 
 
 class ModelSlots:
-    """The model state of one board: state, active, previous, candidate and broken digests ("" for none), highest serial seen."""
+    """The model state of one board: state, active, previous, candidate and broken digests ("" for none), highest serial seen.
+
+    `key_id` says of which pairing the serial is: another host counts its own.
+    """
 
     def __init__(self) -> None:
         """A board without any model."""
@@ -47,6 +50,7 @@ class ModelSlots:
         self.candidate = ""
         self.broken = ""
         self.serial = 0
+        self.key_id = ""
 
     def move(self, event: str, digest: str = "", serial: int = 0) -> None:
         """Apply an event; `digest` and `serial` name the model of an offer.
@@ -85,6 +89,7 @@ def encode(slots: ModelSlots) -> bytes:
             "candidate": slots.candidate,
             "broken": slots.broken,
             "serial": slots.serial,
+            "key_id": slots.key_id,
         }
     ).encode()
     return body + b" %08x\n" % (binascii.crc32(body) & 0xFFFFFFFF)
@@ -107,6 +112,7 @@ def decode(data: bytes) -> "ModelSlots | None":
         slots.candidate = fields["candidate"]
         slots.broken = fields["broken"]
         slots.serial = fields["serial"]
+        slots.key_id = fields["key_id"]
     except (ValueError, KeyError, TypeError):
         return None
     return slots

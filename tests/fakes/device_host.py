@@ -21,6 +21,7 @@ class FakeHost:
         self.partial = {}
         self.records = {}
         self.blobs = {}
+        self.manifests = {}
         self.model = None  # (digest, serial, raw manifest)
         self.deployments = []
         self.requests = []  # (path, road)
@@ -118,6 +119,12 @@ class FakeHost:
     def offered(self):
         return None if self.model is None else {"digest": self.model[0], "serial": self.model[1]}
 
+    def offer_again(self, serial, digest=None):
+        """The same model with a manifest of a new serial, as `snaploop offer` does."""
+        fields = json.loads(self.manifests[digest or self.model[0]])
+        raw = json.dumps(fields | {"serial": serial}).encode()
+        self.model = (fields["digest"], serial, raw)
+
     def publish(self, serial, kmodel=None, detections=((1, 900, 100, 50, 40, 40),), nncase="2.11.0", key=KEY):
         """Offer a model whose golden answer is `detections`; its digest."""
         kmodel = kmodel or bytes([serial]) * 70000
@@ -147,4 +154,5 @@ class FakeHost:
         self.blobs[sha256_hex(kmodel)] = kmodel
         self.blobs[sha256_hex(golden)] = golden
         self.model = (sha256_hex(kmodel), serial, raw)
+        self.manifests[self.model[0]] = raw
         return self.model[0]

@@ -173,7 +173,7 @@ def check_config_and_project():
 
 def check_slots_and_model_files():
     card = new_card("models")
-    files = ModelFiles(card, KEY, quiet())
+    files = ModelFiles(card, KEY, 640, 360, quiet())
     slots = files.read_slots()
     kmodel = bytes(1000)
     digest = portable.sha256_hex(kmodel)
@@ -194,7 +194,7 @@ def check_slots_and_model_files():
     files.accept(digest, GOLDEN)
     assert files.is_complete(digest) and [one.digest for one in files.listed()] == [digest]
     assert files.read_slots().state == model_slots.RECEIVING
-    assert ModelFiles(card, bytes(32), quiet()).read_manifest(digest) is None
+    assert ModelFiles(card, bytes(32), 640, 360, quiet()).read_manifest(digest) is None
 
 
 class Wire:

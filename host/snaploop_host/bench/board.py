@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from snaploop_device.card import Card
+from snaploop_device.layout import PHOTO_H, PHOTO_W
 from snaploop_device.log import Log
 from snaploop_device.model_files import GOLDEN, KMODEL, ModelFiles
 from snaploop_shared import manifest as manifests
@@ -95,7 +96,7 @@ def _card(folder: Path, scene: str, heap_frames: int) -> tuple[Path, Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.name != "main.py":
             target.write_bytes(content)
-    files = ModelFiles(Card(_made(data / "snaploop")), KEY, Log(echo=lambda _line: None))
+    files = ModelFiles(Card(_made(data / "snaploop")), KEY, PHOTO_W, PHOTO_H, Log(echo=lambda _line: None))
     slots = model_slots.ModelSlots()
     for serial in (1, 2):
         digest = _keep_model(files, data / "snaploop", serial)

@@ -1,6 +1,8 @@
 """Models: fetched, checked, swapped between two frames, tried, confirmed; everything that can go wrong before and after."""
 
-from fakes.device_board import raw_heads
+import json
+
+from fakes.device_board import FakeBoard, raw_heads
 from fakes.device_host import KEY
 from snaploop_shared import messages, model_slots
 from snaploop_shared.messages import Response
@@ -231,15 +233,108 @@ def test_restart_during_the_trial_rolls_back(rig, host):
     first = go_live(rig, host, 1)
     rig.tap("tab:label")
     second = host.publish(2)
-    real = rig.app.models._count_trial
-    rig.app.models._count_trial = lambda now_ms: None
-    rig.until(lambda: rig.app.models.is_trial)
-    assert real and rig.app.models.active == second
+    never_proved(rig)
+    assert rig.app.models.active == second
     host.model = None
     rig.restart()
     rig.until(lambda: ("rolled_back", "restart") in states(host))
     assert rig.app.models.active == first
     rig.until(lambda: rig.app.models.is_ready)
+
+
+def never_proved(rig):
+    """Stop where the new model is live and has not run yet."""
+    rig.board.kpu.room = True
+    rig.until(lambda: rig.app.models._swap is not None)
+    rig.app.models._swap.count_run = lambda now_ms: False
+    rig.until(lambda: rig.app.models.is_trial)
+
+
+def test_one_restart_in_the_trial_may_be_the_plug_two_are_the_model(rig, host):
+    first = go_live(rig, host, 1)
+    rig.tap("tab:label")
+    second = host.publish(2)
+    for _ in range(2):
+        never_proved(rig)
+        rig.restart()
+        rig.tap("tab:label")
+        assert rig.app.models.active == first
+    rig.steps(800)
+    assert rig.app.models.active == first and states(host).count(("rolled_back", "restart")) == 2
+    host.offer_again(3)  # on purpose
+    rig.until(lambda: rig.app.models.active == second and not rig.app.models.is_trial)
+
+
+def test_what_another_firmware_refused_is_tried_again(rig, host):
+    rig.board.kpu.load_error = EOFError("KPU load model failed from path.")
+    digest = host.publish(1)
+    rig.until(lambda: ("refused", "load_failed") in states(host))
+    rig.steps(500)
+    rig.restart()
+    rig.steps(500)
+    assert not rig.app.models.is_ready and len(host.deployments) == 2  # received, refused
+    board = FakeBoard(host)
+    board.identity.firmware = lambda: "v1.6"
+    rig.restart(identity=board.identity)
+    rig.until(lambda: rig.app.models.active == digest and not rig.app.models.is_trial)
+    assert not (rig.root / "refused.json").exists()
+
+
+def test_refused_model_that_is_offered_again_on_purpose_is_taken(rig, host):
+    digest = host.publish(1, detections=((0, 900, 10, 10, 20, 20),))
+    for serial in (2, 3):
+        rig.until(lambda times=serial - 1: states(host).count(("refused", "golden_mismatch")) == times)
+        rig.steps(300)
+        host.offer_again(serial)
+    rig.board.kpu.golden_outputs = lambda network: raw_heads([(0, 10, 10, 20, 20)], 320, 192, 2)  # the reason is gone
+    rig.until(lambda: rig.app.models.active == digest and not rig.app.models.is_trial)
+    assert len(fetched_blobs(host)) == 9  # 70000 bytes and the golden input of 184320, once
+
+
+def test_full_card_that_has_room_again_takes_the_model(rig, host):
+    real = rig.app.card.free_bytes
+    rig.app.card.free_bytes = lambda: 1000000
+    digest = host.publish(1)
+    rig.until(lambda: ("refused", "no_room") in states(host))
+    rig.app.card.free_bytes = real
+    rig.until(lambda: rig.app.models.active == digest, limit=20000)
+
+
+def test_old_manifest_is_no_replay_after_a_rollback_either(rig, host):
+    old = host.model if host.publish(1) else None
+    go_live(rig, host, 2)
+    host.model = old
+    rig.steps(800)
+    assert len([1 for path, _ in host.requests if path == messages.MODEL]) == 1  # not even asked for
+
+
+def test_damaged_kmodel_falls_back_to_the_model_before_it(rig, host):
+    first, second = go_live(rig, host, 1), go_live(rig, host, 2)
+    host.model = None
+    board = FakeBoard(host)
+    real = board.kpu.load
+
+    def load(path, placement):
+        if second[:12] in path:
+            raise EOFError("KPU load model failed from path.")
+        return real(path, placement)
+
+    board.kpu.load = load
+    rig.restart(kpu=board.kpu)
+    rig.until(lambda: rig.app.models.is_ready)
+    assert rig.app.models.active == first == rig.app.models.manifest.digest
+    board.kpu.load = real
+    host.offer_again(2, second)
+    rig.until(lambda: rig.app.models.active == second)  # the same serial: it was this board that lost it
+
+
+def test_serials_of_another_host_begin_anew(rig, host):
+    go_live(rig, host, 9)
+    fields = json.loads((rig.root / "config.json").read_text())
+    fields["key"] = bytes(32).hex()
+    (rig.root / "config.json").write_text(json.dumps(fields))
+    rig.restart()
+    assert rig.app.models._slots.serial == 0
 
 
 def test_restart_loads_the_model_of_the_card(rig, host):

@@ -1,0 +1,112 @@
+"""Power cut at every card write of a capture-label-sync-swap session, a card that fills up, one that locks: nothing promised is lost."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from fakes.card_session import Moment, Session, host_now, record_session
+from fakes.fat_card import FatCard, PowerCutError, torn_files
+
+SETTLE_EVERY = 3  # every cut is checked after its start; each third also until host and model are where they were going
+
+
+@pytest.fixture(scope="module")
+def mount():
+    with pytest.MonkeyPatch.context() as patch:
+        card = FatCard()
+        card.mount(patch)
+        yield card
+
+
+@pytest.fixture(scope="module")
+def moments(mount):
+    return record_session(mount)[0]
+
+
+def switched_on(card, moment: Moment, files) -> Session:
+    card.put(files, moment.folders)
+    return Session(card, host_now(moment.host), moment.promise)
+
+
+def cards_after(number: int, moment: Moment):
+    """The card as a cut in this write may leave it."""
+    yield "before", moment.files
+    kind, path, old, new = moment.write
+    for torn in torn_files(kind, path, old, new, random.Random(number)):
+        yield "torn", moment.files | {path: torn}
+
+
+def test_power_cut_at_every_write(mount, moments, capsys):
+    counts = Counter()
+    for number, moment in enumerate(moments):
+        for kind, files in cards_after(number, moment):
+            session = switched_on(mount, moment, files).start()
+            session.check()
+            if number % SETTLE_EVERY == 0:
+                session.until(session.is_settled)
+                for photo, rev, _ in moment.promise.samples.values():
+                    assert photo in session.host.photos and session.host.records[photo]["rev"] >= rev
+                counts["settled"] += 1
+            session.app.close()
+            counts[kind] += 1
+            counts["photos checked"] += len(moment.promise.samples)
+            counts["models checked"] += moment.promise.has_model
+    with capsys.disabled():
+        print(f"\npower cuts: {len(moments)} writes, {dict(counts)}, nothing lost")
+    assert counts["before"] == len(moments) > 200 and counts["torn"] > 80
+    assert counts["photos checked"] > 500 and counts["models checked"] > 100
+
+
+def test_second_cut_while_the_first_is_mended(mount, moments, capsys):
+    counts = Counter()
+    for number, moment in enumerate(moments):
+        files = list(cards_after(number, moment))[-1][1]
+        session = switched_on(mount, moment, files)
+        mount.cut_at = random.Random(number).randrange(1, 16)
+        try:
+            session.start().steps(40)
+        except PowerCutError:
+            counts["cut again"] += 1
+        again = Session(mount, session.host, session.promise)
+        mount.cut_at = None
+        again.start().check()
+        again.app.close()
+        counts["starts"] += 1
+    with capsys.disabled():
+        print(f"\npower cuts while starting: {dict(counts)}, nothing lost")
+    assert counts["cut again"] > 120
+
+
+@pytest.mark.parametrize("fault", ["locked_at", "full_at"])
+def test_card_that_locks_or_fills_up_in_the_session(mount, moments, capsys, fault):
+    counts = Counter()
+    for number in range(12, len(moments), 23):
+        first = moments[0]
+        session = switched_on(mount, first, first.files)
+        session.promise.samples.clear()
+        session.keeps_going = True
+        setattr(mount, fault, number)
+        session.start()
+        play_on(session)
+        session.app.close()
+        counts["sessions"] += 1
+        counts["struck"] += mount.n_writes >= number
+        counts["said so"] += any("read-only" in line or "full" in line or "room" in line for line in session.lines)
+        again = Session(mount, session.host, session.promise)
+        mount.locked_at = mount.full_at = None
+        again.start().check()
+        again.until(again.is_settled)
+        again.app.close()
+        counts["photos checked"] += len(session.promise.samples)
+    with capsys.disabled():
+        print(f"\ncard {fault}: {dict(counts)}, nothing lost")
+    assert counts["said so"] == counts["struck"] >= 7
+
+
+def play_on(session):
+    """The session with a finger that does not mind what the screen says, and a shorter patience."""
+    until = session.until
+    session.until = lambda condition, limit=250: until(condition, min(limit, 250))
+    session.play()
+    session.shoot_and_label("red", (40, 40, 90, 60))

@@ -13,6 +13,7 @@ READ_PER_STEP = 6  # records read per step while a batch is put together
 PAUSE_AFTER_FAILURE_MS = 2000
 PAUSE_AFTER_FULL_MS = 30000
 STATUS_EVERY_MS = 5000
+PHOTO_PIECE_BYTES = messages.MAX_BODY_BYTES  # most photos go in one piece: each request costs a round trip and some work
 IDLE_TURNS = 3  # a millisecond each: how long a step waits for bytes that are on their way
 STATUS_BUSY_EVERY_MS = 1500  # while a run is going on, or the Sync screen is open
 
@@ -159,7 +160,7 @@ class Sync:
             self._ask(("record", upload), "PUT", messages.RECORD, {}, record.to_json())
             return
         try:
-            body = self._store.read_photo(record.name, upload.offset, messages.PIECE_BYTES)
+            body = self._store.read_photo(record.name, upload.offset, PHOTO_PIECE_BYTES)
         except OSError as error:
             self._troubles.append("take {} again, its photo cannot be read: {}".format(record.name, error))
             self._skip(upload)

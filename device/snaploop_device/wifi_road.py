@@ -8,7 +8,7 @@ JOIN_EVERY_MS = 20000  # association takes some 7 s (k230-platform §8.3)
 LOOK_EVERY_MS = 1000
 CONNECT_EVERY_MS = 5000  # a failed connect blocks for a second or two: not in every step
 MAX_ANSWER_BYTES = MAX_BODY_BYTES + MAX_HEAD_BYTES + 4096
-_SLICE_BYTES = 4096
+_RECEIVE_BYTES = 16 * 1024
 
 
 class WifiRoad:
@@ -123,14 +123,15 @@ class WifiRoad:
     def _move(self, now_ms):
         moved = False
         while self._out is not None:
-            count = self._connection.send(self._out[:_SLICE_BYTES])
+            # All that is left at once, as much as fits is taken: small sends would wait for each other (see `_begin`).
+            count = self._connection.send(self._out)
             if not count:
                 return moved
             moved = True
             self.heard_ms = now_ms
             self._out = self._out[count:] if count < len(self._out) else None
         while True:
-            data = self._connection.receive(_SLICE_BYTES)
+            data = self._connection.receive(_RECEIVE_BYTES)
             if data is None:
                 return moved
             if not data:

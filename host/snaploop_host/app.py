@@ -134,10 +134,16 @@ class Supervisor:
 
 def serve_usb(host: Host) -> UsbPorts:
     """Bridges for the ports of the config."""
-    from .links.usb_ports import UsbPorts  # pyserial only where it is used
+    from .links.recover import SILENT_S  # pyserial only where it is used
+    from .links.usb_ports import UsbPorts
 
     config = host.config
-    return UsbPorts(config.usb_ports, config.finds_usb_boards, lambda request: host.board_api.handle(request, USB))
+    return UsbPorts(
+        config.usb_ports,
+        config.finds_usb_boards,
+        lambda request: host.board_api.handle(request, USB),
+        is_heard_elsewhere=lambda board_id: host.board_api.was_heard(board_id, SILENT_S),
+    )
 
 
 def access_token(config: Config) -> str:

@@ -64,14 +64,17 @@ def _parser() -> argparse.ArgumentParser:
         help="folder, picture, video or scene:NAME (default: %(default)s)",
     )
     board.add_argument(
-        "--kpu", choices=["sim", "onnx"], default="sim", help="Canaan's simulator, or onnxruntime on the twin"
+        "--kpu",
+        choices=["sim", "onnx"],
+        help="Canaan's simulator, or onnxruntime on the twin (default: onnx where --onnx is given, else sim)",
     )
     board.add_argument(
         "--onnx",
         metavar="DIR | KMODEL=ONNX",
         action="append",
         default=[],
-        help="for --kpu onnx: a folder of kmodels with their ONNX twins (NAME.kmodel, NAME.onnx), or one pair (file or sha256)",
+        help="a folder of kmodels with their ONNX twins (NAME.kmodel, NAME.onnx), or one pair (kmodel file or its sha256); "
+        "kmodels without a twin run in the simulator, and the log says so",
     )
     board.add_argument(
         "--board",
@@ -171,6 +174,9 @@ def _twins_of_folder(folder: Path) -> dict[str, str | Path]:
     found: dict[str, str | Path] = {
         hashlib.sha256(kmodel.read_bytes()).hexdigest(): onnx for kmodel, onnx in pairs if onnx.is_file()
     }
+    without = [kmodel.name for kmodel, onnx in pairs if not onnx.is_file()]
+    if without and found:
+        logger.warning("--onnx %s: no twin beside %s; the simulator runs them", folder, ", ".join(without))
     if not found:
         raise ValueError(f"--onnx {folder}: no NAME.kmodel there has a NAME.onnx beside it")
     return found
@@ -178,9 +184,12 @@ def _twins_of_folder(folder: Path) -> dict[str, str | Path]:
 
 def _board(args: argparse.Namespace) -> VirtualK230:
     options: dict[str, Any] = {"nncase_version": args.nncase_version} if args.nncase_version else {}
+    if args.kpu == "sim" and args.onnx:
+        raise ValueError("--onnx is for --kpu onnx: leave one of --kpu sim and --onnx out")
+    kpu = args.kpu or ("onnx" if args.onnx else "sim")
     faults = [parse_fault(text) for text in args.fault]
     board = VirtualK230(
-        sd=args.sd, data=args.data, camera=args.camera, profile=args.profile, kpu=args.kpu, onnx_twins=_twins(args.onnx),
+        sd=args.sd, data=args.data, camera=args.camera, profile=args.profile, kpu=kpu, onnx_twins=_twins(args.onnx),
         usb_rtt_ms=args.usb_rtt_ms, fps=args.fps, heap_mib=args.heap_mib, panel=args.panel, wifi=args.wifi,
         board_id=args.board, dram_mib=args.dram_mib, **options,
     )  # fmt: skip

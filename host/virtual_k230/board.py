@@ -1,7 +1,7 @@
-"""`VirtualK230`: one virtual board: its child process with the interpreter, and what a test or a person does to it.
+"""`VirtualK230`: one virtual board: its parts, its life from power on to power off, and what a test or a person does to it.
 
-The parts (card, usb, network, touch, camera, panel, KPU) are objects of their own; this file switches them on, starts
-and ends the child, and carries stops and resets between the outside and the running script.
+The parts (card, usb, network, touch, camera, panel, KPU) are objects of their own, and so are the interpreter's process
+(child.py) and stops and waits (interrupts.py). This file puts them together, and boots, resets and stops.
 """
 
 from __future__ import annotations
@@ -9,12 +9,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import itertools
-import json
 import logging
-import os
 import re
-import select
-import subprocess
 import tempfile
 import threading
 import time
@@ -24,13 +20,15 @@ from types import TracebackType
 from typing import Any
 
 from .card import DATA_BYTES, SDCARD_BYTES, Card
+from .child import Child
 from .console_log import ConsoleLog
 from .events import EventQueue
 from .faults import Faults
 from .hal import Hal, HalError, Reply
 from .hardware import Hardware
 from .ide import Ide
-from .interpreter import HERE, Interpreter, find_interpreter
+from .interpreter import Interpreter, find_interpreter
+from .interrupts import Interrupts
 from .network import NetworkOps
 from .profiles import FIRMWARE, arch_text, check_board_id, memory_of
 from .system import SystemOps, TouchQueue
@@ -51,10 +49,6 @@ _MEDIA_MODULES = (
     "postprocess",
 )
 _FORCE_AFTER_S = 3.0  # a script that makes no hardware call for this long after a stop is ended with its process
-_EXITPOINT_DISABLE, _EXITPOINT_ENABLE = 0, 1
-_SILENT_OPS = ("console.", "hal.", "card.", "board.", "script.", "repl.")
-"""Operations after which no stop is raised: they are the interpreter's own, or leave the card half-done."""
-_SLEEPING_OPS = ("time.sleep", "stdin.read", "poll.wait", "os.exitpoint", "touch.read")
 
 
 class VirtualK230:
@@ -137,13 +131,10 @@ class VirtualK230:
         self._on_free: list[Callable[[int], Any]] = []
         self._on_reset: list[Callable[[], Any]] = []
         self._interpreter: Interpreter | None = None
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._serving: threading.Thread | None = None
         self._next: tuple[bool, bool] | None = None
-        self._stop: HalError | None = None
-        self._exit_flag = _EXITPOINT_DISABLE
-        self._thread = 0  # the script's thread that runs; stops are for the main thread, 0
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._interrupts = Interrupts(self)
         self._console = ConsoleLog()
         self._was_interrupted = False
         self.network = NetworkOps(self, wifi)
@@ -177,7 +168,7 @@ class VirtualK230:
 
     def _register(self) -> None:
         hal = self.hal
-        hal.after_each = self._after_each
+        hal.after_each = self._interrupts.after_each
         hal.is_due = self.events.is_due
         hal.op("console.write", self._console_write)
         hal.op("console.write_bytes", self._console_write_bytes)
@@ -194,7 +185,7 @@ class VirtualK230:
         self.network.register(hal)
         SystemOps(self).register(hal)
         self.hardware.register(hal)
-        hal.op("board.exit_flag", self.set_exit_flag)
+        hal.op("board.exit_flag", self._interrupts.set_exit_flag)
         hal.op("board.thread", self._set_thread)
         self.on_free(self.network.close)
         self.on_reset(self.network.close_all)
@@ -232,83 +223,28 @@ class VirtualK230:
     # -- waiting and stopping -----------------------------------------------------------------------------------
 
     def wait_fds(self, fds: dict[int, int], timeout_ms: float, for_events: bool = False) -> list[tuple[int, int]]:
-        """Wait until one of {fd: mask} is ready, for timeout_ms (-1: for ever), a stop or a reset.
-
-        Args:
-            fds: file descriptors and what to wait for (select.POLLIN, …).
-            timeout_ms: -1: for ever.
-            for_events: a timer or pin interrupt that is due ends the wait too.
-
-        Returns:
-            (fd, mask) pairs of those that are ready.
-        """
-        if for_events:
-            to_next = self.events.ms_to_next()
-            timeout_ms = to_next if timeout_ms < 0 and to_next < 1e12 else min(timeout_ms, to_next)
-        deadline = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
-        waiter = select.poll()
-        for fd, mask in fds.items():
-            waiter.register(fd, mask)
-        if timeout_ms:
-            waiter.register(self._wake_fd, select.POLLIN)
-        while True:
-            if timeout_ms and (self._next is not None or self._child is None or self._stop_is_due("time.sleep")):
-                return []
-            if for_events and timeout_ms and self.events.is_due():
-                return []
-            left_ms = None if deadline is None else max(0.0, (deadline - time.monotonic()) * 1000)
-            found = waiter.poll(left_ms)
-            ready = [(fd, mask) for fd, mask in found if fd != self._wake_fd]
-            if len(ready) < len(found):
-                self._clear_wake()
-            if ready or (deadline is not None and time.monotonic() >= deadline):
-                return ready
+        """Wait for file descriptors, a stop or a reset; see Interrupts.wait_fds."""
+        return self._interrupts.wait_fds(fds, timeout_ms, for_events)
 
     def wake(self) -> None:
         """Let a wait of the board look again: something changed from outside."""
-        self._wake()
+        self._interrupts.wake()
 
-    def _wake(self) -> None:
-        """End the wait that the board's thread may be in."""
-        if self._wake_fd >= 0:
-            os.eventfd_write(self._wake_fd, 1)
-
-    def _clear_wake(self) -> None:
-        try:
-            os.eventfd_read(self._wake_fd)
-        except BlockingIOError:
-            return
+    @property
+    def is_ending(self) -> bool:
+        """Will the interpreter end as soon as its present call is answered (a reset or a power cut)?"""
+        return self._next is not None or self._child is None
 
     def is_script_running(self) -> bool:
         """Does a script or a line of the REPL run right now?"""
         return self.state in ("script", "exec")
 
-    def _stop_is_due(self, op: str) -> bool:
-        if self._stop is None or not self.is_script_running():
-            return False
-        if self._exit_flag == _EXITPOINT_DISABLE:
-            return True
-        if self._exit_flag == _EXITPOINT_ENABLE:
-            return op in _SLEEPING_OPS
-        return op == "os.exitpoint"
-
-    def _after_each(self, op: str) -> HalError | None:
-        if self._stop is None or self._thread or op.startswith(_SILENT_OPS) or not self._stop_is_due(op):
-            return None
-        stop, self._stop = self._stop, None
-        return stop
-
     def exitpoint(self) -> int:
-        """os.exitpoint(): the flag; a pending stop is raised by _after_each."""
-        return self._exit_flag
+        """os.exitpoint(): the flag; a pending stop is raised by Interrupts.after_each."""
+        return self._interrupts.exit_flag
 
     def _set_thread(self, number: int) -> None:
-        self._thread = number
-
-    def set_exit_flag(self, flag: int) -> int:
-        """os.exitpoint(flag): set the flag and get the old one, without delivering anything."""
-        old, self._exit_flag = self._exit_flag, int(flag)
-        return old
+        self._interrupts.thread = number
 
     @property
     def child_pid(self) -> int | None:
@@ -321,16 +257,17 @@ class VirtualK230:
         if not self.is_script_running():
             return
         self._was_interrupted = reason == "ctrl-c"
-        self._stop = HalError("KeyboardInterrupt") if reason == "ctrl-c" else HalError("Exception", "IDE interrupt")
-        self._wake()
-        timer = threading.Timer(_FORCE_AFTER_S, self._force_stop, [self._stop, self.hal.n_calls, self._child])
+        stop = HalError("KeyboardInterrupt") if reason == "ctrl-c" else HalError("Exception", "IDE interrupt")
+        self._interrupts.pending = stop
+        self.wake()
+        timer = threading.Timer(_FORCE_AFTER_S, self._force_stop, [stop, self.hal.n_calls, self._child])
         timer.daemon = True
         timer.start()
 
     def _force_stop(self, stop: HalError, n_calls: int, child: Any) -> None:
         """End a script that computes without hardware calls: its process goes, the REPL comes back."""
-        is_stuck = self._stop is stop and self.hal.n_calls == n_calls and not self.hal.is_busy
-        if is_stuck and self._child is child and self._exit_flag == _EXITPOINT_DISABLE:
+        is_stuck = self._interrupts.pending is stop and self.hal.n_calls == n_calls and not self.hal.is_busy
+        if is_stuck and self._child is child and self._interrupts.may_be_forced():
             logger.info("the script makes no hardware call: ending its process")
             self._say(f"\n{stop.name}: {', '.join(map(str, stop.error_args))}\n")
             self._restart(raw=False, run_scripts=False)
@@ -371,7 +308,7 @@ class VirtualK230:
         if self.ide.has_version_2:
             self._restart(raw=False, run_scripts=False)
         else:
-            self._wake()
+            self.wake()
 
     def _life(self, run_scripts: bool) -> str:
         """What the interpreter does after a reset: "boot" scripts and REPL, "repl", "ide": run what the IDE brings."""
@@ -458,50 +395,19 @@ class VirtualK230:
 
     def _spawn(self, code: str) -> None:
         assert self._interpreter is not None
-        request_read, request_write = os.pipe()
-        reply_read, reply_write = os.pipe()
-        watch_read, watch_write = os.pipe()
-        config = {
-            "package": str(self._interpreter.package),
-            "wasm": str(self._interpreter.wasm),
-            "threadWasm": str(self._interpreter.thread_wasm),
-            "requestFd": request_write,
-            "replyFd": reply_read,
-            "watchFd": watch_read,
-            "heapBytes": int(self.heap_mib * (1 << 20)),
-            "modules": str(HERE / "canmv"),
-            "cards": {name: str(part.root) for name, part in self.card.partitions.items()},
-            "code": "import sys\nsys.path[:] = ['', '/.frozen', '/sdcard', '/data']\n" + code,
-        }
         self._next = None
-        self._stop = None
-        self._exit_flag = _EXITPOINT_DISABLE
-        self._thread = 0
+        self._interrupts.forget()
         self._was_interrupted = False
         self.state = "boot"
         self.started_at = time.monotonic()
-        child = subprocess.Popen(
-            [self._interpreter.node, "--stack-size=3900", str(HERE / "launcher.mjs"), json.dumps(config)],
-            pass_fds=(request_write, reply_read, watch_read),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in a terminal is for the PC's program, not for the board
-        )
-        self._child = child
-        for fd in (request_write, reply_read, watch_read):
-            os.close(fd)
-        requests = os.fdopen(request_read, "rb", buffering=1 << 16)
+        cards = {name: str(part.root) for name, part in self.card.partitions.items()}
+        heap_bytes = int(self.heap_mib * (1 << 20))
+        # A child that ends at once waits in _child_ended for the lock until we know it by name.
+        with self.lock:
+            self._child = Child(self._interpreter, self.hal, heap_bytes, cards, code, self._child_ended)
+            self._serving = self._child.serving
 
-        def ended() -> None:
-            child.kill()
-            child.wait()
-            requests.close()
-            os.close(reply_write)
-            os.close(watch_write)
-            self._child_ended(child)
-
-        self._serving = self.hal.start(requests, reply_write, "virtual-k230-hal", ended)
-
-    def _child_ended(self, child: subprocess.Popen[bytes]) -> None:
+    def _child_ended(self, child: Child) -> None:
         self.card.forget_open_files()
         for function in self._on_reset:
             function()
@@ -522,12 +428,21 @@ class VirtualK230:
             if child is None:
                 return
             self._next = (raw, run_scripts)
-            self._wake()
+            self.wake()
             child.kill()
 
     def _soft_reset(self, raw: bool) -> None:
         self._say("MPY: soft reboot\n")
         self._next = (raw, True)
+
+    def restart_at_prompt(self) -> None:
+        """Switch on or start afresh, and go to the REPL without boot.py and main.py; `state` is "repl" when it is there."""
+        with self.lock:
+            if self._child is None:
+                self.start(run_scripts=False)
+                return
+            self.state = "boot"
+        self._restart(raw=False, run_scripts=False)
 
     def reset(self, hard: bool = True) -> None:
         """Reset the board; a hard reset re-enumerates USB. boot.py and main.py run again."""
@@ -546,7 +461,7 @@ class VirtualK230:
             child, self._child = self._child, None
             self.state = "off"
             if child is not None:
-                self._wake()
+                self.wake()
                 child.kill()
 
     def close(self) -> None:
@@ -563,14 +478,11 @@ class VirtualK230:
         for holder in self._temporary:
             holder.cleanup()
         self._temporary.clear()
-        wake_fd, self._wake_fd = self._wake_fd, -1
-        if wake_fd >= 0:
-            os.close(wake_fd)
+        self._interrupts.close()
 
     def _set_state(self, state: str) -> None:
         self.card.locked.clear()
-        self._exit_flag = _EXITPOINT_DISABLE
-        self._stop = None
+        self._interrupts.forget_stop()
         if state.startswith("/"):
             self.card.locked.add(state.lower())
             self.exception = None
@@ -578,7 +490,7 @@ class VirtualK230:
         self.state = state
 
     def _script_end(self) -> None:
-        self._stop = None
+        self._interrupts.pending = None
         self.state = "repl"
 
     def _measured(self, hal_call_us: float, peak_heap_bytes: int) -> None:
@@ -598,10 +510,7 @@ class VirtualK230:
     def child_cpu_s(self) -> float:
         """CPU seconds that the interpreter's process has used; 0 while the board is off."""
         child = self._child
-        if child is None:
-            return 0.0
-        fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 0.0 if child is None else child.cpu_s()
 
     @property
     def main_running(self) -> bool:
@@ -651,6 +560,17 @@ class VirtualK230:
     def kpu_engine(self) -> str:
         """What runs models: "simulator" or "onnx"."""
         return str(self.kpu.engine)  # type: ignore[attr-defined]  # set by kpu.register()
+
+    def point_camera_at(self, source: Any) -> None:
+        """Let the camera look at something else from the next frame on: a Camera, or a source as in the constructor.
+
+        Raises:
+            ValueError: there is nothing to look at; names the mend.
+        """
+        camera = self._open_camera(source, self.camera.fps)
+        camera.frame = self.camera.frame
+        camera.version = self.camera.version + 1  # what channels have kept of the other source is out of date
+        self.camera = camera
 
     def touch_events(self, events: Iterable[tuple[str, int, int]]) -> None:
         """Queue finger events ("down" | "move" | "up", x, y) in panel pixels; each TOUCH.read() takes one."""

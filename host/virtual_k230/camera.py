@@ -73,8 +73,8 @@ class Camera:
             self.held = None
             self._show(what)
 
-    def hold(self, picture: Rgb) -> None:
-        """Bring a picture of the caller's into view: HxWx3 uint8 RGB."""
+    def hold(self, picture: Rgb | None) -> None:
+        """Bring a picture of the caller's into view: HxWx3 uint8 RGB; None: what the source has again."""
         with self._lock:
             self.held = picture
             self.version += 1

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from .board import VirtualK230
 from .hal import HalError
+from .http_json import read_object
 
 MAX_UPLOAD_BYTES = 256 << 20
 
@@ -29,6 +30,7 @@ class CardApi:
             web.get("/card/file", self.read),
             web.put("/card/file", self.write),
             web.delete("/card/file", self.remove),
+            web.post("/card/folder", self.make_folder),
         ]
 
     async def list(self, request: web.Request) -> web.StreamResponse:
@@ -86,6 +88,12 @@ class CardApi:
         await asyncio.to_thread(self._as_os_error, path, action, path)
         return web.json_response({"removed": path})
 
+    async def make_folder(self, request: web.Request) -> web.StreamResponse:
+        """{"path": new folder}."""
+        path = _on_card(str((await read_object(request)).get("path", "")))
+        await asyncio.to_thread(self._as_os_error, path, self._board.card.mkdir, path)
+        return web.json_response({"made": path})
+
     @staticmethod
     def _as_os_error(path: str, action: Any, *args: Any) -> None:
         try:
@@ -97,7 +105,10 @@ class CardApi:
 
 
 def _path(request: web.Request) -> str:
-    path = request.query.get("path", "")
+    return _on_card(request.query.get("path", ""))
+
+
+def _on_card(path: str) -> str:
     if not path.startswith(("/sdcard", "/data")):
         raise ValueError(f"path {path!r}: it begins with /sdcard or /data")
     return path

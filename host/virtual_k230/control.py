@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import io
 import json
 import logging
@@ -15,27 +16,28 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from aiohttp import web
 
 from .board import VirtualK230
-from .camera import CameraError
+from .camera_api import CameraApi
 from .card_api import CardApi
 from .faults import CATALOGUE
+from .http_json import errors_as_json, own_page_only, read_object
 from .profiles import FIRMWARE
+from .usb import RING_BYTES
 
 logger = logging.getLogger(__name__)
 
 _PAGE = Path(__file__).with_name("page")
 _MAX_PICTURE_BYTES = 64 << 20
 _TOUCH_WAIT_S = 30.0
+_PROMPT_WAIT_S = 15.0
+_TYPING_WAIT_S = 10.0
 _LAYERS = ("VIDEO1", "VIDEO2", "OSD0", "OSD1", "OSD2", "OSD3")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ControlApi:
@@ -43,25 +45,25 @@ class ControlApi:
 
     def __init__(self, board: VirtualK230) -> None:
         self._board = board
+        self._camera = CameraApi(board)
 
     def app(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(middlewares=[_errors_as_json, _own_page_only], client_max_size=_MAX_PICTURE_BYTES)
+        app = web.Application(middlewares=[errors_as_json, own_page_only], client_max_size=_MAX_PICTURE_BYTES)
         app.add_routes(CardApi(self._board).routes())
+        app.add_routes(self._camera.routes())
+        app.add_routes(web.get(f"/{file.name}", self.page_file) for file in _PAGE.iterdir() if file.is_file())
         app.add_routes(
             [
                 web.get("/", self.page),
-                *(web.get(f"/{name}", self.page_file) for name in ("page.css", "page.mjs")),
-                web.put("/camera/picture", self.hold),
                 web.get("/screen.png", self.screen),
                 web.get("/layer.png", self.layer),
                 web.get("/state", self.state),
                 web.get("/drawn", self.drawn),
                 web.post("/touch", self.touch),
-                web.get("/camera", self.camera),
-                web.post("/camera", self.show),
                 web.get("/console", self.console),
                 web.post("/console", self.type_text),
+                web.post("/run", self.run),
                 web.post("/reset", self.reset),
                 web.get("/faults", self.faults),
                 web.post("/faults", self.set_faults),
@@ -80,11 +82,17 @@ class ControlApi:
 
     async def page_file(self, request: web.Request) -> web.StreamResponse:
         """What the page loads."""
-        return web.FileResponse(_PAGE / request.path.rpartition("/")[2])
+        return web.FileResponse(_PAGE / request.path.rpartition("/")[2], headers={"Cache-Control": "no-cache"})
 
     async def screen(self, request: web.Request) -> web.StreamResponse:
-        """The LCD as PNG."""
-        return await _png(self._board.screen)
+        """The LCD as PNG; 304 when it is what the caller has already (If-None-Match)."""
+        version = self._board.display.version()  # type: ignore[attr-defined]  # set by display.register()
+        tag = f'"{hashlib.sha256(version.encode()).hexdigest()[:16]}"'
+        if request.headers.get("If-None-Match") == tag:
+            return web.Response(status=304, headers={"ETag": tag})
+        answer = await _png(self._board.screen)
+        answer.headers.update({"ETag": tag, "Cache-Control": "no-cache"})
+        return answer
 
     async def layer(self, request: web.Request) -> web.StreamResponse:
         """One layer as PNG with transparency (?name=OSD1)."""
@@ -124,7 +132,8 @@ class ControlApi:
                 "display": board.display.type,  # type: ignore[attr-defined]  # set by display.register()
                 "usb_plugged": board.usb.plugged,
                 "wifi_up": board.network.up,
-                "camera": {"name": board.camera.name, "index": board.camera.index, "count": board.camera.count},
+                "camera": self._camera.state(),
+                "kpu_models": board.kpu.models(),  # type: ignore[attr-defined]  # set by kpu.register()
                 "pty": board.pty,
             }
         )
@@ -137,7 +146,7 @@ class ControlApi:
 
     async def touch(self, request: web.Request) -> web.StreamResponse:
         """Queue finger events; with "wait" answer when the script has reacted."""
-        body = await _body(request)
+        body = await read_object(request)
         events = body.get("events")
         if not isinstance(events, list):
             raise ValueError('body needs "events": [{"event": "down|move|up", "x": px, "y": px}, ...]')
@@ -163,43 +172,6 @@ class ControlApi:
                 n_reads = touches.n_reads
             await asyncio.sleep(0.005)
 
-    async def camera(self, request: web.Request) -> web.StreamResponse:
-        """What is in view, and the truth about it."""
-        camera = self._board.camera
-        return web.json_response(
-            {
-                "index": camera.index,
-                "count": camera.count,
-                "frame": camera.frame,
-                "truth": camera.truth() if camera.held is None else [],
-            }
-        )
-
-    async def show(self, request: web.Request) -> web.StreamResponse:
-        """Bring another picture into view."""
-        body = await _body(request)
-        camera = self._board.camera
-        if body.get("next"):
-            await asyncio.to_thread(camera.next)
-        elif "path" in body:
-            await asyncio.to_thread(camera.show, Path(str(body["path"])))
-        elif "show" in body:
-            await asyncio.to_thread(camera.show, int(body["show"]))
-        else:
-            raise ValueError('body needs "show": number, "path": file or "next": true')
-        return await self.camera(request)
-
-    async def hold(self, request: web.Request) -> web.StreamResponse:
-        """The body, a picture file, is held in front of the camera until another picture is shown."""
-        from PIL import Image, UnidentifiedImageError
-
-        try:
-            picture = np.asarray(Image.open(io.BytesIO(await request.read())).convert("RGB"))
-        except UnidentifiedImageError as error:
-            raise ValueError("the body is no picture: send a JPEG or PNG") from error
-        self._board.camera.hold(picture)
-        return await self.camera(request)
-
     async def console(self, request: web.Request) -> web.StreamResponse:
         """Console text from a position on (?from=N)."""
         following, text = self._board.console_from(int(request.query.get("from", "0")))
@@ -207,16 +179,46 @@ class ControlApi:
 
     async def type_text(self, request: web.Request) -> web.StreamResponse:
         """Type on the board's console as if over USB: {"text": ...} or {"stop": true} (Ctrl-C)."""
-        body = await _body(request)
+        body = await read_object(request)
         if body.get("stop"):
             self._board.stop()
         if body.get("text"):
-            self._board.usb.push(str(body["text"]).encode())
+            await self._type(str(body["text"]).encode())
         return web.json_response({"ok": True})
+
+    async def _type(self, data: bytes) -> None:
+        """Put input into the board's ring as it has room, so that long pieces arrive whole."""
+        usb = self._board.usb
+        deadline = time.monotonic() + _TYPING_WAIT_S
+        while data:
+            room = RING_BYTES - len(usb.ring)
+            usb.push(data[:room])
+            data = data[room:]
+            if data and time.monotonic() > deadline:
+                raise web.HTTPGatewayTimeout(
+                    text=f"nobody on the board reads its input: {len(data)} bytes are not sent"
+                )
+            if data:
+                await asyncio.sleep(0.02)
+
+    async def run(self, request: web.Request) -> web.StreamResponse:
+        """{"path": "/sdcard/x.py"}: run a script of the card in a fresh interpreter; what runs now is ended."""
+        path = str((await read_object(request)).get("path", ""))
+        board = self._board
+        if not board.host_path(path).is_file():
+            raise ValueError(f"{path} is a folder: name a script in it")
+        await asyncio.to_thread(board.restart_at_prompt)
+        deadline = time.monotonic() + _PROMPT_WAIT_S
+        while board.state != "repl":
+            if time.monotonic() > deadline:
+                raise web.HTTPGatewayTimeout(text=f"the board did not come to its prompt within {_PROMPT_WAIT_S:.0f} s")
+            await asyncio.sleep(0.02)
+        board.usb.push(f"exec(open({path!r}).read())\r".encode())
+        return web.json_response({"running": path})
 
     async def reset(self, request: web.Request) -> web.StreamResponse:
         """Reset the board, hard or soft."""
-        body = await _body(request)
+        body = await read_object(request)
         await asyncio.to_thread(self._board.reset, bool(body.get("hard", True)))
         return web.json_response({"ok": True})
 
@@ -228,7 +230,7 @@ class ControlApi:
     async def set_faults(self, request: web.Request) -> web.StreamResponse:
         """{"NAME": value, ...} as in the catalogue; true: its default, null or false: off."""
         faults = self._board.faults
-        for name, value in (await _body(request)).items():
+        for name, value in (await read_object(request)).items():
             if value is None or value is False:
                 faults.clear(name)
             else:
@@ -237,7 +239,7 @@ class ControlApi:
 
     async def power(self, request: web.Request) -> web.StreamResponse:
         """{"on": false}: take the power away at once; {"on": true}: switch on."""
-        if (await _body(request)).get("on", True):
+        if (await read_object(request)).get("on", True):
             await asyncio.to_thread(self._board.start)
         else:
             await asyncio.to_thread(self._board.power_cut)
@@ -245,7 +247,7 @@ class ControlApi:
 
     async def wifi(self, request: web.Request) -> web.StreamResponse:
         """Switch the access point, break connections ("drop"), set how long joining takes and how slowly a link starts."""
-        body = await _body(request)
+        body = await read_object(request)
         network = self._board.network
         for name in ("join_s", "slow_start_s"):
             if name in body:
@@ -261,7 +263,7 @@ class ControlApi:
 
     async def drive(self, request: web.Request) -> web.StreamResponse:
         """{"pin": n, "level": 0 | 1 | null}: press or let go a key; {"adc": channel, "microvolts": n}; {"uart": n, "text": …}."""
-        body = await _body(request)
+        body = await read_object(request)
         hardware = self._board.hardware
         try:
             if "pin" in body:
@@ -276,7 +278,7 @@ class ControlApi:
 
     async def usb(self, request: web.Request) -> web.StreamResponse:
         """Pull or plug the cable."""
-        body = await _body(request)
+        body = await read_object(request)
         self._board.usb.set_plugged(bool(body.get("plugged", True)))
         return web.json_response({"plugged": self._board.usb.plugged, "pty": self._board.pty})
 
@@ -288,16 +290,6 @@ def _layer_name(request: web.Request) -> str:
     return name
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
-    try:
-        body = await request.json() if request.can_read_body else {}
-    except ValueError as error:
-        raise ValueError(f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise ValueError("the body must be a JSON object")
-    return body
-
-
 async def _png(draw: Callable[[], Any]) -> web.Response:
     def encode() -> bytes:
         out = io.BytesIO()
@@ -307,32 +299,6 @@ async def _png(draw: Callable[[], Any]) -> web.Response:
     return web.Response(
         body=await asyncio.to_thread(encode), content_type="image/png", headers={"Cache-Control": "no-store"}
     )
-
-
-@web.middleware
-async def _own_page_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Another site's page in the same browser must not drive the board."""
-    origin = request.headers.get("Origin", "")
-    if origin and origin.partition("://")[2] != request.host:
-        raise web.HTTPForbidden(text=f"requests from {origin} are refused: use the page of the virtual board itself")
-    return await handler(request)
-
-
-@web.middleware
-async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return web.json_response({"error": error.text or error.reason}, status=error.status)
-    except (
-        CameraError,
-        ValueError,
-        OSError,
-        RuntimeError,
-    ) as error:  # boundary: what the caller asked for cannot be done
-        return web.json_response({"error": str(error)}, status=400)
 
 
 async def serve(board: VirtualK230, address: str, port: int, announce: Callable[[dict[str, Any]], None]) -> None:

@@ -234,6 +234,15 @@ class DisplayOps:
                     drawing.paste(canvas, px.RGB888, shown.pixels, shown.format, shown.x, shown.y, 1, 1, shown.alpha)
         return PilImage.fromarray(canvas)
 
+    def version(self) -> str:
+        """A text that changes whenever screen() may have changed."""
+        with self._lock:
+            parts = [(name, osd.shows) for name, osd in sorted(self._osd.items())]
+            videos = [(name, video.port, video.channel, video.rect) for name, video in sorted(self._video.items())]
+            camera = self._board.camera
+            seen = (id(camera), camera.version, camera.frame) if videos else ()
+            return f"{self.type} {self.size} {parts} {videos} {seen}"
+
     def _compose_video(self, canvas: px.Pixels, video: VideoLayer) -> None:
         picture = self._board.sensor.view(video.port, video.channel)
         if picture is None:

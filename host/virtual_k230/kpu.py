@@ -97,6 +97,8 @@ class Kpu:
     def __init__(self) -> None:
         self.engine: Engine | None = None
         self.engine_name = SIMULATOR
+        self.answered_by = ""
+        self.name = ""
         self.digest = ""
         self.inputs: dict[int, Tensor] = {}
         self.outputs: list[Array] | None = None
@@ -161,6 +163,14 @@ class KpuOps:
         """End all child processes; a run in progress fails."""
         self.reset()
 
+    def models(self) -> list[dict[str, str]]:
+        """The loaded kmodels: name (path on the board), sha256, and what answers for them."""
+        return [
+            {"name": kpu.name, "sha256": kpu.digest, "answered_by": kpu.answered_by}
+            for kpu in list(self._live)
+            if kpu.engine is not None
+        ]
+
     def version(self) -> str:
         """nn.version()."""
         return self._version
@@ -219,9 +229,11 @@ class KpuOps:
         except SimulatorError as error:
             logger.error("kmodel %s: %s", name, error)
             raise HalError("EOFError", failure) from error
+        kpu.name = name
         kpu.engine_name = ONNX if twin is not None else SIMULATOR
+        kpu.answered_by = f"onnxruntime with {twin}" if twin is not None else "Canaan's simulator"
         self.engine = kpu.engine_name
-        logger.info("kmodel %s (sha256 %s) loaded; the KPU is %s", name, kpu.digest[:12], kpu.engine_name)
+        logger.info("kmodel %s (sha256 %s) loaded; %s answers for it", name, kpu.digest[:12], kpu.answered_by)
         self._live = [each for each in self._live if each.engine is not None]
         self._live.append(kpu)
 

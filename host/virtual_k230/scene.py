@@ -184,7 +184,7 @@ def _light_patch(
     _rounded_box(patch, centre, half_w * 0.92, half_h * 0.965, corner, tuple(int(v) for v in body * 0.7))
 
     radius = int(half_w * rng.uniform(0.62, 0.72))
-    halo: NDArray[Any] = np.zeros((big, big), np.float32)
+    halo: NDArray[Any] = np.zeros((side, side), np.float32)  # so soft that it needs no finer grid
     for row, name in enumerate(LABELS):
         spot = (int(centre), int(centre + (row - 1) * half_h * 0.62))
         is_lit = name == label
@@ -194,11 +194,13 @@ def _light_patch(
             # A bright heart that is paler than the rim, as an overexposed lamp looks.
             pale = tuple(int(v + (255 - v) * rng.uniform(0.3, 0.8)) for v in _LIT_RGB[name])
             cv2.circle(patch, spot, int(radius * rng.uniform(0.3, 0.6)), pale, -1)
-            cv2.circle(halo, spot, int(radius * 1.5), 1.0, -1)
+            there = (spot[0] // _SUPERSAMPLE, spot[1] // _SUPERSAMPLE)
+            cv2.circle(halo, there, int(radius * 1.5 / _SUPERSAMPLE), 1.0, -1)
         else:
             cv2.ellipse(patch, spot, (int(radius * 0.6), int(radius * 0.6)), 0, 200, 290, (96, 96, 100), 2)
     patch = cv2.GaussianBlur(patch, (0, 0), max(0.8, radius * 0.05))
-    glow = cv2.GaussianBlur(halo, (0, 0), max(1.0, radius * 0.45))[:, :, None] * float(rng.uniform(0.15, 0.5))
+    halo = cv2.GaussianBlur(halo, (0, 0), max(1.0, radius * 0.45 / _SUPERSAMPLE))
+    glow = cv2.resize(halo, (big, big))[:, :, None] * float(rng.uniform(0.15, 0.5))
     patch = np.clip(patch + glow * np.array(_LIT_RGB[label], np.float32) * 0.6, 0, 255).astype(np.uint8)
 
     turn = cv2.getRotationMatrix2D((centre, centre), angle_deg, 1.0)

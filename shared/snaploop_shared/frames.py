@@ -5,6 +5,8 @@
 RS is byte 1E. Everything outside RS…LF is console text and is handed through. Base64 keeps every byte printable: no 03 that
 the firmware takes for Ctrl-C, no attach packet of the IDE (they hold bytes ≥ 80), nothing that newline translation or UTF-8
 decoding of the console can change. CR is ignored. The decoder finds its feet again at the next RS after any damage.
+
+What goes to the board is filled up with spaces to whole cells of 64 bytes, so that the board can read more than a byte at a time.
 """
 
 import struct
@@ -25,6 +27,7 @@ RESET = 7  # host → board: this session is unknown here, begin a new one
 KINDS = (SYN, SYNACK, DATA, DATA_END, ACK, NAK, RESET)
 
 MAX_PAYLOAD_BYTES = 720  # a full frame is 983 bytes on the wire, so four fit the board's 4096-byte stdin ring
+CELL_BYTES = 64  # every USB packet holds whole cells, whether full speed (64) or high speed (512)
 _HEADER = ">BIII"
 _HEADER_BYTES = 13
 _CRC_BYTES = 4
@@ -62,6 +65,11 @@ def encode(frame: Frame) -> bytes:
     raw = struct.pack(_HEADER, frame.kind, frame.session, frame.seq, frame.ack) + bytes(frame.payload)
     raw += struct.pack(">I", binascii.crc32(raw) & 0xFFFFFFFF)
     return _RS + binascii.b2a_base64(raw)  # ends with LF
+
+
+def in_cells(lines: bytes) -> bytes:
+    """The lines, filled up with spaces to whole cells: the form in which bytes go to the board."""
+    return lines + b" " * (-len(lines) % CELL_BYTES)
 
 
 class Decoder:

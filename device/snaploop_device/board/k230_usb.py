@@ -1,15 +1,25 @@
-"""The console's bytes: the PC-facing USB port is only reachable through sys.stdin and sys.stdout (k230-platform §9.7)."""
+"""The console's bytes: the PC-facing USB port is only reachable through sys.stdin and sys.stdout (k230-platform §9.7).
+
+read(n) blocks until all n bytes are there, and nothing tells how many are. Byte by byte is safe and slow (some 100 KB/s), so the
+host's bridge sends whole cells of 64 bytes (`frames.in_cells`). USB carries 64-byte or 512-byte packets and loses nothing, and the
+firmware puts a packet into its ring as a whole: where one byte of a cell waits, the others are there too.
+"""
 
 import select
 import sys
 
+from snaploop_shared.frames import CELL_BYTES
+
 from . import ports
 
 MOST_BYTES = 4096  # the firmware's stdin ring
+_RS = 0x1E
+_LF = b"\n"
+_SPACE = 0x20
 
 
 class K230Usb(ports.UsbStream):
-    """stdin one byte at a time, since read(n) blocks until all n are there; stdout as it is."""
+    """stdin cell by cell as long as it looks like the bridge's, byte by byte when somebody else writes; stdout as it is."""
 
     def __init__(self) -> None:
         """Watch stdin."""
@@ -17,21 +27,32 @@ class K230Usb(ports.UsbStream):
         self._out = getattr(sys.stdout, "buffer", None)
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
-        self._bytes = bytearray(MOST_BYTES)  # made once
+        self._view = memoryview(bytearray(MOST_BYTES))  # made once
+        self._has_readinto = hasattr(self._in, "readinto")
+        self._in_cells = self._has_readinto
+        self._in_frame = False
 
     def read(self) -> bytes:
         """What waits."""
         poll = self._poll.poll
-        read = self._in.read
-        into = self._bytes
+        view = self._view
         count = 0
-        while count < MOST_BYTES and poll(0):
-            byte = read(1)
-            if not byte:
+        while count <= MOST_BYTES - CELL_BYTES:
+            if not poll(0):
+                self._in_cells = self._has_readinto  # what comes next begins with a whole cell
                 break
-            into[count] = ord(byte) & 0xFF
-            count += 1
-        return bytes(memoryview(into)[:count]) if count else b""
+            if not self._in_cells:
+                count += self._read_byte(count)
+            elif self._in_frame:
+                count += self._read_rest(count, count)
+            else:
+                start = count
+                count += self._read_byte(count)
+                if view[start] == _RS:
+                    count += self._read_rest(start, count)
+                else:
+                    self._in_cells = False  # somebody types, or another tool is at the port
+        return bytes(view[:count])
 
     def write(self, data: bytes) -> None:
         """Write all of it."""
@@ -39,3 +60,30 @@ class K230Usb(ports.UsbStream):
             self._out.write(data)
         else:
             sys.stdout.write(data.decode())
+
+    def _read_byte(self, at):
+        """One byte to `at`; how many came."""
+        byte = self._in.read(1)
+        if not byte:
+            return 0
+        value = ord(byte) & 0xFF
+        self._view[at] = value
+        if value == _RS:
+            self._in_frame = True
+        elif value == _LF[0]:
+            self._in_frame = False
+        return 1
+
+    def _read_rest(self, start, at):
+        """The rest, from `at`, of the cell that begins at `start`; how many bytes came."""
+        count = self._in.readinto(self._view[at : start + CELL_BYTES]) or 0
+        cell = bytes(self._view[start : start + CELL_BYTES])
+        end = cell.rfind(_LF)
+        restart = cell.rfind(b"\x1e")
+        if end >= 0 or restart >= 0:
+            self._in_frame = restart > end
+        if not self._in_frame and end >= 0 and cell[end + 1 :].strip():
+            self._in_cells = False  # padding and nothing else follows the last frame: the cells do not lie where we think
+        elif self._in_frame and restart > 0 and cell[restart - 1] == _SPACE:
+            self._in_cells = False
+        return count

@@ -1,4 +1,4 @@
-"""`snaploop boards` and `snaploop board install`."""
+"""`snaploop boards`, `snaploop board install`, `recover` and `revoke`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import BadInputError, HostError, NotFoundError
 from .network import own_address
 from .options import DataOption, JsonOption, ago, opened, show
 
-board = typer.Typer(help="One board: install the app and pair it.", no_args_is_help=True)
+board = typer.Typer(help="One board: install the app and pair it, recover it, take its key away.", no_args_is_help=True)
 PAUSE_S = 300  # an installation over a slow console takes a minute or two
 MAX_SSID_BYTES = 32
 ROADS = ("auto", "usb", "wifi")
@@ -35,7 +35,11 @@ def boards(data: DataOption = None, as_json: JsonOption = False) -> None:
     with opened(data) as host:
         rows = Overview(host.store, host.train).boards(time.time())
     if not as_json:
-        rows = [row | {"seen": ago(row["last_seen_at_s"]), "model": row["model"][:12]} for row in rows]
+        rows = [
+            row
+            | {"seen": "key revoked" if row["is_revoked"] else ago(row["last_seen_at_s"]), "model": row["model"][:12]}
+            for row in rows
+        ]
     columns = {"name": "board", "id": "id", "project": "project", "seen": "seen", "last_road": "road", "model": "model"}
     show(rows, columns, as_json, "no board yet: `snaploop board install --port PORT` with one on USB")
 
@@ -85,6 +89,33 @@ def install(
         restart(console)
     print(f"{len(done.written)} files written, {done.skipped} were up to date")
     print(f"board {paired.name} is paired for project {its_project.name} and restarts now")
+
+
+@board.command("recover")
+def recover(
+    port: Annotated[str | None, typer.Argument(help="Serial port; default: the only board that is plugged in.")] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart/--stop", help="Run main.py again, or leave the board at its prompt.")
+    ] = True,
+    data: DataOption = None,
+) -> None:
+    """Bring a board back whose main.py hangs. Nothing on its card is changed."""
+    from ..links.recover import recover as bring_back
+
+    port = port or _only_port()
+    with _port_let_go(data_dir(data), port):
+        how = bring_back(port, print, restart)
+    print(f"stopped by {how}: " + ("main.py runs again" if restart else "the board is at its prompt"))
+
+
+@board.command("revoke")
+def revoke(
+    name: Annotated[str, typer.Argument(help="Name or id, as `snaploop boards` shows it.")], data: DataOption = None
+) -> None:
+    """Take a board's key away: nothing it sends is answered until it is paired again. Its photos stay."""
+    with opened(data) as host:
+        revoked = host.pair.revoke(name)
+    print(f"board {revoked.name} is not trusted any more; `snaploop board install` pairs it anew")
 
 
 def _asked_config(wifi: str | None, address: str | None, road: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`snaploop train`, `runs`, `cancel` and `models`."""
+"""`snaploop train`, `runs`, `cancel`, `models` and `offer`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(cancel)
     app.command()(runs)
     app.command()(models)
+    app.command()(offer)
 
 
 def train(
@@ -152,3 +153,15 @@ def _asked(daemon: dict[str, Any], path: str, body: dict[str, Any]) -> dict[str,
     if not isinstance(answer, dict):
         raise HostError(f"{daemon['url']} answered something unexpected: is it of this version?")
     return answer
+
+
+def offer(
+    model: Annotated[str, typer.Argument(help="Digest, or its first 12 digits, as `snaploop models` shows it.")],
+    data: DataOption = None,
+) -> None:
+    """Offer a model to its boards again, as the newest: also to those that refused it or rolled it back."""
+    from ..services.publish_model import PublishModel
+
+    with opened(data) as host:
+        renewed = PublishModel(host.store, host.blobs, host.jobs).offer_again(model)
+    print(f"model {renewed.short} is offered again, with serial {renewed.serial}")

@@ -21,7 +21,7 @@ DEPLOYMENT_MOVES: dict[str, tuple[str, ...]] = {
     RECEIVED: (RECEIVED, TRIAL, CONFIRMED, ROLLED_BACK, REFUSED),
     TRIAL: (TRIAL, CONFIRMED, ROLLED_BACK, REFUSED),
     CONFIRMED: (CONFIRMED, RECEIVED, ROLLED_BACK),
-    ROLLED_BACK: (ROLLED_BACK, RECEIVED),
+    ROLLED_BACK: (ROLLED_BACK, RECEIVED, REFUSED),  # refused when it was offered again
     REFUSED: (REFUSED, RECEIVED),
 }
 
@@ -47,6 +47,11 @@ class Board:
     heap_free_bytes: int = 0
     model: str = ""
     samples: int = 0
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it has a key; a board whose key was revoked has none until it is paired again."""
+        return bool(self.key)
 
     def __repr__(self) -> str:
         """Without the key: this goes into logs."""

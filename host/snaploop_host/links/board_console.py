@@ -145,7 +145,7 @@ def opened(port: str, say: Callable[[str], None]) -> Iterator[BoardConsole]:
         PortBusyError: another program holds the port; says which.
         BoardLinkError: no such port, no permission, or no MicroPython answers.
     """
-    transport = _open(port)
+    transport = open_port(port)
     try:
         _stop_script(transport.serial, port, say)
         try:
@@ -179,7 +179,12 @@ def holders(port: str) -> list[str]:
     return found
 
 
-def _open(port: str) -> SerialTransport:
+def open_port(port: str) -> SerialTransport:
+    """The port, ours alone.
+
+    Raises:
+        PortBusyError, BoardLinkError: as `opened`.
+    """
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             transport = SerialTransport(port, baudrate=115200, exclusive=True, timeout=READ_TIMEOUT_S)
@@ -205,7 +210,7 @@ def _stop_script(port: serial.Serial, name: str, say: Callable[[str], None]) -> 
         BoardLinkError: it does not come.
     """
     try:
-        if _interrupt(port, INTERRUPTS):
+        if interrupt(port, INTERRUPTS):
             return
         say("the running script does not stop by Ctrl-C: restarting the board")
         for packet in ATTACH_PACKETS:
@@ -216,7 +221,7 @@ def _stop_script(port: serial.Serial, name: str, say: Callable[[str], None]) -> 
         _run_as_ide(port, PUT_ASIDE)
         port.write(LEAVE_IDE_PACKET)
         port.flush()
-        if _interrupt(port, INTERRUPTS_AFTER_RESET):
+        if interrupt(port, INTERRUPTS_AFTER_RESET):
             return
     except (serial.SerialException, OSError) as error:
         raise BoardLinkError(f"the board on {name} went away ({error}): plug it in again") from error
@@ -236,7 +241,7 @@ def _run_as_ide(port: serial.Serial, source: str) -> None:
     time.sleep(2 * EXEC_PAUSE_S)
 
 
-def _interrupt(port: serial.Serial, times: int) -> bool:
+def interrupt(port: serial.Serial, times: int) -> bool:
     """Send lone Ctrl-C until the prompt shows; whether it did."""
     seen = b""
     for number in range(times):

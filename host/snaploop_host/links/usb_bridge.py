@@ -16,8 +16,13 @@ from collections.abc import Callable
 import serial
 
 from snaploop_shared.errors import LinkLostError, ProtocolError
+from snaploop_shared.frames import in_cells
 from snaploop_shared.link import TO_BOARD_WINDOW_FRAMES, Link
+from snaploop_shared.messages import decode_request
 from snaploop_shared.portable import ticks_ms
+
+from ..errors import BoardLinkError
+from .recover import SILENT_S, SilenceWatch, recover_on
 
 logger = logging.getLogger(__name__)
 console_logger = logging.getLogger("snaploop_host.board_console")
@@ -40,11 +45,23 @@ Handler = Callable[[bytes], "bytes | None"]
 class UsbBridge:
     """Serve one port until `close`. It survives unplugging: the port is tried again every second."""
 
-    def __init__(self, port: str, handle: Handler) -> None:
-        """Start serving `port`; `handle` gets a request's bytes and gives the answer's, None for silence."""
+    def __init__(
+        self,
+        port: str,
+        handle: Handler,
+        is_heard_elsewhere: Callable[[str], bool] = lambda board_id: False,
+        silent_s: float = SILENT_S,
+    ) -> None:
+        """Start serving `port`; `handle` gets a request's bytes and gives the answer's, None for silence.
+
+        A board that spoke here, is silent for `silent_s` and is not heard elsewhere (asked with its id) is recovered.
+        """
         self.port = port
         self.state = WAITING
         self.requests = 0
+        self.recoveries = 0
+        self._is_heard_elsewhere = is_heard_elsewhere
+        self._silent_s = silent_s
         self._handle = handle
         self._paused_until_s = 0.0
         self._closing = False
@@ -116,6 +133,7 @@ class UsbBridge:
     def _serve(self, port: serial.Serial) -> None:
         """Carry frames until the port goes, a pause or the end; a new connection is a new link."""
         link = Link(False, TO_BOARD_WINDOW_FRAMES)
+        silence = SilenceWatch(self._is_heard_elsewhere, self._silent_s)
         while not self._closing and not self._is_paused:
             tick_s = TICK_IDLE_S if link.is_idle() else TICK_BUSY_S
             ready, _, _ = select.select([port.fileno(), self._wake_read], [], [], tick_s)
@@ -123,16 +141,30 @@ class UsbBridge:
                 os.read(self._wake_read, 64)
             if port.fileno() in ready:
                 data = port.read(min(port.in_waiting, READ_BYTES) or 1)
-                self._take(link, data)
+                silence.heard()
+                self._take(link, data, silence)
+            elif silence.is_due(self._console):
+                self._recover(port)
             try:
                 out = link.output(ticks_ms())
             except LinkLostError as error:
                 logger.info("%s: %s", self.port, error)
                 continue
             if out:
-                self._write(port, out)
+                self._write(port, in_cells(out))
 
-    def _take(self, link: Link, data: bytes) -> None:
+    def _recover(self, port: serial.Serial) -> None:
+        """The app hangs: stop it and start it again, once until it speaks."""
+        logger.warning("%s: the board says nothing any more: its app is started again", self.port)
+        self.recoveries += 1
+        try:
+            how = recover_on(port, self.port, lambda line: logger.info("%s: %s", self.port, line))
+        except BoardLinkError as error:
+            logger.error("%s", error)
+        else:
+            logger.info("%s: restarted by %s", self.port, how)
+
+    def _take(self, link: Link, data: bytes, silence: SilenceWatch) -> None:
         try:
             requests = link.receive(data, ticks_ms())
         except ProtocolError as error:
@@ -141,6 +173,7 @@ class UsbBridge:
         self._log_console(link.take_text())
         for request in requests:
             self.requests += 1
+            silence.heard(_board_id(request))
             answer = self._handle(request)
             if answer is not None:
                 link.send(answer)
@@ -166,6 +199,14 @@ class UsbBridge:
         ready, _, _ = select.select([self._wake_read], [], [], max(0.0, seconds))
         if ready:
             os.read(self._wake_read, 64)
+
+
+def _board_id(request: bytes) -> str:
+    """The id in a request, "" when it is none; whether it is genuine is the handler's business."""
+    try:
+        return str(decode_request(request).board_id)
+    except ProtocolError:
+        return ""
 
 
 def _reason(error: Exception) -> str:

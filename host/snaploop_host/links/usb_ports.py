@@ -28,9 +28,15 @@ class UsbPorts:
     """A bridge for each named port and, when asked, for each board that is plugged in."""
 
     def __init__(
-        self, named: Iterable[str], finds_boards: bool, handle: Handler, look: Callable[[], list[str]] = board_ports
+        self,
+        named: Iterable[str],
+        finds_boards: bool,
+        handle: Handler,
+        look: Callable[[], list[str]] = board_ports,
+        is_heard_elsewhere: Callable[[str], bool] = lambda board_id: False,
     ) -> None:
-        """Start serving."""
+        """Start serving; see UsbBridge for `handle` and `is_heard_elsewhere`."""
+        self._is_heard_elsewhere = is_heard_elsewhere
         self._handle = handle
         self._look = look
         self._lock = threading.Lock()
@@ -47,7 +53,7 @@ class UsbPorts:
         """Serve one more port; a port that is served already is left alone."""
         with self._lock:
             if _same(port) not in map(_same, self._bridges):
-                self._bridges[port] = UsbBridge(port, self._handle)
+                self._bridges[port] = UsbBridge(port, self._handle, self._is_heard_elsewhere)
 
     def state(self) -> list[dict[str, object]]:
         """Each port with its state and how many requests came over it."""

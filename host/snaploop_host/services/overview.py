@@ -112,7 +112,7 @@ def board_fields(board: Board, project: str, now_s: float) -> dict[str, Any]:
     fields = dataclasses.asdict(board)
     del fields["key"]
     is_online = board.last_seen_at_s is not None and now_s - board.last_seen_at_s < ONLINE_FOR_S
-    return fields | {"project": project, "is_online": is_online}
+    return fields | {"project": project, "is_online": is_online, "is_revoked": not board.is_trusted}
 
 
 def deployment_fields(deployment: Deployment) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Pair a board: give it a key, a name and a project. `snaploop board install` writes the answer to the board over the cable."""
+"""Pair a board: give it a key, a name and a project, or take the key away. `snaploop board install` writes it to the board by cable."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import secrets
 import time
@@ -49,7 +50,7 @@ class PairBoard:
         board = Board(
             id=board_id,
             name=name.strip() if name else known.name if known else f"k230-{board_id[-4:]}",
-            key=known.key if known else secrets.token_bytes(KEY_BYTES),
+            key=known.key if known and known.is_trusted else secrets.token_bytes(KEY_BYTES),
             project_id=project.id,
             counter=0,
             paired_at_s=self._clock(),
@@ -57,6 +58,29 @@ class PairBoard:
         self._store.add_board(board)
         logger.info("board %s (%s) is paired for project %s", board.name, board.id, project.name)
         return board, project
+
+    def revoke(self, name: str) -> Board:
+        """Take a board's key away: nothing it sends is answered or stored until it is paired again. Its photos and health stay.
+
+        Args:
+            name: its name or its id.
+
+        Raises:
+            NotFoundError: no such board.
+            ConflictError: several boards have this name.
+        """
+        boards = self._store.boards()
+        found = [one for one in boards if one.id == name] or [one for one in boards if one.name == name]
+        if not found:
+            raise NotFoundError(f"no board {name!r}: `snaploop boards` lists them")
+        if len(found) > 1:
+            raise ConflictError(
+                f"several boards are called {name!r}: give the id ({', '.join(one.id for one in found)})"
+            )
+        board = dataclasses.replace(found[0], key=b"")
+        self._store.add_board(board)
+        logger.info("the key of board %s (%s) was revoked", board.name, board.id)
+        return board
 
     def _project(self, known: Board | None, name: str | None) -> Project:
         if name is not None:

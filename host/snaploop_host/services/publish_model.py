@@ -5,6 +5,7 @@ A model that lost too much at the gate is stored with its numbers, and never off
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import time
@@ -18,7 +19,7 @@ from snaploop_shared.errors import RecordError
 
 from ..domain.models import GATE_LIMIT_POINTS, Model
 from ..domain.runs import Run
-from ..errors import BadInputError
+from ..errors import BadInputError, ConflictError, NotFoundError
 from ..ports import Blobs, Jobs, Store
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,30 @@ class PublishModel:
         model = self._store.add_model(model)
         logger.info("model %s (serial %d) of run %d: %s", model.short, model.serial, run.id, model.gate_text)
         return model
+
+    def offer_again(self, digest: str) -> Model:
+        """Offer a model anew, as the newest: also to boards that refused it, rolled it back, or went past it.
+
+        Its manifest gets a new serial, which is how a board tells an offer made on purpose from an old one played back.
+
+        Args:
+            digest: the model's, or its first 12 digits.
+
+        Raises:
+            NotFoundError: no such model.
+            ConflictError: it lost too much at the gate.
+        """
+        found = next((one for one in self._store.models() if digest in (one.digest, one.short)), None)
+        if found is None:
+            raise NotFoundError(f"no model {digest}: `snaploop models` lists them")
+        if not found.is_gate_passed:
+            raise ConflictError(f"model {found.short} is not offered to boards, {found.gate_text}")
+        fields = json.loads(found.manifest) | {"serial": self._store.next_serial()}
+        raw = json.dumps(fields, separators=(",", ":")).encode()
+        renewed = dataclasses.replace(found, serial=manifest.parse(raw).serial, manifest=raw)
+        self._store.renew_model(renewed)
+        logger.info("model %s is offered again with serial %d", renewed.short, renewed.serial)
+        return renewed
 
     def _result(self, run: Run) -> dict[str, Any]:
         path = self._file(run, RESULT)

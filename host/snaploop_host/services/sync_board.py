@@ -86,7 +86,7 @@ class BoardApi:
         try:
             request = messages.decode_request(data)
             board = self._store.find_board(request.board_id)
-            if board is None:
+            if board is None or not board.is_trusted:
                 self._tell_stranger(request.board_id, road)
                 return None
             request.check(board.key)
@@ -97,6 +97,12 @@ class BoardApi:
             response = self._answer(board, request, road)
         logger.debug("%s %s %s over %s: %s", board.name, request.method, request.path, road, response)
         return messages.encode_response(response, request.counter, board.key)
+
+    def was_heard(self, board_id: str, seconds: float) -> bool:
+        """Whether this board made a request on any road within the last `seconds`."""
+        board = self._store.find_board(board_id)
+        seen_s = None if board is None else board.last_seen_at_s
+        return seen_s is not None and self._clock() - seen_s < seconds
 
     def _tell_stranger(self, board_id: str, road: str) -> None:
         """Once per board and road: it asks again every few seconds."""

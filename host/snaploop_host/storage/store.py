@@ -297,6 +297,12 @@ class SqlStore:
         except IntegrityError as error:
             raise ConflictError(f"run {model.run_id} or serial {model.serial} has a model already") from error
 
+    def renew_model(self, model: Model) -> None:
+        """Give a model its new serial and manifest."""
+        values = {"serial": model.serial, "manifest": model.manifest}
+        with self._writing() as db:
+            db.execute(update(schema.models).where(schema.models.c.id == model.id).values(**values))
+
     def models(self, project_id: int | None = None) -> list[Model]:
         """All models, or those of a project, newest first."""
         query = select(schema.models).order_by(schema.models.c.serial.desc())

@@ -1,0 +1,97 @@
+"""One life of the interpreter: the Node process that runs it, and the two pipes over which it asks for hardware.
+
+board.py starts one for each boot. The process ends when its pipes close, so it never outlives the program that owns the
+board, whatever ends that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .hal import Hal
+from .interpreter import HERE, Interpreter
+
+_STACK_KIB = 3900  # of Node itself, for deep calls of the script
+
+
+class Child:
+    """A running interpreter.
+
+    Args:
+        interpreter: what find_interpreter() found.
+        hal: answers its hardware calls, in a thread of its own.
+        heap_bytes: size of MicroPython's heap.
+        cards: {"/sdcard": real folder, …}.
+        code: MicroPython source that it runs; it ends with it.
+        on_end: called in the hal's thread with this object when the process is gone.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        hal: Hal,
+        heap_bytes: int,
+        cards: dict[str, str],
+        code: str,
+        on_end: Callable[[Child], Any],
+    ) -> None:
+        request_read, request_write = os.pipe()
+        reply_read, reply_write = os.pipe()
+        watch_read, watch_write = os.pipe()
+        config = {
+            "package": str(interpreter.package),
+            "wasm": str(interpreter.wasm),
+            "threadWasm": str(interpreter.thread_wasm),
+            "requestFd": request_write,
+            "replyFd": reply_read,
+            "watchFd": watch_read,
+            "heapBytes": heap_bytes,
+            "modules": str(HERE / "canmv"),
+            "cards": cards,
+            "code": "import sys\nsys.path[:] = ['', '/.frozen', '/sdcard', '/data']\n" + code,
+        }
+        try:
+            self._process = subprocess.Popen(
+                [interpreter.node, f"--stack-size={_STACK_KIB}", str(HERE / "launcher.mjs"), json.dumps(config)],
+                pass_fds=(request_write, reply_read, watch_read),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C in a terminal is for the PC's program, not for the board
+            )
+        except OSError:
+            for fd in (request_read, reply_write, watch_write):
+                os.close(fd)
+            raise
+        finally:
+            for fd in (request_write, reply_read, watch_read):
+                os.close(fd)
+        requests = os.fdopen(request_read, "rb", buffering=1 << 16)
+
+        def ended() -> None:
+            self._process.kill()
+            self._process.wait()
+            requests.close()
+            os.close(reply_write)
+            os.close(watch_write)
+            on_end(self)
+
+        self.serving = hal.start(requests, reply_write, "virtual-k230-hal", ended)
+        """The thread that answers it; over when the process is gone and on_end has returned."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it at once; on_end follows."""
+        self._process.kill()
+
+    def cpu_s(self) -> float:
+        """CPU seconds that it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -24,11 +24,12 @@ from .child import Child
 from .console_log import ConsoleLog
 from .events import EventQueue
 from .faults import Faults
-from .hal import Hal, HalError, Reply
+from .hal import Hal, HalError
 from .hardware import Hardware
 from .ide import Ide
 from .interpreter import Interpreter, find_interpreter
 from .interrupts import Interrupts
+from .life import LifeOps
 from .network import NetworkOps
 from .profiles import FIRMWARE, arch_text, check_board_id, memory_of
 from .system import SystemOps, TouchQueue
@@ -133,10 +134,13 @@ class VirtualK230:
         self._interpreter: Interpreter | None = None
         self._child: Child | None = None
         self._serving: threading.Thread | None = None
-        self._next: tuple[bool, bool] | None = None
-        self._interrupts = Interrupts(self)
+        self.next_life: tuple[bool, bool] | None = None
+        """What comes when the interpreter has ended: (raw REPL, run boot.py and main.py); None: the board goes off."""
+        self.interrupts = Interrupts(self)
+        """Stops and waits."""
         self._console = ConsoleLog()
-        self._was_interrupted = False
+        self.was_interrupted = False
+        """Was the script of this boot stopped by Ctrl-C?"""
         self.network = NetworkOps(self, wifi)
         self.usb = UsbPort(usb_rtt_ms)
         self.usb.is_script_running = self.is_script_running
@@ -168,25 +172,16 @@ class VirtualK230:
 
     def _register(self) -> None:
         hal = self.hal
-        hal.after_each = self._interrupts.after_each
+        hal.after_each = self.interrupts.after_each
         hal.is_due = self.events.is_due
         hal.op("console.write", self._console_write)
         hal.op("console.write_bytes", self._console_write_bytes)
         hal.op("hal.free", self._free)
-        hal.op("board.state", self._set_state)
-        hal.op("board.soft_reset", self._soft_reset)
-        hal.op("script.end", self._script_end)
-        hal.op("board.measured", self._measured)
-        hal.op("script.ended", self._script_ended)
-        hal.op("board.life", self._life)
-        hal.op("board.after_scripts", self._after_scripts)
-        hal.op("ide.next", self._next_ide_script)
         self.card.register(hal)
         self.network.register(hal)
         SystemOps(self).register(hal)
+        LifeOps(self).register(hal)
         self.hardware.register(hal)
-        hal.op("board.exit_flag", self._interrupts.set_exit_flag)
-        hal.op("board.thread", self._set_thread)
         self.on_free(self.network.close)
         self.on_reset(self.network.close_all)
         self.on_reset(self.touches.clear)
@@ -224,16 +219,16 @@ class VirtualK230:
 
     def wait_fds(self, fds: dict[int, int], timeout_ms: float, for_events: bool = False) -> list[tuple[int, int]]:
         """Wait for file descriptors, a stop or a reset; see Interrupts.wait_fds."""
-        return self._interrupts.wait_fds(fds, timeout_ms, for_events)
+        return self.interrupts.wait_fds(fds, timeout_ms, for_events)
 
     def wake(self) -> None:
         """Let a wait of the board look again: something changed from outside."""
-        self._interrupts.wake()
+        self.interrupts.wake()
 
     @property
     def is_ending(self) -> bool:
         """Will the interpreter end as soon as its present call is answered (a reset or a power cut)?"""
-        return self._next is not None or self._child is None
+        return self.next_life is not None or self._child is None
 
     def is_script_running(self) -> bool:
         """Does a script or a line of the REPL run right now?"""
@@ -241,10 +236,7 @@ class VirtualK230:
 
     def exitpoint(self) -> int:
         """os.exitpoint(): the flag; a pending stop is raised by Interrupts.after_each."""
-        return self._interrupts.exit_flag
-
-    def _set_thread(self, number: int) -> None:
-        self._interrupts.thread = number
+        return self.interrupts.exit_flag
 
     @property
     def child_pid(self) -> int | None:
@@ -256,9 +248,9 @@ class VirtualK230:
         """Stop the running script as Ctrl-C ("ctrl-c", KeyboardInterrupt) or the IDE ("ide", IDE interrupt) does."""
         if not self.is_script_running():
             return
-        self._was_interrupted = reason == "ctrl-c"
+        self.was_interrupted = reason == "ctrl-c"
         stop = HalError("KeyboardInterrupt") if reason == "ctrl-c" else HalError("Exception", "IDE interrupt")
-        self._interrupts.pending = stop
+        self.interrupts.pending = stop
         self.wake()
         timer = threading.Timer(_FORCE_AFTER_S, self._force_stop, [stop, self.hal.n_calls, self._child])
         timer.daemon = True
@@ -266,10 +258,10 @@ class VirtualK230:
 
     def _force_stop(self, stop: HalError, n_calls: int, child: Any) -> None:
         """End a script that computes without hardware calls: its process goes, the REPL comes back."""
-        is_stuck = self._interrupts.pending is stop and self.hal.n_calls == n_calls and not self.hal.is_busy
-        if is_stuck and self._child is child and self._interrupts.may_be_forced():
+        is_stuck = self.interrupts.pending is stop and self.hal.n_calls == n_calls and not self.hal.is_busy
+        if is_stuck and self._child is child and self.interrupts.may_be_forced():
             logger.info("the script makes no hardware call: ending its process")
-            self._say(f"\n{stop.name}: {', '.join(map(str, stop.error_args))}\n")
+            self.say(f"\n{stop.name}: {', '.join(map(str, stop.error_args))}\n")
             self._restart(raw=False, run_scripts=False)
 
     # -- the IDE ------------------------------------------------------------------------------------------------
@@ -300,7 +292,7 @@ class VirtualK230:
         if self.is_script_running():
             self.stop("ide")
         elif not self.ide.has_version_2:
-            self._say("\nMPY: soft reboot\n")
+            self.say("\nMPY: soft reboot\n")
             self._restart(raw=False, run_scripts=False)
 
     def run_for_ide(self) -> None:
@@ -309,28 +301,6 @@ class VirtualK230:
             self._restart(raw=False, run_scripts=False)
         else:
             self.wake()
-
-    def _life(self, run_scripts: bool) -> str:
-        """What the interpreter does after a reset: "boot" scripts and REPL, "repl", "ide": run what the IDE brings."""
-        if self.ide.attached and (self.ide.script is not None or not self.ide.has_version_2):
-            return "ide"
-        return "boot" if run_scripts and not self.ide.attached else "repl"
-
-    def _after_scripts(self) -> bool:
-        """boot.py and main.py have ended. True when the firmware now resets: after Ctrl-C, or because the IDE is there."""
-        if self.ide.attached or self._was_interrupted:
-            self._say("MPY: soft reboot\n")
-            self._next = (False, False)
-            return True
-        return False
-
-    def _next_ide_script(self) -> Reply:
-        """Wait for a script of the IDE; None when it has left instead."""
-        self.state = "ide"
-        while self.ide.attached and self.ide.script is None and self._next is None and self._child is not None:
-            self.wait_fds({}, 50)
-        source, self.ide.script = self.ide.script, None
-        return Reply(source is not None, (source or "").encode())
 
     # -- console ------------------------------------------------------------------------------------------------
 
@@ -351,9 +321,6 @@ class VirtualK230:
 
     def say(self, text: str) -> None:
         """Print on the board's console, as the firmware itself does."""
-        self._say(text)
-
-    def _say(self, text: str) -> None:
         self._console_write(memoryview(text.encode()))
 
     @property
@@ -395,24 +362,22 @@ class VirtualK230:
 
     def _spawn(self, code: str) -> None:
         assert self._interpreter is not None
-        self._next = None
-        self._interrupts.forget()
-        self._was_interrupted = False
+        self.next_life = None
+        self.interrupts.forget()
+        self.was_interrupted = False
         self.state = "boot"
         self.started_at = time.monotonic()
         cards = {name: str(part.root) for name, part in self.card.partitions.items()}
         heap_bytes = int(self.heap_mib * (1 << 20))
-        # A child that ends at once waits in _child_ended for the lock until we know it by name.
-        with self.lock:
-            self._child = Child(self._interpreter, self.hal, heap_bytes, cards, code, self._child_ended)
-            self._serving = self._child.serving
+        self._child = Child(self._interpreter, heap_bytes, cards, code)
+        self._serving = self._child.serve(self.hal, self._child_ended)
 
     def _child_ended(self, child: Child) -> None:
         self.card.forget_open_files()
         for function in self._on_reset:
             function()
         with self.lock:
-            follow = self._next
+            follow = self.next_life
             if self._child is not child or follow is None:
                 self._child = None
                 self.state = "off"
@@ -427,21 +392,16 @@ class VirtualK230:
             child = self._child
             if child is None:
                 return
-            self._next = (raw, run_scripts)
+            self.next_life = (raw, run_scripts)
             self.wake()
             child.kill()
 
-    def _soft_reset(self, raw: bool) -> None:
-        self._say("MPY: soft reboot\n")
-        self._next = (raw, True)
-
     def restart_at_prompt(self) -> None:
-        """Switch on or start afresh, and go to the REPL without boot.py and main.py; `state` is "repl" when it is there."""
+        """Switch on or start afresh, and go to the REPL without boot.py and main.py; its `state` is "repl" then."""
         with self.lock:
             if self._child is None:
                 self.start(run_scripts=False)
                 return
-            self.state = "boot"
         self._restart(raw=False, run_scripts=False)
 
     def reset(self, hard: bool = True) -> None:
@@ -452,7 +412,7 @@ class VirtualK230:
         if hard:
             self.usb.re_enumerate()
         else:
-            self._say("MPY: soft reboot\n")
+            self.say("MPY: soft reboot\n")
         self._restart(raw=False, run_scripts=True)
 
     def power_cut(self) -> None:
@@ -478,29 +438,7 @@ class VirtualK230:
         for holder in self._temporary:
             holder.cleanup()
         self._temporary.clear()
-        self._interrupts.close()
-
-    def _set_state(self, state: str) -> None:
-        self.card.locked.clear()
-        self._interrupts.forget_stop()
-        if state.startswith("/"):
-            self.card.locked.add(state.lower())
-            self.exception = None
-            state = "script"
-        self.state = state
-
-    def _script_end(self) -> None:
-        self._interrupts.pending = None
-        self.state = "repl"
-
-    def _measured(self, hal_call_us: float, peak_heap_bytes: int) -> None:
-        self.hal_call_us, self.peak_heap_bytes = hal_call_us, peak_heap_bytes
-
-    def _script_ended(self, path: str, report: str | None) -> None:
-        self.exception = report
-        self.card.locked.clear()
-        self.ide.script_ended()
-        logger.info("%s ended%s", path, ": " + report.strip().splitlines()[-1] if report else "")
+        self.interrupts.close()
 
     @property
     def is_on(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,22 +25,12 @@ class Child:
 
     Args:
         interpreter: what find_interpreter() found.
-        hal: answers its hardware calls, in a thread of its own.
         heap_bytes: size of MicroPython's heap.
         cards: {"/sdcard": real folder, …}.
         code: MicroPython source that it runs; it ends with it.
-        on_end: called in the hal's thread with this object when the process is gone.
     """
 
-    def __init__(
-        self,
-        interpreter: Interpreter,
-        hal: Hal,
-        heap_bytes: int,
-        cards: dict[str, str],
-        code: str,
-        on_end: Callable[[Child], Any],
-    ) -> None:
+    def __init__(self, interpreter: Interpreter, heap_bytes: int, cards: dict[str, str], code: str) -> None:
         request_read, request_write = os.pipe()
         reply_read, reply_write = os.pipe()
         watch_read, watch_write = os.pipe()
@@ -69,18 +60,25 @@ class Child:
         finally:
             for fd in (request_write, reply_read, watch_read):
                 os.close(fd)
-        requests = os.fdopen(request_read, "rb", buffering=1 << 16)
+        self._requests = os.fdopen(request_read, "rb", buffering=1 << 16)
+        self._reply_fd, self._watch_fd = reply_write, watch_write
+
+    def serve(self, hal: Hal, on_end: Callable[[Child], Any]) -> threading.Thread:
+        """Let `hal` answer its hardware calls in a thread of its own; on_end(this object) is called there when it is gone.
+
+        Returns:
+            The thread; over when on_end has returned.
+        """
 
         def ended() -> None:
             self._process.kill()
             self._process.wait()
-            requests.close()
-            os.close(reply_write)
-            os.close(watch_write)
+            self._requests.close()
+            os.close(self._reply_fd)
+            os.close(self._watch_fd)
             on_end(self)
 
-        self.serving = hal.start(requests, reply_write, "virtual-k230-hal", ended)
-        """The thread that answers it; over when the process is gone and on_end has returned."""
+        return hal.start(self._requests, self._reply_fd, "virtual-k230-hal", ended)
 
     @property
     def pid(self) -> int:

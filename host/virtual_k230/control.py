@@ -207,9 +207,10 @@ class ControlApi:
         board = self._board
         if not board.host_path(path).is_file():
             raise ValueError(f"{path} is a folder: name a script in it")
+        n_resets = board.resets + board.is_on  # the prompt that is meant is the one after this restart
         await asyncio.to_thread(board.restart_at_prompt)
         deadline = time.monotonic() + _PROMPT_WAIT_S
-        while board.state != "repl":
+        while board.resets < n_resets or board.state != "repl":
             if time.monotonic() > deadline:
                 raise web.HTTPGatewayTimeout(text=f"the board did not come to its prompt within {_PROMPT_WAIT_S:.0f} s")
             await asyncio.sleep(0.02)

@@ -31,11 +31,11 @@ try:
             finger = None if point.event == TOUCH.EVENT_UP else (point.x, point.y)
         if finger:
             frame.draw_circle(finger[0], finger[1], 34, color=GREEN, thickness=6)
-            label = "%d, %d" % finger
+            label = f"{finger[0]}, {finger[1]}"
         else:
             label = "touch me"
         frame.draw_string_advanced(24, 20, 32, label, color=WHITE)
-        frame.draw_string_advanced(24, HEIGHT - 52, 24, "%d frames/s" % rate, color=WHITE)
+        frame.draw_string_advanced(24, HEIGHT - 52, 24, f"{rate} frames/s", color=WHITE)
         Display.show_image(frame)
         n_frames += 1
         passed = time.ticks_diff(time.ticks_ms(), since)

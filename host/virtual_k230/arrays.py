@@ -380,10 +380,10 @@ class ArrayOps:
     # ---- shape ----------------------------------------------------------------------------------------------------
 
     def reshape(self, handle: int, shape: list[int]) -> Any:
-        """The same elements in another shape."""
+        """The same elements in another shape; a dense copy of what is not dense, as ulab makes it (NumPy may keep a strided view)."""
         _check_shape(shape)
         try:
-            return self._out(self.get(handle).reshape(shape))
+            return self._out(np.ascontiguousarray(self.get(handle)).reshape(shape))
         except ValueError as error:
             raise HalError("ValueError", "cannot reshape array") from error
 

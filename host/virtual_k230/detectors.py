@@ -16,6 +16,7 @@ import numpy as np
 
 from . import pixels as px
 from .arrays import Array
+from .codes import read_codes
 from .hal import HalError
 from .image import Image, _roi
 
@@ -26,11 +27,10 @@ _APRILTAG_FAMILIES = {
     1: ("TAG16H5", "DICT_APRILTAG_16h5"), 2: ("TAG25H7", None), 4: ("TAG25H9", "DICT_APRILTAG_25h9"),
     8: ("TAG36H10", "DICT_APRILTAG_36h10"), 16: ("TAG36H11", "DICT_APRILTAG_36h11"), 32: ("ARTOOLKIT", None),
 }  # fmt: skip
-_BARCODES = {"EAN_8": 3, "EAN_13": 8, "UPC_A": 6, "UPC_E": 4}
 _ONLY_NAMED: tuple[str, Any] = ("", None)
 
 
-def _region(image: Image, options: dict[str, Any]) -> tuple[int, int, Array]:
+def region(image: Image, options: dict[str, Any]) -> tuple[int, int, Array]:
     """Left, top and the RGB pixels of the region of interest."""
     x0, y0, x1, y1 = _roi(options.get("roi"), image.width, image.height)
     return x0, y0, np.ascontiguousarray(image.rgb()[y0:y1, x0:x1])
@@ -60,7 +60,7 @@ def _magnitude(grey: Array) -> Array:
 
 def find_qrcodes(image: Image, args: list[Any], options: dict[str, Any]) -> list[Fields]:
     """Every QR code: x, y, w, h, payload, version, ecc_level, mask, data_type, eci; corners and rect by name."""
-    left, top, rgb = _region(image, _with_roi(args, options))
+    left, top, rgb = region(image, with_roi(args, options))
     grey = _grey(rgb)
     found: list[Fields] = []
     for scale in (1, 2):  # small codes are read when enlarged
@@ -94,37 +94,36 @@ def find_qrcodes(image: Image, args: list[Any], options: dict[str, Any]) -> list
 
 
 def find_barcodes(image: Image, args: list[Any], options: dict[str, Any]) -> list[Fields]:
-    """EAN and UPC codes: x, y, w, h, payload, type, rotation, quality."""
-    left, top, rgb = _region(image, _with_roi(args, options))
+    """Linear codes and PDF417: x, y, w, h, payload, type, rotation, quality."""
+    left, top, rgb = region(image, with_roi(args, options))
     found: list[Fields] = []
-    for scale in (1.0, 0.67, 0.5):  # OpenCV finds bars of about two pixels best
-        seen = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        is_ok, payloads, kinds, corners = cv2.barcode.BarcodeDetector().detectAndDecodeWithType(seen)
-        if is_ok and corners is not None:
-            quads = np.asarray(corners, np.float64) / scale
-            break
-    else:
-        return []
-    for payload, kind, quad in zip(payloads, kinds, quads, strict=True):
-        if not payload:
-            continue
-        placed = quad + np.array((left, top))
+    for code in read_codes(rgb, is_matrix=False):
+        placed = code.corners + np.array((left, top))
         fields = _rect_fields(placed)
-        angle = math.atan2(*(placed[2] - placed[1])[::-1])
-        size = [("payload", payload), ("type", _BARCODES.get(kind, 0)), ("rotation", angle), ("quality", 1)]
+        size = [("payload", code.payload), ("type", code.kind), ("rotation", code.turn), ("quality", 1)]
         found.append([*fields, *size, _ONLY_NAMED, ("corners", _points(placed)), ("rect", [v for _, v in fields])])
     return found
 
 
 def find_datamatrices(image: Image, args: list[Any], options: dict[str, Any]) -> list[Fields]:
-    """Not possible here."""
-    raise HalError("NotImplementedError", "virtual K230: OpenCV cannot read data matrices; a real board can")
+    """Data matrices: x, y, w, h, payload, rotation, rows, columns, capacity, padding."""
+    left, top, rgb = region(image, with_roi(args, options))
+    found: list[Fields] = []
+    for code in read_codes(rgb, is_matrix=True):
+        placed = code.corners + np.array((left, top))
+        fields = _rect_fields(placed)
+        rows, columns = code.size
+        size = [("payload", code.payload), ("rotation", code.turn), ("rows", rows), ("columns", columns)]
+        more = [("capacity", len(code.payload)), ("padding", 0)]
+        named = [("corners", _points(placed)), ("rect", [value for _, value in fields])]
+        found.append([*fields, *size, *more, _ONLY_NAMED, *named])
+    return found
 
 
 def find_apriltags(image: Image, args: list[Any], options: dict[str, Any]) -> list[Fields]:
     """AprilTags of `families` (default TAG36H11) with pose: x, y, w, h, id, family, cx, cy, rotation, … as in OpenMV."""
-    options = _with_roi(args, options)
-    left, top, rgb = _region(image, options)
+    options = with_roi(args, options)
+    left, top, rgb = region(image, options)
     families = int(options.get("families") or 16)
     width, height = image.width, image.height
     fx = float(options.get("fx") or 2.8 / 3.984 * width)  # OpenMV's standard lens and sensor
@@ -212,7 +211,7 @@ def find_blobs(image: Image, args: list[Any], options: dict[str, Any]) -> list[F
     """Regions within one of the thresholds; options invert, roi, area_threshold, pixels_threshold, merge, margin."""
     if not args or not isinstance(args[0], list):
         raise HalError("TypeError", "find_blobs takes a list of thresholds")
-    left, top, rgb = _region(image, options)
+    left, top, rgb = region(image, options)
     least_area, least_pixels = int(options.get("area_threshold", 10)), int(options.get("pixels_threshold", 10))
     margin = int(options.get("margin") or 0) if options.get("merge") else 0
     groups: list[tuple[Array, int, int]] = []
@@ -252,7 +251,7 @@ def _merged(groups: list[tuple[Array, int, int]], margin: int) -> list[tuple[Arr
 
 def find_rects(image: Image, args: list[Any], options: dict[str, Any]) -> list[Fields]:
     """Four-cornered outlines: x, y, w, h, magnitude; corners by name. Option threshold: least sum of gradients."""
-    left, top, rgb = _region(image, _with_roi(args, options))
+    left, top, rgb = region(image, with_roi(args, options))
     grey = _grey(rgb)
     slope = _magnitude(grey)
     outlines, _ = cv2.findContours(
@@ -280,7 +279,7 @@ def find_rects(image: Image, args: list[Any], options: dict[str, Any]) -> list[F
 
 def find_circles(image: Image, args: list[Any], options: dict[str, Any]) -> list[Fields]:
     """Circles: x, y, r, magnitude. Options threshold, r_min, r_max, x_margin."""
-    left, top, rgb = _region(image, _with_roi(args, options))
+    left, top, rgb = region(image, with_roi(args, options))
     grey = _grey(rgb)
     slope = _magnitude(grey)
     r_min = int(options.get("r_min") or 2)
@@ -307,7 +306,7 @@ def find_circles(image: Image, args: list[Any], options: dict[str, Any]) -> list
     return found
 
 
-def _line(ends_xy: Any, slope: Array, left: int, top: int) -> Fields:
+def line_fields(ends_xy: Any, slope: Array, left: int, top: int) -> Fields:
     """A line from x1, y1 to x2, y2 of the region."""
     x1, y1, x2, y2 = (float(value) for value in ends_xy)
     path = np.zeros(slope.shape, np.uint8)
@@ -324,7 +323,7 @@ def _line(ends_xy: Any, slope: Array, left: int, top: int) -> Fields:
 
 def find_lines(image: Image, args: list[Any], options: dict[str, Any]) -> list[Fields]:
     """Straight lines across the region: x1, y1, x2, y2, length, magnitude, theta (degrees), rho."""
-    left, top, rgb = _region(image, _with_roi(args, options))
+    left, top, rgb = region(image, with_roi(args, options))
     grey = _grey(rgb)
     slope, (high, wide) = _magnitude(grey), grey.shape
     near_theta, near_rho = float(options.get("theta_margin", 25)), float(options.get("rho_margin", 25))
@@ -342,7 +341,7 @@ def find_lines(image: Image, args: list[Any], options: dict[str, Any]) -> list[F
             (round(x0 + reach * dx), round(y0 + reach * dy)),
         )
         if is_in:
-            fields = _line((*a, *b), slope, left, top)
+            fields = line_fields((*a, *b), slope, left, top)
             fields[6], fields[7] = ("theta", round(degrees) % 180), ("rho", round(float(rho)))
             if dict(fields)["magnitude"] >= float(options.get("threshold", 1000)):
                 found.append(fields)
@@ -351,17 +350,17 @@ def find_lines(image: Image, args: list[Any], options: dict[str, Any]) -> list[F
 
 def find_line_segments(image: Image, args: list[Any], options: dict[str, Any]) -> list[Fields]:
     """Segments, longest first, with the fields of find_lines()."""
-    left, top, rgb = _region(image, _with_roi(args, options))
+    left, top, rgb = region(image, with_roi(args, options))
     grey = _grey(rgb)
     slope = _magnitude(grey)
     lines = cv2.createLineSegmentDetector().detect(grey)[0]
-    found = [_line(line, slope, left, top) for line in ([] if lines is None else lines.reshape(-1, 4))]
+    found = [line_fields(line, slope, left, top) for line in ([] if lines is None else lines.reshape(-1, 4))]
     return sorted(found, key=lambda fields: -int(dict(fields)["length"]))
 
 
 def find_template(image: Image, args: list[Any], options: dict[str, Any]) -> list[int] | None:
     """x, y, w, h of the best match of a grey template that correlates at least `threshold` (0..1), or None."""
-    left, top, rgb = _region(image, options)
+    left, top, rgb = region(image, options)
     template = args[0]
     if not isinstance(template, Image):
         raise HalError("TypeError", "find_template takes an image")
@@ -379,7 +378,7 @@ def find_template(image: Image, args: list[Any], options: dict[str, Any]) -> lis
 
 def statistics(image: Image, args: list[Any], options: dict[str, Any]) -> Fields:
     """mean, median, mode, stdev, min, max, lq, uq; for colour l_*, a_*, b_* of LAB."""
-    _, _, rgb = _region(image, _with_roi(args, options))
+    _, _, rgb = region(image, with_roi(args, options))
     if options.get("thresholds"):
         mask = np.any([threshold_mask(image, rgb, threshold) for threshold in options["thresholds"]], axis=0)
     else:
@@ -405,7 +404,7 @@ def _numbers(prefix: str, values: Array) -> Fields:
 
 def histogram(image: Image, args: list[Any], options: dict[str, Any]) -> Fields:
     """Bins (shares that add up to 1) of a grey picture, or l_bins, a_bins, b_bins of a colour one."""
-    _, _, rgb = _region(image, _with_roi(args, options))
+    _, _, rgb = region(image, with_roi(args, options))
     if image.format == px.GRAYSCALE:
         n = int(options.get("bins") or 256)
         return [("bins", (np.histogram(_grey(rgb), n, (0, 256))[0] / rgb[:, :, 0].size).tolist())]
@@ -419,7 +418,7 @@ def histogram(image: Image, args: list[Any], options: dict[str, Any]) -> Fields:
     return [*fields, _ONLY_NAMED, ("bins", fields[0][1])]
 
 
-def _with_roi(args: list[Any], options: dict[str, Any]) -> dict[str, Any]:
+def with_roi(args: list[Any], options: dict[str, Any]) -> dict[str, Any]:
     """The region may be the first positional argument."""
     return {**options, "roi": args[0]} if args and isinstance(args[0], list) and len(args[0]) == 4 else options
 
@@ -446,10 +445,13 @@ class DetectorOps:
         found = DETECTORS[name](images.get(handle), args, options)
         if found is None or name == "find_template":
             return found
-        return _plain(found) if name in ("statistics", "histogram") else [_plain(fields) for fields in found]
+        return (
+            plain_fields(found) if name in ("statistics", "histogram") else [plain_fields(fields) for fields in found]
+        )
 
 
-def _plain(fields: Fields) -> list[Any]:
+def plain_fields(fields: Fields) -> list[Any]:
+    """Fields as they travel: [n indexed, [[name, value], ...]]."""
     names = [name for name, _ in fields]
     n = names.index("") if "" in names else len(names)
     return [n, [[name, value] for name, value in fields if name]]
@@ -457,4 +459,7 @@ def _plain(fields: Fields) -> list[Any]:
 
 def register(hal: Any, board: Any) -> None:
     """Give the board's images their detectors; after image.register()."""
+    from . import features  # it builds on this file
+
     hal.op("image.detect", DetectorOps(board).detect)
+    features.register(hal, board)

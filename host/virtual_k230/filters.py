@@ -5,6 +5,7 @@ Sizes follow OpenMV: size n means a kernel of 2n + 1 pixels. Facts: public OpenM
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,12 +43,17 @@ def _morphology(operation: int) -> Filter:
     return lambda rgb, args, options: np.asarray(cv2.morphologyEx(rgb, operation, _kernel(args, options)))
 
 
-def _mode(rgb: Array, args: list[Any], options: dict[str, Any]) -> Array:
-    side = _side(args, options)
+def _windows(rgb: Array, side: int) -> Array:
+    """(h, w, 3, side * side): each pixel's surroundings, edges repeated."""
     half = side // 2
     padded = np.pad(rgb, ((half, half), (half, half), (0, 0)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
-    values = np.sort(windows.reshape(*rgb.shape, side * side), axis=-1)
+    return windows.reshape(*rgb.shape, side * side)
+
+
+def _mode(rgb: Array, args: list[Any], options: dict[str, Any]) -> Array:
+    side = _side(args, options)
+    values = np.sort(_windows(rgb, side), axis=-1)
     run, best, best_run = np.ones(rgb.shape, int), values[..., 0].copy(), np.ones(rgb.shape, int)
     for i in range(1, side * side):
         run = np.where(values[..., i] == values[..., i - 1], run + 1, 1)
@@ -104,14 +110,63 @@ def _lens(rgb: Array, args: list[Any], options: dict[str, Any]) -> Array:
     )
 
 
+def _median(rgb: Array, args: list[Any], options: dict[str, Any]) -> Array:
+    share = float(_argument(args, options, 1, "percentile", 0.5))
+    side = _side(args, options)
+    if share == 0.5:
+        return np.asarray(cv2.medianBlur(rgb, side))
+    place = round(share * (side * side - 1))
+    return np.partition(_windows(rgb, side), place, axis=-1)[..., place]
+
+
+def _gaussian(rgb: Array, args: list[Any], options: dict[str, Any]) -> Array:
+    soft = np.asarray(cv2.GaussianBlur(rgb, (_side(args, options),) * 2, 0))
+    return np.asarray(cv2.addWeighted(rgb, 2, soft, -1, 0)) if options.get("unsharp") else soft
+
+
 def _rotation(rgb: Array, args: list[Any], options: dict[str, Any]) -> Array:
+    """The picture as a card in space: four corners pulled to the frame's, turned, moved, and seen by a camera.
+
+    The camera stands so far off that `fov` degrees (60) just hold the picture's diagonal, as in OpenMV.
+    """
     high, wide = rgb.shape[:2]
-    turn, zoom = float(options.get("z_rotation", 0)), float(options.get("zoom", 1))
-    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), turn, zoom)
-    matrix[:, 2] += np.array([float(options.get("x_translation", 0)), float(options.get("y_translation", 0))])
-    if options.get("x_rotation") or options.get("y_rotation"):
-        raise HalError("NotImplementedError", "virtual K230: rotation_corr turns round z only")
-    return np.asarray(cv2.warpAffine(rgb, matrix, (wide, high)))
+    turn_x, turn_y, turn_z = (math.radians(float(options.get(f"{axis}_rotation", 0))) for axis in "xyz")
+    move_x, move_y = float(options.get("x_translation", 0)), float(options.get("y_translation", 0))
+    fov, zoom = math.radians(float(options.get("fov", 60))), float(options.get("zoom", 1))
+    if not 0 < fov < math.pi or zoom <= 0:
+        raise HalError("ValueError", "rotation_corr takes a fov of 0 to 180 degrees and a zoom above 0")
+    away = math.hypot(wide, high) / 2 / math.tan(fov / 2)
+    about_x = np.array([[1, 0, 0], [0, math.cos(turn_x), -math.sin(turn_x)], [0, math.sin(turn_x), math.cos(turn_x)]])
+    about_y = np.array([[math.cos(turn_y), 0, -math.sin(turn_y)], [0, 1, 0], [math.sin(turn_y), 0, math.cos(turn_y)]])
+    about_z = np.array([[math.cos(turn_z), math.sin(turn_z), 0], [-math.sin(turn_z), math.cos(turn_z), 0], [0, 0, 1]])
+    turned = about_x @ about_y @ about_z
+    # A point (x, y) of the picture lies at x - w/2, y - h/2, 0; its image is what the camera's matrix makes of it.
+    placed = turned @ np.array([[1, 0, -wide / 2], [0, 1, -high / 2], [0, 0, 0]])
+    placed += np.array([[0, 0, move_x], [0, 0, move_y], [0, 0, away]])
+    matrix = np.array([[away * zoom, 0, wide / 2], [0, away * zoom, high / 2], [0, 0, 1]]) @ placed
+    corners = options.get("corners")
+    if corners:
+        if len(corners) != 4:
+            raise HalError("ValueError", "rotation_corr takes four corners")
+        frame = np.array([[0, 0], [wide - 1, 0], [wide - 1, high - 1], [0, high - 1]], np.float32)
+        matrix = matrix @ cv2.getPerspectiveTransform(np.array(corners, np.float32), frame)
+    return np.asarray(cv2.warpPerspective(rgb, matrix, (wide, high)))
+
+
+def _simple_edges(grey: Array, low: int, high: int) -> Array:
+    """Pixels that differ from their neighbours by low to high, without lonely ones."""
+    kernel = np.full((3, 3), -1, np.float32)
+    kernel[1, 1] = 8
+    steep = np.clip(cv2.filter2D(grey, cv2.CV_32F, kernel), 0, 255)
+    edges = ((steep >= low) & (steep <= high)).astype(np.float32)
+    return np.where((edges > 0) & (cv2.boxFilter(edges, -1, (3, 3), normalize=False) > 2), 255, 0).astype(np.uint8)
+
+
+def _adaptive(rgb: Array, changed: Array, options: dict[str, Any]) -> Array:
+    """White where a pixel is brighter than what the filter made of its surroundings, less `offset`; else black."""
+    before, level = (cv2.cvtColor(np.ascontiguousarray(p), cv2.COLOR_RGB2GRAY).astype(int) for p in (rgb, changed))
+    white = (level - int(options.get("offset", 0)) < before) ^ bool(options.get("invert"))
+    return np.where(white, 255, 0).astype(np.uint8)[:, :, None].repeat(3, 2)
 
 
 def _mirrored(rgb: Array, args: list[Any], options: dict[str, Any]) -> Array:
@@ -131,10 +186,10 @@ PLAIN: dict[str, Filter] = {
     "top_hat": _morphology(cv2.MORPH_TOPHAT),
     "black_hat": _morphology(cv2.MORPH_BLACKHAT),
     "mean": lambda rgb, args, options: np.asarray(cv2.blur(rgb, (_side(args, options),) * 2)),
-    "median": lambda rgb, args, options: np.asarray(cv2.medianBlur(rgb, _side(args, options))),
+    "median": _median,
     "mode": _mode,
     "midpoint": _midpoint,
-    "gaussian": lambda rgb, args, options: np.asarray(cv2.GaussianBlur(rgb, (_side(args, options),) * 2, 0)),
+    "gaussian": _gaussian,
     "laplacian": _laplacian,
     "bilateral": lambda rgb, args, options: np.asarray(
         cv2.bilateralFilter(rgb, _side(args, options), 255 * float(options.get("color_sigma", 0.1)), 2.0)
@@ -145,6 +200,8 @@ PLAIN: dict[str, Filter] = {
     "lens_corr": _lens,
     "rotation_corr": _rotation,
 }
+
+_WITH_THRESHOLD = ("mean", "median", "mode", "midpoint", "gaussian", "laplacian", "bilateral")
 
 PAIRS: dict[str, Callable[[Array, Array], Array]] = {
     "b_and": lambda a, b: a & b,
@@ -174,6 +231,8 @@ class FilterOps:
         rgb = np.ascontiguousarray(image.rgb())
         if name in PLAIN:
             changed = PLAIN[name](rgb, args, options)
+            if options.get("threshold") and name in _WITH_THRESHOLD:
+                changed = _adaptive(rgb, changed, options)
         elif name in PAIRS:
             changed = PAIRS[name](rgb, self._other(image, args))
         elif name == "blend":
@@ -191,7 +250,8 @@ class FilterOps:
             )
         elif name == "find_edges":
             low, high = (int(v) for v in options.get("threshold", (100, 200)))
-            edges = cv2.Canny(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), low, high)
+            grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+            edges = _simple_edges(grey, low, high) if options.get("simple") else cv2.Canny(grey, low, high)
             changed = np.asarray(edges)[:, :, None].repeat(3, 2)
         else:
             raise HalError("AttributeError", f"'Image' object has no attribute '{name}'")

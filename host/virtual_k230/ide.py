@@ -52,6 +52,7 @@ class Ide:
         self._leaves_after_script = False
         self._sends_pictures = True
         self._picture = b""
+        self._shown: tuple[int, int, bytes] | None = None
         self._last_picture_at = 0.0
         self._ring = bytearray()
         self._inbox = bytearray()
@@ -118,6 +119,10 @@ class Ide:
         """Keep console output for TX_BUF; a piece for which there is no room is lost whole, as on the board."""
         if len(self._ring) + len(data) <= TX_RING_BYTES:
             self._ring += data
+
+    def show(self, width: int, height: int, blob: memoryview) -> None:
+        """A picture (JPEG) that the script wants to be seen in the IDE: what FRAME_SIZE tells of next."""
+        self._shown = (width, height, bytes(blob))
 
     # -- protocol ---------------------------------------------------------------------------------------------------
 
@@ -238,6 +243,9 @@ class Ide:
         if not self._sends_pictures or now - self._last_picture_at < _FRAME_INTERVAL_S:
             return 0, 0, 0
         self._last_picture_at = now
+        if self._shown is not None:
+            (width, height, self._picture), self._shown = self._shown, None
+            return width, height, len(self._picture)
         if display.type is None or not display.to_ide:
             return 0, 0, 0
         picture = display.screen().convert("RGB")

@@ -144,7 +144,12 @@ class Image(_bytearray):
         return self
 
     compressed_for_ide = compressed
-    compress_for_ide = compress
+
+    def compress_for_ide(self, quality=50):
+        """Show the image in the IDE; the image itself stays as it is."""
+        info, stream = _call_blob("image.compress", b"", self._h, quality, False)
+        _call_blob("ide.show", stream, info[1], info[2])
+        return self
 
     def save(self, path, roi=None, quality=50):
         data = _call_blob("image.encode", b"", self._h, path, None if roi is None else list(roi), quality)[1]
@@ -265,15 +270,30 @@ class Image(_bytearray):
         return self
 
     def find_edges(self, edge_type=0, threshold=(100, 200)):
-        _call("image.filter", self._h, "find_edges", (), {"threshold": threshold})
+        _call("image.filter", self._h, "find_edges", (), {"threshold": threshold, "simple": edge_type == EDGE_SIMPLE})
         return self
 
-    def find_features(self, *args, **options):
-        raise NotImplementedError(
-            "virtual K230 has no Haar, HOG, LBP or key point detectors; use a kmodel or a real board"
-        )
+    def get_regression(self, *args, **options):
+        reply = _call("image.regression", self._h, args, options)
+        return None if reply is None else _Found(reply)
 
-    find_eye = find_keypoints = find_lbp = find_hog = find_features
+    def find_features(self, cascade, threshold=0.5, scale_factor=1.5, roi=None):
+        if type(cascade) is not HaarCascade:
+            raise TypeError("find_features takes a HaarCascade")
+        faces = _call("image.faces", self._h, cascade._h, threshold, scale_factor, roi)
+        return [tuple(face) for face in faces]
+
+    def find_lbp(self, roi=None):
+        return _Descriptor(_call("image.lbp", self._h, roi))
+
+    def find_hog(self, roi=None, size=8):
+        _call("image.hog", self._h, roi, size)
+        return self
+
+    def find_keypoints(self, *args, **options):
+        raise NotImplementedError("virtual K230 finds no key points and no eyes; use a kmodel or a real board")
+
+    find_eye = find_keypoints
 
 
 def _passed(args):
@@ -339,6 +359,31 @@ for _name in ("mean_pooled", "midpoint_pooled", "to_bitmap", "to_rainbow", "to_i
 for _name in ("mean_pool", "midpoint_pool"):
     setattr(Image, _name, _becomer(_name + "ed"))
 del _name
+
+
+class HaarCascade:
+    """What find_features() looks for; "frontalface" is there."""
+
+    def __init__(self, path, stages=-1):
+        self._h, self._width, self._height, self._stages = _call("image.cascade", path, stages)
+        self._t = _token(self._h)
+
+    def __repr__(self):
+        return '{"width":%d, "height":%d, "n_stages":%d}' % (self._width, self._height, self._stages)
+
+
+class _Descriptor:
+    """Local binary patterns of a picture, for match_descriptor()."""
+
+    def __init__(self, handle):
+        self._h = handle
+        self._t = _token(handle)
+
+
+def match_descriptor(first, second, threshold=85, filter_outliers=False):
+    if type(first) is not _Descriptor or type(second) is not _Descriptor:
+        raise TypeError("match_descriptor takes two LBP descriptors")
+    return _call("image.match", first._h, second._h)
 
 
 def rgb_to_lab(color):

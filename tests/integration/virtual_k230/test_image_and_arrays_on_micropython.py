@@ -67,7 +67,7 @@ picture.draw_keypoints([(10, 10, 30)], color=(255, 255, 0)).flood_fill(100, 5, c
 print(picture.get_pixel(150, 5), grey.binary([(50, 255)]).invert().erode(1).get_pixel(70, 45))
 print(image.rgb_to_lab((255, 0, 0)), picture.find_qrcodes(), image.Image(50, 50, image.RGB565).find_circles())
 try:
-    picture.find_features("face")
+    picture.find_keypoints()
 except NotImplementedError as error:
     print("no", str(error)[:11])
 """).splitlines()

@@ -185,3 +185,10 @@ def test_tensors_of_other_types_become_float(parts):
     assert fit(np.zeros((1, 2), np.int32)).dtype == np.float32
     assert code_of(fit(np.zeros(2, np.int16))) == INT16
     assert error_of(fit, np.zeros((1,) * 5))[0] == "ValueError"
+
+
+def test_reshaping_what_is_not_dense_makes_a_dense_copy(parts):
+    flat = parts.array(np.arange(24).reshape(12, 2))
+    column = parts.call("np.getitem", flat, {"t": [[None, None, None], 0]})[0]
+    reshaped = parts.numpy(parts.call("np.reshape", column, [-1]))
+    assert reshaped.flags.c_contiguous and reshaped.tolist() == list(range(0, 24, 2))

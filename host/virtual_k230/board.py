@@ -177,6 +177,7 @@ class VirtualK230:
         hal.op("console.write", self._console_write)
         hal.op("console.write_bytes", self._console_write_bytes)
         hal.op("hal.free", self._free)
+        hal.op("ide.show", self.ide.show)
         self.card.register(hal)
         self.network.register(hal)
         SystemOps(self).register(hal)

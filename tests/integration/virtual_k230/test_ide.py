@@ -162,6 +162,21 @@ def test_the_live_picture_is_the_screen_no_faster_than_30_per_second(started) ->
     ide.stop()
 
 
+def test_a_script_shows_pictures_of_its_own(started) -> None:
+    _, ide = started("B")
+    ide.handshake()
+    ide.run(
+        "import image\nimg = image.Image(64, 48, image.RGB565)\nimg.draw_rectangle(0, 0, 64, 48, color=(255, 0, 0), fill=True)\n"
+        "img.compress_for_ide()\nprint(img.format() == image.RGB565)"
+    )
+    assert "True" in ide.console_until("True")
+    time.sleep(0.05)
+    width, height, jpeg = ide.frame()
+    assert (width, height) == (64, 48) and Image.open(io.BytesIO(jpeg)).convert("RGB").getpixel((5, 5))[0] > 240
+    time.sleep(0.05)
+    assert ide.frame() == (0, 0, b"")
+
+
 def test_older_firmware_does_not_answer_version_2(started) -> None:
     _, ide = started("A")
     assert ide.handshake() == (1, 2, 2)

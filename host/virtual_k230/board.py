@@ -249,6 +249,9 @@ class VirtualK230:
         """Stop the running script as Ctrl-C ("ctrl-c", KeyboardInterrupt) or the IDE ("ide", IDE interrupt) does."""
         if not self.is_script_running():
             return
+        if self.interrupts.pending is not None:  # a burst of Ctrl-C is one stop, and must not put off its end
+            self.wake()
+            return
         self.was_interrupted = reason == "ctrl-c"
         stop = HalError("KeyboardInterrupt") if reason == "ctrl-c" else HalError("Exception", "IDE interrupt")
         self.interrupts.pending = stop

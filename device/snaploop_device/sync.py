@@ -14,7 +14,8 @@ PAUSE_AFTER_FAILURE_MS = 2000
 PAUSE_AFTER_FULL_MS = 30000
 STATUS_EVERY_MS = 5000
 PHOTO_PIECE_BYTES = messages.MAX_BODY_BYTES  # most photos go in one piece: each request costs a round trip and some work
-IDLE_TURNS = 3  # a millisecond each: how long a step waits for bytes that are on their way
+IDLE_TURNS = 3  # a millisecond each: how long a step waits for bytes that are on their way, when there is a picture to draw
+SHOW_EVERY_MS = 300  # what moves is drawn this often: drawing takes longer than sending a photo
 STATUS_BUSY_EVERY_MS = 1500  # while a run is going on, or the Sync screen is open
 
 
@@ -50,6 +51,8 @@ class Sync:
         self._skipped = {}  # name → rev the host refused: not again in this session
         self._train = False
         self._troubles = []  # lines to show
+        self._shown_ms = None  # when a change was last drawn
+        self._has_unshown = False
         self.run_is_active = False
         self.activity = ""
         self.synced = {"usb": 0, "wifi": 0}  # photos completed, per road, since start
@@ -75,16 +78,30 @@ class Sync:
         started_ms = now_ms
         commands = []
         idle = 0
+        most_idle = slice_ms if is_watched else IDLE_TURNS
         while True:
             commands.extend(self._turn(now_ms, is_watched))
             if not self._requester.is_busy:
-                return commands
+                return self._held_back(commands, now_ms)
             idle = 0 if self._requester.has_moved else idle + 1
-            if idle > IDLE_TURNS or ticks_since(now_ms, started_ms) >= slice_ms:
-                return commands
+            if idle > most_idle or ticks_since(now_ms, started_ms) >= slice_ms:
+                return self._held_back(commands, now_ms)
             if idle:
                 self._clock.pause(1)
             now_ms = self._clock.now_ms()
+
+    def _held_back(self, commands, now_ms):
+        """The commands, with at most one change of the counts, and none while many photos move and one was just drawn."""
+        kept = [command for command in commands if command != ("sync_changed",)]
+        self._has_unshown = self._has_unshown or len(kept) < len(commands)
+        if self._has_unshown and (not self._uploads or self._may_show(now_ms)):
+            self._has_unshown = False
+            self._shown_ms = now_ms
+            kept.append(("sync_changed",))
+        return kept
+
+    def _may_show(self, now_ms):
+        return self._shown_ms is None or ticks_since(now_ms, self._shown_ms) >= SHOW_EVERY_MS
 
     def _turn(self, now_ms, is_watched):
         result = self._requester.step(now_ms)
@@ -108,7 +125,7 @@ class Sync:
         if not self._greeted:
             self._ask(("hello",), "POST", messages.HELLO, self._describe())
         elif self._uploads:
-            self._ask_upload(self._uploads[0])
+            self._ask_upload(self._uploads[0], now_ms)
         elif self._gather():
             return
         elif self._train:
@@ -154,7 +171,7 @@ class Sync:
             self._ask(("missing", records), "POST", messages.MISSING, {"samples": listed})
         return True
 
-    def _ask_upload(self, upload):
+    def _ask_upload(self, upload, now_ms):
         record = upload.record
         if upload.offset is None:
             self._ask(("record", upload), "PUT", messages.RECORD, {}, record.to_json())
@@ -169,9 +186,11 @@ class Sync:
             self._troubles.append("take {} again, its photo is cut short on the card".format(record.name))
             self._skip(upload)
             return
-        self.activity = "sending {}, {} of {} KB".format(
-            record.name, upload.offset // 1024, (record.size + 1023) // 1024
-        )
+        if self._may_show(now_ms):
+            self._has_unshown = True
+            self.activity = "sending {}, {} of {} KB".format(
+                record.name, upload.offset // 1024, (record.size + 1023) // 1024
+            )
         arguments = {"digest": record.photo, "offset": upload.offset, "size": record.size}
         self._ask(("photo", upload), "PUT", messages.PHOTO, arguments, body)
 

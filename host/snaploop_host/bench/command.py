@@ -20,7 +20,13 @@ def _board(out: Path) -> list[Figure]:
     return measure(out)
 
 
-BENCHES: dict[str, Callable[[Path], list[Figure]]] = {"loop": _loop, "board": _board}
+def _link(out: Path) -> list[Figure]:
+    from .link import measure
+
+    return measure(out)
+
+
+BENCHES: dict[str, Callable[[Path], list[Figure]]] = {"loop": _loop, "board": _board, "link": _link}
 
 
 def run_bench(name: str, out: Path, as_json_object: bool) -> None:

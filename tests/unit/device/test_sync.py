@@ -61,7 +61,7 @@ def test_large_photo_in_pieces(rig, host):
     rig.app.store.add(noise, 640, 360)
     rig.until(lambda: is_synced(rig))
     assert host.photos[sha256_hex(noise)] == noise
-    assert paths(host).count(messages.PHOTO) == 4
+    assert paths(host).count(messages.PHOTO) == 2
 
 
 def test_cut_cable_goes_on_over_wifi_at_the_byte(rig, host):

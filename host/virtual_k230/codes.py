@@ -50,7 +50,7 @@ def read_codes(rgb: Array, is_matrix: bool) -> list[Code]:
     except ImportError as error:
         raise HalError("NotImplementedError", "virtual K230 reads codes with ZXing: pip install zxing-cpp") from error
     formats = zxingcpp.BarcodeFormat
-    wanted = formats.DataMatrix if is_matrix else [formats.AllLinear, formats.PDF417]
+    wanted = zxingcpp.BarcodeFormats([formats.DataMatrix] if is_matrix else [formats.AllLinear, formats.PDF417])
     grey = np.ascontiguousarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
     found = []
     for result in zxingcpp.read_barcodes(grey, formats=wanted):

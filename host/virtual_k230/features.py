@@ -38,7 +38,7 @@ class Cascade:
         if side < _FACE_PX:
             return []
         found = self._cascade.detect_multi_scale(
-            grey, scale_factor=max(1.05, scale_factor), step_ratio=1.5, min_size=(_FACE_PX, _FACE_PX),
+            grey, scale_factor=max(1.05, scale_factor), step_ratio=1, min_size=(_FACE_PX, _FACE_PX),
             max_size=(side, side), min_neighbor_number=max(1, round(8 * threshold)),
         )  # fmt: skip
         return [[int(face["c"]), int(face["r"]), int(face["width"]), int(face["height"])] for face in found]

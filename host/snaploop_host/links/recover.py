@@ -20,17 +20,18 @@ logger = logging.getLogger(__name__)
 
 BY_CTRL_C = "Ctrl-C"
 BY_IDE = "the IDE's reset"
+BY_PROMPT = "taking its prompt"
 STATUS_MAGIC = b"\xaa\xbb\xee\xff"  # what QUERY_STATUS, the first attach packet, answers
 STOP_PACKET = b"\x30\x06\x00\x00\x00\x00"
 SOFT_RESET = b"\x04"
 IDE_ANSWER_S = 4.0  # a busy board may answer nothing for 1 to 2 s
-SETTLE_S = 1.0  # the last bytes leave before the port is closed; a closed port ends the IDE's mode
+SETTLE_S = 1.0  # for what takes effect in the board, and before the port is closed, which ends the IDE's mode
 
 SILENT_S = 90.0  # the app asks for the status every few seconds; a burst of photos or a slow kmodel load is far shorter
 
 
 def recover(port: str, say: Callable[[str], None], restart: bool = True) -> str:
-    """Stop what hangs on the board at this port and start main.py again; BY_CTRL_C or BY_IDE, whichever did it.
+    """Stop what hangs on the board at this port and start main.py again; BY_CTRL_C, BY_IDE or BY_PROMPT, whichever did it.
 
     Args:
         port: such as /dev/ttyACM0.
@@ -41,28 +42,29 @@ def recover(port: str, say: Callable[[str], None], restart: bool = True) -> str:
         PortBusyError: another program holds the port.
         BoardLinkError: there is no such port, or the board answers neither; says what a person can do.
     """
+    if not restart:
+        with board_console.opened(port, say):
+            return BY_PROMPT
     transport = board_console.open_port(port)
     try:
-        return recover_on(transport.serial, port, say, restart)
+        return recover_on(transport.serial, port, say)
     finally:
         with contextlib.suppress(serial.SerialException, OSError):  # the board may be gone for a moment
             transport.close()
 
 
-def recover_on(port: serial.Serial, name: str, say: Callable[[str], None], restart: bool = True) -> str:
-    """The same on a port that is open already; `name` is for people."""
+def recover_on(port: serial.Serial, name: str, say: Callable[[str], None]) -> str:
+    """Start main.py again on a port that is open already; `name` is for people."""
     try:
         say("sending Ctrl-C")
         if board_console.interrupt(port, board_console.INTERRUPTS):
-            if restart:
-                _send(port, SOFT_RESET)
+            _send(port, SOFT_RESET)
             return BY_CTRL_C
         say("no answer: resetting it as the IDE does")
         if _answers_ide(port):
             _send(port, STOP_PACKET)
             _send(port, board_console.LEAVE_IDE_PACKET)
-            if restart or board_console.interrupt(port, board_console.INTERRUPTS_AFTER_RESET):
-                return BY_IDE
+            return BY_IDE
     except (serial.SerialException, OSError) as error:
         raise BoardLinkError(f"the board on {name} went away ({error}): plug it in again") from error
     raise BoardLinkError(
@@ -80,6 +82,7 @@ def _answers_ide(port: serial.Serial) -> bool:
     while time.monotonic() < ends:
         seen = (seen + port.read(port.in_waiting))[-4096:]
         if STATUS_MAGIC in seen:
+            time.sleep(SETTLE_S)  # the script is being stopped; a reset that comes before its end is lost
             return True
         time.sleep(board_console.INTERRUPT_GAP_S)
     return False
@@ -93,7 +96,10 @@ def _send(port: serial.Serial, data: bytes) -> None:
 
 
 class SilenceWatch:
-    """Notices a board that spoke to us and then fell silent, once until it speaks again. A board at its prompt is not silent, but stopped."""
+    """Notices a board that spoke to us and then fell silent, once until it speaks again.
+
+    A board at its prompt is not silent, but stopped.
+    """
 
     def __init__(self, is_heard_elsewhere: Callable[[str], bool], silent_s: float = SILENT_S) -> None:
         """`is_heard_elsewhere(board id)` says whether it was heard over Wi-Fi lately: the person may have switched USB off."""

@@ -217,15 +217,14 @@ def _distance(bins, start):
     """Mean of 16 bins under their soft-max, in cells."""
     values = bins[start : start + BINS]
     most = max(values)
-    least = most + NEGLIGIBLE
-    total = weighted = 0.0
-    index = 0
-    for value in values:
-        if not value < least:  # NaN goes on, and is found
-            weight = math.exp(value - most)
+    total = 0.0
+    weighted = 0.0
+    for index in range(BINS):
+        below = values[index] - most
+        if not below < NEGLIGIBLE:  # NaN goes on, and is found
+            weight = math.exp(below)
             total += weight
             weighted += weight * index
-        index += 1
     if not total > 0 or weighted - weighted != 0:
         raise NotFiniteError("the model's box distances are not finite")
     return weighted / total

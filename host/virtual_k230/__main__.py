@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import select
+import signal
 import sys
 import termios
 import time
@@ -34,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
         stream=sys.stderr,
         format="%(levelname)s %(name)s: %(message)s",
     )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))  # so that what is open gets closed
     try:
         code: int = args.action(args)
     except (InterpreterMissingError, OSError, ValueError, RuntimeError) as error:

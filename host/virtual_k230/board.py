@@ -6,6 +6,7 @@ The parts (card, usb, network, touch, camera, panel, KPU) are objects of their o
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib
 import itertools
@@ -150,6 +151,7 @@ class VirtualK230:
         self.usb.ide_takes = self._ide_takes
         self.usb.on_closed = self.ide.leave
         self._register()
+        atexit.register(self.close)  # a program that ends without close(), as by an exception, leaves nothing behind
 
     def _folder(self, given: str | Path | None, name: str) -> Path:
         if given is None:
@@ -352,8 +354,7 @@ class VirtualK230:
         """Switch on: run boot.py and main.py (unless run_scripts is False), then the REPL."""
         if self._child is not None:
             return self
-        self._interpreter = self._interpreter or find_interpreter()
-        self._spawn(f"import _boot\n_boot.run(False, {run_scripts})")
+        self._spawn_first(f"import _boot\n_boot.run(False, {run_scripts})")
         return self
 
     def __enter__(self) -> VirtualK230:
@@ -364,6 +365,14 @@ class VirtualK230:
     ) -> None:
         self.close()
 
+    def _spawn_first(self, code: str) -> None:
+        """The first life after power on; a child whose power went a moment ago gets the time to end."""
+        self._interpreter = self._interpreter or find_interpreter()
+        serving = self._serving
+        if serving is not None and serving is not threading.current_thread():
+            serving.join()
+        self._spawn(code)
+
     def _spawn(self, code: str) -> None:
         assert self._interpreter is not None
         self.next_life = None
@@ -373,7 +382,8 @@ class VirtualK230:
         self.started_at = time.monotonic()
         cards = {name: str(part.root) for name, part in self.card.partitions.items()}
         heap_bytes = int(self.heap_mib * (1 << 20))
-        self._child = Child(self._interpreter, heap_bytes, cards, code)
+        temporary = [holder.name for holder in self._temporary] + [self.usb.folder]
+        self._child = Child(self._interpreter, heap_bytes, cards, temporary, code)
         self._serving = self._child.serve(self.hal, self._child_ended)
 
     def _child_ended(self, child: Child) -> None:
@@ -402,10 +412,10 @@ class VirtualK230:
 
     def restart_at_prompt(self) -> None:
         """Switch on or start afresh, and go to the REPL without boot.py and main.py; its `state` is "repl" then."""
-        with self.lock:
-            if self._child is None:
-                self.start(run_scripts=False)
-                return
+        if self._child is None:
+            self.start(run_scripts=False)
+            return
+        self.say("\nMPY: soft reboot\n")
         self._restart(raw=False, run_scripts=False)
 
     def reset(self, hard: bool = True) -> None:
@@ -430,6 +440,7 @@ class VirtualK230:
 
     def close(self) -> None:
         """Switch off and clean up."""
+        atexit.unregister(self.close)
         self.power_cut()
         serving = self._serving
         if serving is not None and serving is not threading.current_thread():
@@ -478,8 +489,7 @@ class VirtualK230:
         """Switch on and run MicroPython source instead of the card's scripts; the board is off when it has ended."""
         if self._child is not None:
             raise RuntimeError("the board is on already: run source on a board that is off, or use its REPL")
-        self._interpreter = self._interpreter or find_interpreter()
-        self._spawn(f"import _boot\n_boot.run_source({code!r})")
+        self._spawn_first(f"import _boot\n_boot.run_source({code!r})")
 
     # -- what a person sees and does ----------------------------------------------------------------------------
 
@@ -510,7 +520,7 @@ class VirtualK230:
             ValueError: there is nothing to look at; names the mend.
         """
         camera = self._open_camera(source, self.camera.fps)
-        camera.frame = self.camera.frame
+        camera.frame, camera.fps = self.camera.frame, self.camera.fps
         camera.version = self.camera.version + 1  # what channels have kept of the other source is out of date
         self.camera = camera
 

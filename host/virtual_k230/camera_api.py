@@ -34,7 +34,7 @@ class CameraApi:
         camera = self._board.camera
         return {
             "name": camera.name, "index": camera.index, "count": camera.count, "held": camera.held is not None,
-            "first": self._first.name,
+            "fps": camera.fps, "first": self._first.name,
         }  # fmt: skip
 
     async def look(self, request: web.Request) -> web.StreamResponse:
@@ -46,8 +46,8 @@ class CameraApi:
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Bring something else into view.
 
-        {"next": true}, {"show": number}, {"path": file}, {"source": "scene:NAME" | "first"}, or {"hold": true | false}:
-        what is in view now stays, whatever the source does.
+        {"next": true}, {"show": number}, {"path": file}, {"source": "scene:NAME" | "first"}, {"fps": frames per second, 0: any},
+        or {"hold": true | false}: what is in view now stays, whatever the source does.
         """
         body = await read_object(request)
         camera = self._board.camera
@@ -55,6 +55,8 @@ class CameraApi:
             await asyncio.to_thread(camera.next)
         elif "hold" in body:
             await asyncio.to_thread(camera.hold, camera.scaled(1920, 1080).copy() if body["hold"] else None)
+        elif "fps" in body:
+            camera.fps = min(max(0.0, float(body["fps"])), 1000.0)
         elif "source" in body:
             await asyncio.to_thread(self._change, str(body["source"]))
         elif "path" in body:
@@ -62,7 +64,7 @@ class CameraApi:
         elif "show" in body:
             await asyncio.to_thread(camera.show, int(body["show"]))
         else:
-            raise ValueError('body needs "show": number, "path": file, "next": true, "hold" or "source"')
+            raise ValueError('body needs "show": number, "path": file, "next": true, "hold", "fps" or "source"')
         return await self.look(request)
 
     def _change(self, source: str) -> None:

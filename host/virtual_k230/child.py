@@ -27,10 +27,13 @@ class Child:
         interpreter: what find_interpreter() found.
         heap_bytes: size of MicroPython's heap.
         cards: {"/sdcard": real folder, …}.
+        temporary: folders that it removes when this program is killed and cannot do it.
         code: MicroPython source that it runs; it ends with it.
     """
 
-    def __init__(self, interpreter: Interpreter, heap_bytes: int, cards: dict[str, str], code: str) -> None:
+    def __init__(
+        self, interpreter: Interpreter, heap_bytes: int, cards: dict[str, str], temporary: list[str], code: str
+    ) -> None:
         request_read, request_write = os.pipe()
         reply_read, reply_write = os.pipe()
         watch_read, watch_write = os.pipe()
@@ -44,6 +47,7 @@ class Child:
             "heapBytes": heap_bytes,
             "modules": str(HERE / "canmv"),
             "cards": cards,
+            "temporary": temporary,
             "code": "import sys\nsys.path[:] = ['', '/.frozen', '/sdcard', '/data']\n" + code,
         }
         try:

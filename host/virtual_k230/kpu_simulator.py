@@ -226,3 +226,4 @@ def child_main(model: str, site: str) -> None:
 
 if __name__ == "__main__":
     child_main(sys.argv[1], sys.argv[2])
+    shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)  # stdin has ended: the parent was killed

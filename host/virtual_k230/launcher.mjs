@@ -2,7 +2,7 @@
 //
 // Started by board.py as `node launcher.mjs CONFIG`, CONFIG being JSON: package (path of micropython.mjs), wasm (the
 // build patched by gc_patch.mjs), requestFd, replyFd and watchFd (inherited pipes), heapBytes, modules (folder of the emulated
-// modules), cards ({board path: real folder}), code (what to run).
+// modules), cards ({board path: real folder}), temporary (folders that go when the parent was killed), code (what to run).
 // The script sees /dev/hal (one request/reply stream to the Python side), /dev/hal_handle/N (closing it frees handle N),
 // /.frozen (the emulated modules) and the cards. When the reply pipe closes, the parent is gone and this process ends.
 
@@ -11,6 +11,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { cardFileSystem, useLinuxErrorNumbers } from "./card_fs.mjs";
+import { removeAndLeave } from "./orphan.mjs";
 import { Threads } from "./threads.mjs";
 
 /** End at once: process.exit() would wait for the watching thread, which blocks. */
@@ -24,8 +25,9 @@ process.on("uncaughtException", (error) => {
 });
 
 const config = JSON.parse(process.argv[2]);
+const orphaned = () => removeAndLeave(config.temporary);
 // A script that only computes never looks at its pipes; this thread sees that the parent is gone even then.
-new Worker(`require("fs").readSync(${Number(config.watchFd)}, Buffer.alloc(1)); process.kill(process.pid, "SIGKILL");`, { eval: true }).unref();
+new Worker(new URL("./orphan.mjs", import.meta.url), { workerData: { watchFd: config.watchFd, temporary: config.temporary } }).unref();
 
 // Emscripten complains on stderr each time the heap limit below holds; the script gets its MemoryError.
 const complain = console.error;
@@ -51,7 +53,7 @@ function retrying(operation) {
         try {
             return operation();
         } catch (error) {
-            if (error.code === "EPIPE") leave();
+            if (error.code === "EPIPE") orphaned();
             if (error.code !== "EAGAIN") throw error;
             Atomics.wait(sleeper, 0, 0, 1);
         }
@@ -76,7 +78,7 @@ function readExactly(target, offset, length) {
             const n = direct
                 ? retrying(() => fs.readSync(config.replyFd, target, offset, length, null))
                 : retrying(() => fs.readSync(config.replyFd, inbox, 0, inbox.length, null));
-            if (n === 0) leave();
+            if (n === 0) orphaned();
             if (direct) {
                 offset += n;
                 length -= n;

@@ -53,8 +53,8 @@ class UsbPort:
         self.ready_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Readable while the ring holds something."""
         self._ring_lock = threading.Lock()
-        self._folder = tempfile.mkdtemp(prefix="virtual_k230_")
-        self.path = str(Path(self._folder) / "ttyACM0")
+        self.folder = tempfile.mkdtemp(prefix="virtual_k230_")
+        self.path = str(Path(self.folder) / "ttyACM0")
         self._master = -1
         self._master_lock = threading.Lock()
         self._closing = False
@@ -106,7 +106,7 @@ class UsbPort:
         self._close_master()
         self._thread.join(timeout=2)
         with contextlib.suppress(OSError):
-            os.rmdir(self._folder)
+            os.rmdir(self.folder)
         os.close(self.ready_fd)
 
     def is_open(self) -> bool:

@@ -75,6 +75,10 @@ function showCamera(camera) {
   const where = camera.count === null ? `picture ${camera.index + 1}` : `${camera.index + 1} of ${camera.count}`;
   $("camera-name").textContent = camera.held ? `a picture that stays (${camera.name} is behind it)` : `${camera.name} · ${where}`;
   $("hold").setAttribute("aria-pressed", camera.held);
+  if (![...$("fps").options].some((option) => Number(option.value) === camera.fps)) {
+    $("fps").append(element("option", { value: camera.fps }, `${camera.fps} frames/s`));
+  }
+  if (document.activeElement !== $("fps")) $("fps").value = camera.fps;
   $("scene").hidden = camera.name.startsWith("scene:");
   $("source").hidden = camera.name === camera.first;
 }
@@ -116,6 +120,7 @@ function startCamera() {
     post("camera", { show: index ? index - 1 : (count ?? 1) - 1 });
   };
   $("hold").onclick = () => post("camera", { hold: !state.camera.held });
+  $("fps").onchange = () => post("camera", { fps: Number($("fps").value) });
   $("scene").onclick = () => post("camera", { source: "scene:traffic_lights" });
   $("source").onclick = () => post("camera", { source: "first" });
   $("show").onchange = async (e) => {

@@ -277,6 +277,17 @@ def test_stdin_is_a_fast_protocol_port(board: VirtualK230, sd: Path) -> None:
     assert 200_000 / milliseconds > 30  # KB/s; a loaded machine must pass too, `bench virtual` measures
 
 
+def test_power_that_goes_and_comes_at_once(board: VirtualK230, sd: Path) -> None:
+    (sd / "main.py").write_text("print('here')\nwhile True:\n    pass\n")
+    for n_starts in range(1, 4):
+        board.start()
+        until(lambda n_starts=n_starts: board.log.count("here") == n_starts)  # type: ignore[misc]  # bound now
+        board.power_cut()
+    board.start(run_scripts=False)
+    until(lambda: board.state == "repl")
+    assert board.is_on
+
+
 def test_a_power_cut_in_the_middle_of_a_save_and_a_new_start(board: VirtualK230, sd: Path) -> None:
     (sd / "main.py").write_text(
         "import os\nprint(sorted(os.listdir('/data')))\n"

@@ -141,7 +141,13 @@ def test_a_folder_of_twins_is_taken_and_an_empty_one_named(tmp_path: Path) -> No
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "lights.kmodel").write_bytes(b"LDMK")
     (tmp_path / "models" / "lights.onnx").write_bytes(b"onnx")
-    assert run("run", script, "--kpu", "onnx", "--onnx", tmp_path).stdout == "ran\n"
+    (tmp_path / "models" / "cars.kmodel").write_bytes(b"LDMK2")
+    done = run("run", script, "--onnx", tmp_path)
+    assert done.stdout == "ran\n"
+    assert "no twin beside cars.kmodel; the simulator runs them" in done.stderr
+    both = run("run", script, "--kpu", "sim", "--onnx", tmp_path)
+    assert both.returncode == 2
+    assert "leave one of --kpu sim and --onnx out" in both.stderr
 
 
 def test_bench_prints_its_figures_with_their_goals() -> None:

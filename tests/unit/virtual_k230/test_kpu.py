@@ -189,6 +189,7 @@ def test_a_dying_simulator_is_an_error_not_a_hang(loaded, caplog):
 
 
 def test_the_onnx_twin_runs_only_when_asked_for_and_known(tiny, caplog):
+    caplog.set_level("INFO")
     digest = hashlib.sha256((tiny / "tiny.kmodel").read_bytes()).hexdigest()
     picture = np.random.default_rng(2).integers(0, 256, INPUT_SHAPE, dtype=np.uint8)
     outputs = {}
@@ -203,7 +204,12 @@ def test_the_onnx_twin_runs_only_when_asked_for_and_known(tiny, caplog):
         parts.call("nn.set_input", kpu, 0, _tensor(parts, picture))
         parts.call("nn.run", kpu)
         outputs[name] = (parts.board.kpu.engine, _output(parts, kpu).copy())
+        model = parts.board.kpu.models()[0]
+        assert (model["name"], model["sha256"]) == ("/sdcard/tiny.kmodel", digest)
+        assert ("tiny.onnx" in model["answered_by"]) == (name == "onnx")
+        assert f"{model['answered_by']} answers for it" in caplog.text
         parts.close()
+        assert parts.board.kpu.models() == []
     assert [engine for engine, _ in outputs.values()] == ["onnx", "simulator", "simulator"]
     assert np.abs(outputs["onnx"][1] - outputs["no twin"][1]).max() < 0.05
     assert not np.array_equal(outputs["onnx"][1], outputs["no twin"][1])

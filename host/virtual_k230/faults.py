@@ -47,6 +47,7 @@ CATALOGUE = (
     Fault("kpu.load", "times", 1, "the next N kmodels do not load: EOFError"),
     Fault("kpu.run", "times", 1, "the next N runs of the KPU fail: RuntimeError"),
     Fault("camera.timeout", "times", 1, "the next N snapshots wait for a second and fail: RuntimeError"),
+    Fault("touch.read", "times", 1, "the next N reads of the touch panel fail: RuntimeError"),
     Fault("heap.left", "bytes", 16384, "the script's heap is filled up to so many free bytes: MemoryError"),
 )
 BY_NAME = {fault.name: fault for fault in CATALOGUE}

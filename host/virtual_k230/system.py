@@ -213,6 +213,8 @@ class SystemOps:
         """TOUCH.read(); now and then the script's free heap rides along for /state."""
         if heap_free_bytes is not None:
             self._board.heap_free_bytes = heap_free_bytes
+        if self._board.faults.take("touch.read"):
+            raise HalError("RuntimeError", "read touch failed, -1")
         rows: list[list[int]] = self._board.touches.take(count)
         if rotate != -1:
             width, height = self.touch_range()

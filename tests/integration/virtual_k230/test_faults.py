@@ -114,6 +114,15 @@ def test_a_kmodel_does_not_load(board: VirtualK230) -> None:
     assert board.faults.state() == {"kpu.run": 2}
 
 
+def test_the_touch_panel_fails_as_often_as_asked(board: VirtualK230) -> None:
+    board.faults.set("touch.read", 1)
+    printed = board.run_code(
+        "from machine import TOUCH\ntouch = TOUCH(0)\n"
+        "for attempt in range(2):\n    try:\n        print(touch.read(1))\n    except RuntimeError as error:\n        print(error)\n"
+    )
+    assert printed == "read touch failed, -1\n()\n"
+
+
 def test_a_full_heap_is_a_memory_error_and_comes_back(board: VirtualK230) -> None:
     source = (
         "import gc, time\n"

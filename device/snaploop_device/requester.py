@@ -2,7 +2,7 @@
 
 from snaploop_shared.errors import AuthError, LinkLostError, ProtocolError
 from snaploop_shared.messages import BLOB, UNAUTHORIZED, decode_response, encode_request
-from snaploop_shared.portable import ticks_since
+from snaploop_shared.portable import has_passed
 
 from .boot_count import REQUESTS_PER_BOOT
 
@@ -44,7 +44,7 @@ class Requester:
     def ask(self, method: str, path: str, arguments: dict, body: "bytes" = b"") -> None:
         """Begin a request; one at a time. Over USB first, but what answers with many bytes comes over Wi-Fi first.
 
-        The board must take what comes by USB from stdin byte by byte (k230-platform §9.7), some ten times slower than Wi-Fi.
+        What comes by USB has to pass the small ring of stdin as text (k230-platform §9.7), some times slower than Wi-Fi.
         """
         self._request = (method, path, arguments, body)
         self._order = (self._roads[1], self._roads[0]) if path == BLOB else self._roads
@@ -89,7 +89,7 @@ class Requester:
     def _is_stalled(self, now_ms):
         others = [road for road in self._roads if road is not self._road and self._allows(road) and road.is_up]
         limit = STALLED_WITH_CHOICE_MS if others and not self._tried else STALLED_MS
-        return ticks_since(now_ms, self._road.heard_ms) > limit
+        return has_passed(now_ms, self._road.heard_ms, limit)
 
     def _send(self, now_ms, failure="no road to the host"):
         """Send the request over the first road that is up and was not tried; the failure when there is none."""

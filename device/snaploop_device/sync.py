@@ -6,15 +6,20 @@ host decides what is missing, so a new session simply goes on.
 
 from snaploop_shared import messages
 from snaploop_shared.errors import RecordError
-from snaploop_shared.portable import ticks_since
+from snaploop_shared.portable import has_passed
 
 BATCH = 60  # samples per question: fits the message head
 READ_PER_STEP = 6  # records read per step while a batch is put together
 PAUSE_AFTER_FAILURE_MS = 2000
 PAUSE_AFTER_FULL_MS = 30000
 STATUS_EVERY_MS = 5000
-PHOTO_PIECE_BYTES = messages.MAX_BODY_BYTES  # most photos go in one piece: each request costs a round trip and some work
-IDLE_TURNS = 3  # a millisecond each: how long a step waits for bytes that are on their way, when there is a picture to draw
+PHOTO_PIECE_BYTES = (
+    messages.MAX_BODY_BYTES
+)  # most photos go in one piece: each request costs a round trip and some work
+RECORD_ALONG_BYTES = 4096  # a record of many outlines travels alone: the message head holds 12 KiB
+IDLE_TURNS = (
+    3  # a millisecond each: how long a step waits for bytes that are on their way, when there is a picture to draw
+)
 SHOW_EVERY_MS = 300  # what moves is drawn this often: drawing takes longer than sending a photo
 STATUS_BUSY_EVERY_MS = 1500  # while a run is going on, or the Sync screen is open
 
@@ -84,7 +89,7 @@ class Sync:
             if not self._requester.is_busy:
                 return self._held_back(commands, now_ms)
             idle = 0 if self._requester.has_moved else idle + 1
-            if idle > most_idle or ticks_since(now_ms, started_ms) >= slice_ms:
+            if idle > most_idle or has_passed(now_ms, started_ms, slice_ms):
                 return self._held_back(commands, now_ms)
             if idle:
                 self._clock.pause(1)
@@ -101,7 +106,7 @@ class Sync:
         return kept
 
     def _may_show(self, now_ms):
-        return self._shown_ms is None or ticks_since(now_ms, self._shown_ms) >= SHOW_EVERY_MS
+        return self._shown_ms is None or has_passed(now_ms, self._shown_ms, SHOW_EVERY_MS)
 
     def _turn(self, now_ms, is_watched):
         result = self._requester.step(now_ms)
@@ -111,7 +116,7 @@ class Sync:
         if self._requester.is_busy or not self._requester.has_road:
             return commands
         if self._failed_ms is not None:
-            if ticks_since(now_ms, self._failed_ms) < self._pause_ms:
+            if not has_passed(now_ms, self._failed_ms, self._pause_ms):
                 return commands
             self._failed_ms = None
         self._ask_next(now_ms, is_watched)
@@ -137,7 +142,7 @@ class Sync:
                 self._ask(("model", wanted), wanted[0], wanted[1], wanted[2])
             else:
                 every = STATUS_BUSY_EVERY_MS if is_watched or self.run_is_active else STATUS_EVERY_MS
-                if self._status_ms is None or ticks_since(now_ms, self._status_ms) >= every:
+                if self._status_ms is None or has_passed(now_ms, self._status_ms, every):
                     self._status_ms = now_ms
                     self._ask(("status",), "GET", messages.STATUS, {})
                 else:
@@ -192,6 +197,10 @@ class Sync:
                 record.name, upload.offset // 1024, (record.size + 1023) // 1024
             )
         arguments = {"digest": record.photo, "offset": upload.offset, "size": record.size}
+        if upload.offset + len(body) == record.size:
+            text = record.to_json().decode()
+            if len(text) <= RECORD_ALONG_BYTES:
+                arguments["record"] = text  # one round trip less
         self._ask(("photo", upload), "PUT", messages.PHOTO, arguments, body)
 
     # -- answers --
@@ -255,6 +264,8 @@ class Sync:
             if offset == record.size:
                 upload.offset = None
                 self.synced[self._requester.last_road] += 1
+                if "rev" in response.arguments:  # the host took the record that came with the last piece
+                    return self._on_record(response, now_ms, upload)
                 return [("sync_changed",)]
             if offset == upload.offset or (response.status == messages.OK and offset < upload.offset):
                 return self._refused(upload, "the host does not take photo {}".format(record.name))

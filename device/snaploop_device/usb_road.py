@@ -2,10 +2,11 @@
 
 from snaploop_shared.errors import LinkLostError, ProtocolError
 from snaploop_shared.link import CLOSED, OPEN, TO_HOST_WINDOW_FRAMES, Link
-from snaploop_shared.portable import ticks_since
+from snaploop_shared.portable import has_passed
 
 NAME = "usb"
 REOPEN_AFTER_MS = 1000  # after a lost or refused session
+PROBE_EVERY_MS = 2000  # while an answer is awaited in silence: a host that was restarted says so then
 
 
 class UsbRoad:
@@ -21,6 +22,7 @@ class UsbRoad:
         self._link = Link(True, TO_HOST_WINDOW_FRAMES)
         self._answers = []
         self._closed_ms = None
+        self._probed_ms = None  # when we last spoke up; None while no answer is awaited
         self.is_wanted = False
         self.failure = ""  # why the message on the way will not be answered
         self.heard_ms = 0
@@ -47,13 +49,18 @@ class UsbRoad:
         self._answers = []
         self.heard_ms = now_ms
         self._link.send(message)
+        self._probed_ms = now_ms
 
     def take_answer(self) -> "bytes | None":
         """The answer, once."""
-        return self._answers.pop(0) if self._answers else None
+        if not self._answers:
+            return None
+        self._probed_ms = None
+        return self._answers.pop(0)
 
     def cancel(self) -> None:
         """Forget the message on the way; a late answer will not be mistaken for the next one's."""
+        self._probed_ms = None
         self._link.close()
         self._closed_ms = None
 
@@ -69,6 +76,9 @@ class UsbRoad:
             if data:
                 self.heard_ms = now_ms
                 self._answers.extend(self._link.receive(data, now_ms))
+            elif self._probed_ms is not None and has_passed(now_ms, self._probed_ms, PROBE_EVERY_MS):
+                self._probed_ms = now_ms
+                self._link.probe()
             if self._link.state == CLOSED:
                 self._reopen(was_up, now_ms)
             out = self._link.output(now_ms)
@@ -86,6 +96,6 @@ class UsbRoad:
         if was_up:
             self.failure = "the host began anew"
             self._closed_ms = now_ms
-        if self._closed_ms is None or ticks_since(now_ms, self._closed_ms) >= REOPEN_AFTER_MS:
+        if self._closed_ms is None or has_passed(now_ms, self._closed_ms, REOPEN_AFTER_MS):
             self._closed_ms = now_ms
             self._link.open(self._identity.random_u32(), now_ms)

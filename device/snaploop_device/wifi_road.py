@@ -1,7 +1,7 @@
 """Messages over Wi-Fi: each is the body of an HTTP POST to the daemon. One message at a time; the requester uses it."""
 
 from snaploop_shared.messages import HTTP_PATH, MAX_BODY_BYTES, MAX_HEAD_BYTES
-from snaploop_shared.portable import ticks_since
+from snaploop_shared.portable import has_passed
 
 NAME = "wifi"
 JOIN_EVERY_MS = 20000  # association takes some 7 s (k230-platform §8.3)
@@ -44,6 +44,16 @@ class WifiRoad:
     def is_up(self) -> bool:
         """Whether sending makes sense."""
         return bool(self.address) and self._refused_ms is None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether we are in a network and the host takes no connection."""
+        return self.is_wanted and bool(self.address) and self._refused_ms is not None
+
+    def look_again(self) -> None:
+        """The host may take connections now."""
+        self._close()
+        self._refused_ms = None
 
     @property
     def status(self) -> str:
@@ -90,14 +100,14 @@ class WifiRoad:
             return False
 
     def _look_after_radio(self, now_ms):
-        if self._refused_ms is not None and ticks_since(now_ms, self._refused_ms) > CONNECT_EVERY_MS:
+        if self._refused_ms is not None and has_passed(now_ms, self._refused_ms, CONNECT_EVERY_MS):
             self._refused_ms = None
-        if self._looked_ms is not None and ticks_since(now_ms, self._looked_ms) < LOOK_EVERY_MS:
+        if self._looked_ms is not None and not has_passed(now_ms, self._looked_ms, LOOK_EVERY_MS):
             return
         self._looked_ms = now_ms
         self.address = self._wifi.address()
         if not self.address and self._config.wifi_ssid:
-            if self._joined_ms is None or ticks_since(now_ms, self._joined_ms) > JOIN_EVERY_MS:
+            if self._joined_ms is None or has_passed(now_ms, self._joined_ms, JOIN_EVERY_MS):
                 self._joined_ms = now_ms
                 self._log.info("wifi", "joining {}".format(self._config.wifi_ssid))
                 self._wifi.join(self._config.wifi_ssid, self._config.wifi_key)

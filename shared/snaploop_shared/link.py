@@ -12,7 +12,7 @@ idempotent, so the caller simply asks again.
 from . import frames
 from .errors import LinkLostError, ProtocolError
 from .frames import Decoder, Frame
-from .portable import ticks_since
+from .portable import has_passed
 
 CLOSED = "closed"
 OPENING = "opening"
@@ -71,6 +71,10 @@ class Link:
             kind = frames.DATA_END if start + step >= len(message) else frames.DATA
             self._queue.append((kind, view[start : start + step]))
 
+    def probe(self) -> None:
+        """Say something with the next output, so that a host that was restarted and knows nothing of the session answers RESET."""
+        self._ack_due = self.state == OPEN
+
     def is_idle(self) -> bool:
         """Whether everything sent was acknowledged."""
         return not self._queue
@@ -110,11 +114,11 @@ class Link:
         out = self._replies
         self._replies = []
         if self.state == OPENING:
-            if self._syn_ms is None or ticks_since(now_ms, self._syn_ms) >= SYN_EVERY_MS:
+            if self._syn_ms is None or has_passed(now_ms, self._syn_ms, SYN_EVERY_MS):
                 self._syn_ms = now_ms
                 out.append(frames.encode(Frame(frames.SYN, self.session, 0, 0)))
         elif self.state == OPEN:
-            if self._queue and ticks_since(now_ms, self._heard_ms) > LOST_AFTER_MS:
+            if self._queue and has_passed(now_ms, self._heard_ms, LOST_AFTER_MS):
                 self.close()
                 raise LinkLostError(
                     "no answer for {} s: is the host still running and the cable in?".format(LOST_AFTER_MS // 1000)
@@ -145,7 +149,7 @@ class Link:
         self._nak_ms = None
 
     def _send_data(self, out: "list[bytes]", now_ms: int) -> None:
-        if self._in_flight and ticks_since(now_ms, self._sent_ms) >= self._resend_ms:
+        if self._in_flight and has_passed(now_ms, self._sent_ms, self._resend_ms):
             self.resent_frames += self._in_flight
             self._in_flight = 0
             self._resend_ms = min(self._resend_ms * 2, RESEND_AT_MOST_EVERY_MS)
@@ -195,7 +199,7 @@ class Link:
             self._sent_ms = now_ms
             self._resend_ms = RESEND_AFTER_MS
         if frame.kind == frames.NAK and self._in_flight:
-            if self._nak_ms is None or ticks_since(now_ms, self._nak_ms) >= NAK_HOLD_MS:
+            if self._nak_ms is None or has_passed(now_ms, self._nak_ms, NAK_HOLD_MS):
                 self._nak_ms = now_ms
                 self.resent_frames += self._in_flight
                 self._in_flight = 0

@@ -78,6 +78,12 @@ else:
         return now_ms - then_ms
 
 
+def has_passed(now_ms: int, then_ms: int, ms: int) -> bool:
+    """Whether `ms` have gone by since `then_ms`; also when the clock was set back, since nobody knows how long it is then."""
+    spent = ticks_since(now_ms, then_ms)
+    return spent >= ms or spent < 0
+
+
 def path_exists(path: str) -> bool:
     """Whether something is at `path` (MicroPython has no os.path)."""
     try:

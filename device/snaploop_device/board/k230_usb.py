@@ -23,18 +23,23 @@ class K230Usb(ports.UsbStream):
 
     def __init__(self) -> None:
         """Watch stdin."""
-        self._in = getattr(sys.stdin, "buffer", sys.stdin)
-        self._out = getattr(sys.stdout, "buffer", None)
-        self._poll = select.poll()
-        self._poll.register(sys.stdin, select.POLLIN)
+        poll = select.poll()
+        poll.register(sys.stdin, select.POLLIN)
+        self.watch(getattr(sys.stdin, "buffer", sys.stdin), poll.poll, getattr(sys.stdout, "buffer", None))
+
+    def watch(self, stream, poll, out) -> None:
+        """Read from `stream` whenever `poll(0)` says that something waits; write to `out`, or to sys.stdout as text when None."""
+        self._in = stream
+        self._poll = poll
+        self._out = out
         self._view = memoryview(bytearray(MOST_BYTES))  # made once
-        self._has_readinto = hasattr(self._in, "readinto")
+        self._has_readinto = hasattr(stream, "readinto")
         self._in_cells = self._has_readinto
         self._in_frame = False
 
     def read(self) -> bytes:
         """What waits."""
-        poll = self._poll.poll
+        poll = self._poll
         view = self._view
         count = 0
         while count <= MOST_BYTES - CELL_BYTES:
@@ -83,7 +88,9 @@ class K230Usb(ports.UsbStream):
         if end >= 0 or restart >= 0:
             self._in_frame = restart > end
         if not self._in_frame and end >= 0 and cell[end + 1 :].strip():
-            self._in_cells = False  # padding and nothing else follows the last frame: the cells do not lie where we think
+            self._in_cells = (
+                False  # padding and nothing else follows the last frame: the cells do not lie where we think
+            )
         elif self._in_frame and restart > 0 and cell[restart - 1] == _SPACE:
             self._in_cells = False
         return count

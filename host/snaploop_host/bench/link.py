@@ -123,7 +123,7 @@ class Bench:
     def configure(self, project: str, road: str) -> None:
         """Be the board of this project, on this road."""
         paired = self.host.boards[project]
-        fields = {"id": paired.id, "key": paired.key.hex(), "name": paired.name, "road": road}
+        fields: dict[str, Any] = {"id": paired.id, "key": paired.key.hex(), "name": paired.name, "road": road}
         fields |= {"host": ["127.0.0.1", self.host.port], "wifi": ["bench", "bench-key"]}
         (self.data / "snaploop" / "config.json").write_text(json.dumps(fields))
 

@@ -54,8 +54,20 @@ class BoardApi:
         start_training: StartTraining,
         host_name: str,
         clock: Callable[[], float] = time.time,
+        accept_invited: Callable[[Request], Board | None] = lambda request: None,
     ) -> None:
-        """Wire it up; `start_training` gets a project id and gives the queued run or raises CannotTrainError."""
+        """Wire it up.
+
+        Args:
+            store: the facts.
+            blobs: photos and kmodels.
+            pictures: decodes photos.
+            start_training: gets a project id and gives the queued run or raises CannotTrainError.
+            host_name: for people.
+            clock: seconds since 1970.
+            accept_invited: gets a POST /pair and gives the board that is paired by it, None when no invitation fits.
+        """
+        self._accept_invited = accept_invited
         self._store = store
         self._blobs = blobs
         self._pictures = pictures
@@ -85,6 +97,8 @@ class BoardApi:
         """
         try:
             request = messages.decode_request(data)
+            if (request.method, request.path) == ("POST", messages.PAIR):
+                return self._pair(request, road)
             board = self._store.find_board(request.board_id)
             if board is None or not board.is_trusted:
                 self._tell_stranger(request.board_id, road)
@@ -97,6 +111,15 @@ class BoardApi:
             response = self._answer(board, request, road)
         logger.debug("%s %s %s over %s: %s", board.name, request.method, request.path, road, response)
         return messages.encode_response(response, request.counter, board.key)
+
+    def _pair(self, request: Request, road: str) -> bytes | None:
+        board = self._accept_invited(request)
+        if board is None:
+            logger.warning("refused over %s: board %.40s has no valid pairing code", road, request.board_id)
+            return None
+        project = self._store.project(board.project_id)
+        answer = {"name": board.name, "host": self._host_name, "project": project.name}
+        return messages.encode_response(Response(messages.OK, answer), request.counter, board.key)
 
     def was_heard(self, board_id: str, seconds: float) -> bool:
         """Whether this board made a request on any road within the last `seconds`."""
@@ -176,13 +199,26 @@ class BoardApi:
         digest = _digest(request.arguments, "digest")
         size = _whole(request.arguments, "size")
         here = self._blobs.append(digest, _whole(request.arguments, "offset"), request.body, size)
+        answer = {"offset": here}
         if self._blobs.has(digest):
             self._store.add_photo(digest, here, road, board.id, self._clock())
-        return Response(messages.OK, {"offset": here})
+            record = request.arguments.get("record")
+            if isinstance(record, str):
+                try:
+                    answer["rev"] = self._take_record(board, record.encode())
+                except (
+                    HostError
+                ) as error:  # the photo is here; the board sends the record by itself then, and hears this
+                    logger.info("record along with photo %s of %s: %s", digest[:12], board.name, error)
+        return Response(messages.OK, answer)
 
     def _put_record(self, board: Board, request: Request, _road: str) -> Response:
+        return Response(messages.OK, {"rev": self._take_record(board, request.body)})
+
+    def _take_record(self, board: Board, data: bytes) -> int:
+        """Keep a record whose photo is here; the revision that is here now."""
         try:
-            record = sample_record.parse(request.body)
+            record = sample_record.parse(data)
         except RecordError as error:
             raise BadInputError(str(error)) from error
         road = self._store.photo_road(record.photo)
@@ -212,7 +248,7 @@ class BoardApi:
             road=road,
             created_at_s=self._clock(),
         )
-        return Response(messages.OK, {"rev": self._store.put_sample(sample)})
+        return self._store.put_sample(sample)
 
     def _get_model(self, board: Board, _request: Request, _road: str) -> Response:
         model = self._store.offered_model(board.project_id)

@@ -5,10 +5,11 @@ clock runs from the first byte until the host has all files on its disk.
 """
 
 import json
-import network
 import os
 import socket
 import time
+
+import network
 
 FOLDER = "/data/snaploop/samples/"
 

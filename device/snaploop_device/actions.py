@@ -8,11 +8,12 @@ from .actions_capture import CaptureActions
 from .actions_gallery import GalleryActions
 from .actions_label import LabelActions
 from .actions_live import LiveActions
-from .layout import ABOUT, GALLERY, LABEL, LIVE, ROADS, SCREENS
+from .actions_pair import PairActions
+from .layout import ABOUT, GALLERY, LABEL, LIVE, PAIR, ROADS, SCREENS
 from .state import CURVE_POINTS
 
 
-class Actions(CaptureActions, LabelActions, GalleryActions, LiveActions):
+class Actions(CaptureActions, LabelActions, GalleryActions, LiveActions, PairActions):
     """One method `do_<command>` per command; `app` has state, store, capture, sync, models, requester, card, log."""
 
     def __init__(self, app) -> None:
@@ -52,6 +53,8 @@ class Actions(CaptureActions, LabelActions, GalleryActions, LiveActions):
             self._app.restart_fps()
         elif screen == ABOUT:
             state.facts = self._app.facts()
+        elif screen == PAIR:
+            self._open_pair()
 
     def _leave(self):
         """Tidy up the screen that is shown: live video comes back."""
@@ -60,6 +63,8 @@ class Actions(CaptureActions, LabelActions, GalleryActions, LiveActions):
         if state.screen in (LABEL, GALLERY) or state.is_frozen:
             self._app.capture.resume_live()
         state.is_frozen = False
+        if state.screen == PAIR:
+            self._close_pair()
         if state.labelling is not None:
             state.labelling.cancel()
 

@@ -12,6 +12,7 @@ from .actions_capture import hold_wait_ms
 from .actions_live import PIN_FILE
 from .capture import Capture
 from .card import Card
+from .host_finder import HostFinder
 from .inference import looks_alike
 from .log import FILE as LOG_FILE
 from .log import OLD_FILE as OLD_LOG_FILE
@@ -26,6 +27,7 @@ from .screens import capture as capture_screen
 from .screens import gallery as gallery_screen
 from .screens import label as label_screen
 from .screens import live as live_screen
+from .screens import pair as pair_screen
 from .screens import sync as sync_screen
 from .state import AppState
 from .sync import Sync
@@ -58,6 +60,7 @@ SCREENS = {
     layout.SYNC: sync_screen,
     layout.LIVE: live_screen,
     layout.ABOUT: about_screen,
+    layout.PAIR: pair_screen,
 }
 
 
@@ -72,6 +75,8 @@ class App:
         self.is_stopping = False
         self.state = None
         self.models = None
+        self.pairing = None  # pairing.Pairing while its screen is open
+        self.boot = 0  # the number of this start
         self.log = Log()
         self._uncollected = 0
         self._failures = 0
@@ -107,7 +112,7 @@ class App:
         self.state.has_touch = self.board.touch.is_present
         self._painter = Painter(display, SCREENS)
         self._wait_for_room()
-        boot = boot_count.next_boot(self.card)
+        boot = self.boot = boot_count.next_boot(self.card)
         identity = self.board.identity
         self.log.info(
             "app", "snaploop {} start {} on {}, {}".format(APP_VERSION, boot, identity.machine(), identity.firmware())
@@ -121,6 +126,7 @@ class App:
         self.state.summary_of = self.store.summary
         self.usb = UsbRoad(self.board.usb, identity, self.log)
         self.wifi = WifiRoad(self.board.wifi, settings, self.log)
+        self.finder = HostFinder(self.board.wifi, identity, settings, self.log)
         self.requester = Requester(settings, boot, self.usb, self.wifi, self._keep_boot_count, self.log)
         self.requester.road = settings.road
         self.sync = Sync(self.requester, self.store, self.models, self.board.clock, self._describe, self.log)
@@ -271,6 +277,9 @@ class App:
                     self.apply(("hold",))
             elif not state.has_touch and self.models.is_ready:
                 self.apply(("open", layout.LIVE))  # nobody can tap: show what the model sees
+        elif state.screen == layout.PAIR:
+            if self.pairing is not None:
+                self.apply(("pair_step",))
         elif state.screen == layout.GALLERY:
             if state.gallery.is_waiting:
                 self.apply(("thumbnail",))
@@ -287,6 +296,9 @@ class App:
             slice_ms = BUSY_SLICE_MS if is_watched else FETCH_SLICE_MS
         for command in self.sync.step(self.now_ms, slice_ms, is_watched):
             self.apply(command)
+        moved = self.finder.step(self.now_ms, self.wifi.is_lost)
+        if moved is not None:
+            self.apply(("host_moved",) + moved)
         links = (self.usb.status, self.wifi.status, self.wifi.address, self.sync.activity)
         if links != self._links:
             self._links = links

@@ -1,4 +1,6 @@
-"""What `snaploop board install` told this board: read once at start, never written here."""
+"""What `snaploop board install` or a QR code told this board. Read once at start; `change` is for what is agreed on later."""
+
+import json
 
 from snaploop_shared.auth import KEY_BYTES
 from snaploop_shared.portable import binascii, parse_json
@@ -50,8 +52,9 @@ class Config:
 
 def load(card) -> "tuple[Config, str]":
     """The configuration on the card, and a line for the screen when it could not be used ("" when all is well)."""
+    card.finish(FILE, _is_object)
     if not card.has(FILE):
-        return Config({}), "not paired yet: run `snaploop board install`"
+        return Config({}), "not paired yet: open Sync, or run `snaploop board install`"
     try:
         fields = parse_json(card.read(FILE))
         if not isinstance(fields, dict):
@@ -59,6 +62,30 @@ def load(card) -> "tuple[Config, str]":
         return Config(fields), ""
     except (ValueError, TypeError) as error:
         return Config({}), str(error)
+
+
+def change(card, settings: Config, fields: dict) -> None:
+    """Keep these fields of config.json, and let `settings` say them from now on; the other fields stay.
+
+    Raises:
+        CardFullError, OSError: the card cannot keep them; nothing changed.
+        ValueError: a field is of the wrong kind.
+    """
+    known = {}
+    if card.has(FILE):
+        data = card.read(FILE)
+        known = parse_json(data) if _is_object(data) else {}
+    known.update(fields)
+    Config(known)  # refused here, before it is kept
+    card.write(FILE, json.dumps(known).encode())
+    settings.__init__(known)
+
+
+def _is_object(data):
+    try:
+        return isinstance(parse_json(data), dict)
+    except ValueError:
+        return False
 
 
 def _text(fields, name):

@@ -17,8 +17,9 @@ GALLERY = "gallery"
 SYNC = "sync"
 LIVE = "live"
 ABOUT = "about"
+PAIR = "pair"
 TABS = (CAPTURE, LABEL, GALLERY, SYNC, LIVE)
-SCREENS = TABS + (ABOUT,)
+SCREENS = TABS + (ABOUT, PAIR)
 ROADS = ("auto", "usb", "wifi")
 
 MIN_TOUCH_PX = 48  # a fingertip on a 3.5" panel
@@ -123,6 +124,8 @@ def button_rects(screen: str, panel_w: int, panel_h: int, classes: "list[str]" =
             rects["road:" + ROADS[index]] = (20 + index * 96, 132, 92, 56)
         rects["train"] = (20, 296, 284, 64)
         rects["about"] = (232, 6, 76, 48)
+    elif screen == PAIR:
+        rects["close"] = (648, 8, 144, 58) if wide else (524, 8, 108, 52)
     elif screen == ABOUT:
         rects["close"] = (PHOTO_W - 160, 300, 140, 52)
     else:

@@ -51,6 +51,8 @@ class AppState:
         self.summary_of = None  # function(sample name) → (state, boxes), the store's
         # sync
         self.is_paired = False
+        self.pair_text = ""  # how pairing by QR code goes
+        self.pair_failed = False
         self.road = "auto"
         self.usb = "off"  # off, waiting, connected
         self.wifi = "off"  # off, connecting, connected, failed

@@ -20,7 +20,9 @@ from .config import Config
 from .errors import ConflictError, StorageError
 from .files import write_atomically
 from .jobs.job_processes import WORKER, JobProcesses
+from .network import own_address
 from .services.import_samples import ImportSamples
+from .services.invite_board import InviteBoard
 from .services.pair_board import PairBoard
 from .services.publish_model import PublishModel
 from .services.sync_board import USB, BoardApi
@@ -55,6 +57,7 @@ class Host:
     jobs: JobProcesses
     train: TrainModel
     pair: PairBoard
+    invite: InviteBoard
     importer: ImportSamples
     board_api: BoardApi
 
@@ -75,6 +78,8 @@ def open_host(config: Config, worker: Sequence[str] = WORKER) -> Host:
     pictures = PillowPictures(blobs, folder / "thumbnails")
     jobs = JobProcesses(folder / "jobs", worker)
     train = TrainModel(store, blobs, jobs, PublishModel(store, blobs, jobs))
+    pair = PairBoard(store)
+    invite = InviteBoard(store, pair)
     return Host(
         config=config,
         store=store,
@@ -82,9 +87,10 @@ def open_host(config: Config, worker: Sequence[str] = WORKER) -> Host:
         pictures=pictures,
         jobs=jobs,
         train=train,
-        pair=PairBoard(store),
+        pair=pair,
+        invite=invite,
         importer=ImportSamples(store, blobs, pictures),
-        board_api=BoardApi(store, blobs, pictures, train.start, socket.gethostname()),
+        board_api=BoardApi(store, blobs, pictures, train.start, socket.gethostname(), accept_invited=invite.accept),
     )
 
 
@@ -201,6 +207,9 @@ def web_application(host: Host, usb: UsbPorts, token: str | None) -> web.Applica
             train=host.train,
             overview=Overview(host.store, host.train),
             board_api=host.board_api,
+            pair=host.pair,
+            invite=host.invite,
+            address_for_boards=lambda: "127.0.0.1" if host.config.is_loopback else own_address(),
             usb=usb,
             token=token,
         )
@@ -214,6 +223,7 @@ async def serve_until(host: Host, stop: asyncio.Event, is_up: Callable[[str, str
         ConflictError: another daemon works on the data folder.
         AddressTakenError, BadInputError: cannot listen.
     """
+    from .links.host_beacon import HostBeacon
     from .web.application import serve
 
     config = host.config
@@ -226,6 +236,7 @@ async def serve_until(host: Host, stop: asyncio.Event, is_up: Callable[[str, str
             shown = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
             url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
             stack.enter_context(announced(config, url, token))
+            stack.enter_context(contextlib.closing(HostBeacon(host.store.find_board, port, config.is_loopback)))
             stack.enter_context(contextlib.closing(Supervisor(host.train)))
             is_up(url, token)
 

@@ -33,6 +33,7 @@ BLOB = "/blob"
 DEPLOYMENT = "/deployment"
 TRAIN = "/train"
 STATUS = "/status"
+PAIR = "/pair"  # signed with the key made of a one-time code, see pairing.py
 
 OK = 200
 NOTHING = 204

@@ -45,6 +45,7 @@ class FakeCamera(ports.Camera):
         self.frame = 0
         self.fails = False
         self.ai = np.zeros((3, 360, 640), np.uint8)
+        self.texts = []  # of QR codes in view
 
     def pixels(self):
         self.frame += 1
@@ -70,6 +71,9 @@ class FakeCamera(ports.Camera):
         picture = Image.open(path).convert("RGB").resize((width, height))
         self.on_sheet.pixels[y : y + height, x : x + width] = np.asarray(picture)
         return self.on_sheet
+
+    def codes(self):
+        return list(self.texts)
 
     def ai_frame(self):
         self.frame += 1
@@ -286,6 +290,24 @@ class FakeConnection(ports.Connection):
         self.closed = True
 
 
+class FakeDatagrams(ports.Datagrams):
+    """`wifi.answers` answers a broadcast: a list of datagrams."""
+
+    def __init__(self, wifi):
+        self.wifi = wifi
+        self.waiting = []
+
+    def broadcast(self, data, port):
+        self.wifi.questions.append((bytes(data), port))
+        self.waiting += self.wifi.answers(bytes(data))
+
+    def receive(self, limit):
+        return self.waiting.pop(0) if self.waiting else b""
+
+    def close(self):
+        self.waiting = []
+
+
 class FakeWifi(ports.Wifi):
     def __init__(self, host=None):
         self.host = host
@@ -293,6 +315,9 @@ class FakeWifi(ports.Wifi):
         self.cut = False
         self.closes = False
         self.connections = 0
+        self.questions = []
+        self.answers = lambda question: []
+        self.host_at = None  # (address, port) where the host takes connections; None: anywhere
 
     def join(self, ssid, key):
         self.joined = (ssid, key) == ("net", "secret")
@@ -301,10 +326,13 @@ class FakeWifi(ports.Wifi):
         return "10.0.0.7" if self.joined and self.host else ""
 
     def connect(self, address, port):
-        if self.cut or self.host is None:
+        if self.cut or self.host is None or self.host_at not in (None, (address, port)):
             raise OSError(111)
         self.connections += 1
         return FakeConnection(self)
+
+    def datagrams(self):
+        return FakeDatagrams(self)
 
 
 class FakeIdentity(ports.Identity):

@@ -88,6 +88,11 @@ class K230Camera(ports.Camera):
         self._photo.image.draw_image(picture, x, y, x_scale=width / picture.width(), y_scale=height / picture.height())
         return self._photo
 
+    def codes(self) -> "list[str]":
+        """QR codes of the photo channel; the firmware decodes them from grey values."""
+        found = self._sensor.snapshot(chn=PHOTO_CHANNEL).to_grayscale(copy=True).find_qrcodes()
+        return [code.payload() for code in found]
+
     def ai_frame(self):
         """The newest frame as 3×H×W array."""
         self._frame = self._sensor.snapshot(chn=AI_CHANNEL)

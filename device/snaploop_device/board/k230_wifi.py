@@ -5,6 +5,7 @@ import socket
 
 from . import ports
 
+BROADCAST = "255.255.255.255"
 CONNECT_S = 2  # on a local network the answer comes in milliseconds
 _AGAIN = (11, 115, 116)  # EAGAIN, EINPROGRESS, ETIMEDOUT as the firmware has them
 
@@ -37,6 +38,39 @@ class K230Connection(ports.Connection):
         except OSError as error:
             if error.args[0] in _AGAIN:
                 return None
+            raise
+
+    def close(self) -> None:
+        """Close it."""
+        self._poll.unregister(self._socket)
+        self._socket.close()
+
+
+class K230Datagrams(ports.Datagrams):
+    """A UDP socket, polled."""
+
+    def __init__(self) -> None:
+        """Open it."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if hasattr(socket, "SO_BROADCAST"):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self._socket.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+
+    def broadcast(self, data, port) -> None:
+        """Send to the network's broadcast address."""
+        self._socket.sendto(data, (BROADCAST, port))
+
+    def receive(self, limit: int) -> bytes:
+        """What arrived."""
+        if not self._poll.poll(0):
+            return b""
+        try:
+            return self._socket.recvfrom(limit)[0]
+        except OSError as error:
+            if error.args[0] in _AGAIN:
+                return b""
             raise
 
     def close(self) -> None:
@@ -84,6 +118,10 @@ class K230Wifi(ports.Wifi):
             sock.close()
             raise
         return K230Connection(sock)
+
+    def datagrams(self) -> K230Datagrams:
+        """A new UDP socket."""
+        return K230Datagrams()
 
     def close(self) -> None:
         """The connections belong to their users; the radio stays on, as the firmware wants."""

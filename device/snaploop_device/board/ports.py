@@ -68,6 +68,10 @@ class Camera:
         """
         raise NotImplementedError
 
+    def codes(self) -> "list[str]":
+        """The texts of the QR codes that are in view now."""
+        raise NotImplementedError
+
     def ai_frame(self):
         """The newest frame for the KPU: 3×H×W uint8 RGB array; valid until the next call."""
         raise NotImplementedError
@@ -216,6 +220,30 @@ class Connection:
         raise NotImplementedError
 
 
+class Datagrams:
+    """A UDP socket that never blocks."""
+
+    def broadcast(self, data: bytes, port: int) -> None:
+        """Send to everybody in the network.
+
+        Raises:
+            OSError: it cannot be sent.
+        """
+        raise NotImplementedError
+
+    def receive(self, limit: int) -> bytes:
+        """A datagram that arrived, b"" when none did.
+
+        Raises:
+            OSError: the socket is broken.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close it."""
+        raise NotImplementedError
+
+
 class Wifi:
     """The radio."""
 
@@ -225,6 +253,14 @@ class Wifi:
 
     def address(self) -> str:
         """Our IP address, "" while there is none."""
+        raise NotImplementedError
+
+    def datagrams(self) -> Datagrams:
+        """A new UDP socket.
+
+        Raises:
+            OSError: there is none.
+        """
         raise NotImplementedError
 
     def connect(self, address: str, port: int) -> Connection:

@@ -21,8 +21,11 @@ def draw(state, canvas) -> None:
         w.button(canvas, state, rects, "road:" + road, _ROAD_TITLES[road], fill=fill, ink=ink)
     w.button(canvas, state, rects, "about", "About", size=18)
     _photos(canvas, state)
-    title = "Training.." if is_training(state) else "Train"
-    w.button(canvas, state, rects, "train", title, size=28, fill=(36, 120, 60), enabled=can_train(state))
+    if state.is_paired:
+        title = "Training.." if is_training(state) else "Train"
+        w.button(canvas, state, rects, "train", title, size=28, fill=(36, 120, 60), enabled=can_train(state))
+    else:
+        w.button(canvas, state, rects, "train", "Pair with QR code", size=22, fill=w.ACCENT, ink=w.BLACK)
     _run(canvas, state, 330, width - 346)
     x, y, _w, _h = layout.strip_rect(state.panel_w, state.panel_h)
     lines = w.wrapped(state.message or "Model: " + state.model_state, 20, width - 40)
@@ -43,6 +46,8 @@ def touched(state, event, name, x, y):
         return ("road", name[5:])
     if event == "tap" and name == "about":
         return ("open", layout.ABOUT)
+    if event == "tap" and name == "train" and not state.is_paired:
+        return ("open", layout.PAIR)
     if event == "tap" and name == "train" and can_train(state):
         return ("train",)
     return None
@@ -88,7 +93,7 @@ def _run(canvas, state, x, width):
     run = state.run
     if run is None:
         w.centred(canvas, (x, 130, width, 40), 24, "No training yet", w.DIM)
-        hint = "Label photos, then tap Train" if state.is_paired else "Not paired: snaploop board install"
+        hint = "Label photos, then tap Train" if state.is_paired else "Not paired with a host yet"
         w.centred(canvas, (x, 170, width, 40), 17, hint, w.DIM)
         return
     title = "Run {}: {}".format(run.get("id", ""), run.get("state", ""))

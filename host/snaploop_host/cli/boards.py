@@ -11,7 +11,7 @@ import typer
 
 from ..config import DEFAULT_PORT, data_dir, parse_address
 from ..errors import BadInputError, HostError, NotFoundError
-from .network import own_address
+from ..network import own_address
 from .options import DataOption, JsonOption, ago, opened, show
 
 board = typer.Typer(help="One board: install the app and pair it, recover it, take its key away.", no_args_is_help=True)

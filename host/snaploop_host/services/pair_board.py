@@ -28,13 +28,16 @@ class PairBoard:
         self._store = store
         self._clock = clock
 
-    def pair(self, board_id: str, name: str | None = None, project_name: str | None = None) -> tuple[Board, Project]:
-        """The paired board and its project. A known board keeps its key, and what is not given stays.
+    def pair(
+        self, board_id: str, name: str | None = None, project_name: str | None = None, key: bytes | None = None
+    ) -> tuple[Board, Project]:
+        """The paired board and its project. A known board keeps its key unless `key` is given, and what is not given stays.
 
         Args:
             board_id: the chip id, as hex digits.
             name: for people; a new board without one is called k230- and the end of its id.
             project_name: a new board without one joins the only project there is.
+            key: what a one-time code gave (invite_board.py).
 
         Raises:
             NotFoundError: no such project, or none at all.
@@ -50,7 +53,7 @@ class PairBoard:
         board = Board(
             id=board_id,
             name=name.strip() if name else known.name if known else f"k230-{board_id[-4:]}",
-            key=known.key if known and known.is_trusted else secrets.token_bytes(KEY_BYTES),
+            key=key or (known.key if known and known.is_trusted else secrets.token_bytes(KEY_BYTES)),
             project_id=project.id,
             counter=0,
             paired_at_s=self._clock(),

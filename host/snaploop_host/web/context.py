@@ -13,7 +13,9 @@ from aiohttp import web
 
 from ..errors import BadInputError
 from ..ports import Blobs, Store
+from ..services.invite_board import InviteBoard
 from ..services.overview import Overview
+from ..services.pair_board import PairBoard
 from ..services.sync_board import BoardApi
 from ..services.train_model import TrainModel
 
@@ -48,6 +50,9 @@ class Context:
     train: TrainModel
     overview: Overview
     board_api: BoardApi
+    pair: PairBoard
+    invite: InviteBoard
+    address_for_boards: Callable[[], str]
     usb: UsbControl
     token: str | None
     clock: Callable[[], float] = time.time

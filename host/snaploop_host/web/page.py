@@ -6,6 +6,7 @@ Buttons are plain forms, so the page works without its script; the script only e
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
 
 import jinja2
@@ -24,7 +25,9 @@ SHOWN_MODELS = 8
 COLOURS = 8  # classes of the style sheet: c0…c7
 
 
-def _environment() -> jinja2.Environment:
+@functools.cache
+def environment() -> jinja2.Environment:
+    """The templates with our filters; made once."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("snaploop_host.web"),
         autoescape=True,
@@ -62,9 +65,6 @@ def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-_ENVIRONMENT = _environment()
-
-
 async def get_page(request: web.Request) -> web.StreamResponse:
     """The page of the newest project, or of the one in the address."""
     context = request.app[CONTEXT]
@@ -92,7 +92,7 @@ async def get_photo_page(request: web.Request) -> web.StreamResponse:
         "colour": _colours(project),
         "projects": context.store.projects(),
     }
-    return web.Response(text=_ENVIRONMENT.get_template("photo.html").render(values), content_type="text/html")
+    return web.Response(text=environment().get_template("photo.html").render(values), content_type="text/html")
 
 
 async def post_project(request: web.Request) -> web.StreamResponse:
@@ -141,7 +141,7 @@ def _render(context: Context, template: str, name: str | None, notice: str) -> s
     values["usb"] = context.usb.state()
     if project is not None:
         values |= _project_values(context, project)
-    return _ENVIRONMENT.get_template(template).render(values)
+    return environment().get_template(template).render(values)
 
 
 def _project_values(context: Context, project: Project) -> dict[str, Any]:

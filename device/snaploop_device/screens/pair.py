@@ -1,0 +1,31 @@
+"""Pair: live video with a frame for the QR code of the host's page, and one line that says how it goes."""
+
+from .. import layout
+from . import widgets as w
+
+CODE_PX = 280  # the frame's side: a code that fills it is read from some 20 cm
+
+
+def draw(state, canvas) -> None:
+    """Draw the screen; the picture is left to live video."""
+    rects = w.rects_of(state)
+    w.bars(canvas, state, rects)
+    x, y = (layout.PHOTO_W - CODE_PX) // 2, (layout.PHOTO_H - CODE_PX) // 2
+    canvas.rectangle(x, y, CODE_PX, CODE_PX, w.ACCENT, thickness=4)
+    w.button(canvas, state, rects, "close", "Close")
+    x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
+    text = state.message or state.pair_text
+    colour = w.BAD if state.pair_failed and not state.message else w.LEVEL_COLOURS.get(state.message_level, w.TEXT)
+    for index, line in enumerate(w.wrapped(text, 20, width - 40)):
+        canvas.text(x + 20, y + 4 + 26 * index, 20, line, colour)
+
+
+def draw_picture(state, overlay) -> None:
+    """Nothing lies over the video."""
+
+
+def touched(state, event, name, x, y):
+    """Close goes back to Sync."""
+    if event == "tap" and name == "close":
+        return ("open", layout.SYNC)
+    return None

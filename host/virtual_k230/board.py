@@ -407,8 +407,8 @@ class VirtualK230:
             if child is None:
                 return
             self.next_life = (raw, run_scripts)
+            child.kill()  # before the wait ends: the script must not see its answer any more
             self.wake()
-            child.kill()
 
     def restart_at_prompt(self) -> None:
         """Switch on or start afresh, and go to the REPL without boot.py and main.py; its `state` is "repl" then."""
@@ -435,8 +435,8 @@ class VirtualK230:
             child, self._child = self._child, None
             self.state = "off"
             if child is not None:
-                self.wake()
                 child.kill()
+                self.wake()
 
     def close(self) -> None:
         """Switch off and clean up."""

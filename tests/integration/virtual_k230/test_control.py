@@ -270,9 +270,13 @@ async def test_a_script_of_the_card_runs_in_a_fresh_interpreter_whatever_runs_no
     (client.app[BOARD].host_path("/sdcard") / "two.py").write_text("print('two', __name__, 'sensor' in globals())\n")
     assert await post(client, "/run", {"path": "/sdcard/two.py"}) == {"running": "/sdcard/two.py"}
     await console_until(client, "two __main__ False")
-    position = (await get(client, "/console"))["next"]
-    await post(client, "/run", {"path": "/sdcard/main.py"})  # its camera and display are free again
-    await console_until(client, "ready", position)
+    for _ in range(4):  # from a script that runs, and from a prompt that waits
+        position = (await get(client, "/console"))["next"]
+        await post(client, "/run", {"path": "/sdcard/main.py"})  # its camera and display are free again
+        await console_until(client, "ready", position)
+        await post(client, "/console", {"stop": True})
+        said = await console_until(client, "KeyboardInterrupt", position)
+        assert said.count("Traceback") == 1, said  # the restart itself says nothing of the kind
     await post(client, "/power", {"on": False})
     await post(client, "/run", {"path": "/sdcard/two.py"})
     assert (await get(client, "/state"))["running"]

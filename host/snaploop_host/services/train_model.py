@@ -38,7 +38,7 @@ class TrainModel:
         self._store = store
         self._blobs = blobs
         self._jobs = jobs
-        self._publish = publish
+        self.publisher = publish
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -162,7 +162,7 @@ class TrainModel:
         if last["kind"] == "cancelled":
             return self._end(now, CANCELLED, "cancelled")
         try:
-            model = self._publish.publish(now)
+            model = self.publisher.publish(now)
         except HostError as error:
             return self._end(now, FAILED, str(error))
         return self._end(now, SUCCEEDED if model.is_gate_passed else REFUSED, model.gate_text)

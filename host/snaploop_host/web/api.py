@@ -96,6 +96,12 @@ def resume_port(context: Context, call: Call) -> Any:
     return {"is_ours": context.usb.resume(str(call.body.get("port")))}
 
 
+def offer_model(context: Context, call: Call) -> Any:
+    """Offer a model to its boards again, as the newest."""
+    renewed = context.train.publisher.offer_again(call.path["digest"])
+    return {"digest": renewed.digest, "serial": renewed.serial}
+
+
 async def get_manifest(request: web.Request) -> web.StreamResponse:
     """The manifest of a model, byte for byte as boards get it."""
     context = request.app[CONTEXT]
@@ -118,6 +124,7 @@ ROUTES = [
     web.post("/api/runs/{id}/cancel", in_thread(cancel_run)),
     web.get("/api/models", in_thread(list_models)),
     web.get("/api/models/{digest}/manifest", get_manifest),
+    web.post("/api/models/{digest}/offer", in_thread(offer_model)),
     web.get("/api/boards", in_thread(list_boards)),
     web.post("/api/usb/pause", in_thread(pause_port)),
     web.post("/api/usb/resume", in_thread(resume_port)),

@@ -39,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda number, frame: sys.exit(128 + number))  # so that what is open gets closed
     try:
         code: int = args.action(args)
+    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
     except (InterpreterMissingError, OSError, ValueError, RuntimeError) as error:
         if args.verbose:
             raise

@@ -48,9 +48,9 @@ _COMPARE: dict[str, Callable[..., Array]] = {
     "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
 }  # fmt: skip
 _MATH = {
-    name: getattr(np, name)
+    name: getattr(np, name.replace("a", "arc", 1) if name.startswith(("as", "ac", "at")) else name)
     for name in ("exp", "expm1", "sqrt", "log", "log2", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "floor",
-                 "ceil", "degrees", "radians", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "sinc")
+                 "ceil", "degrees", "radians", "asin", "acos", "atan", "asinh", "acosh", "atanh", "sinc")
 }  # fmt: skip
 
 

@@ -48,7 +48,9 @@ class Engine(Protocol):
 
 
 class OnnxEngine:
-    """An ONNX twin in onnxruntime. A uint8 kmodel input becomes what the float twin takes: 0..1.
+    """An ONNX twin in onnxruntime. What a script hands over as uint8 becomes what the float twin takes: 0..1; floats stay.
+
+    The twin cannot know whether its kmodel takes bytes or floats; `inputs` says uint8, and `takes` what else will do.
 
     Raises:
         SimulatorError: onnxruntime is missing or refuses the file.
@@ -73,10 +75,14 @@ class OnnxEngine:
     def run(self, inputs: list[Array]) -> list[Array]:
         """Outputs of the twin."""
         feeds = {
-            name: array.astype(np.float32) / np.float32(255) if takes_float else array
+            name: array.astype(np.float32) / np.float32(255) if takes_float and array.dtype == np.uint8 else array
             for name, takes_float, array in zip(self._names, self._takes_float, inputs, strict=True)
         }
         return [np.asarray(output) for output in self._session.run(None, feeds)]
+
+    def takes(self, index: int, dtype: str) -> bool:
+        """Whether input `index` takes arrays of this type."""
+        return dtype == "uint8" or (dtype == "float32" and self._takes_float[index])
 
     def close(self) -> None:
         """Nothing to free."""
@@ -253,6 +259,8 @@ class KpuOps:
     def set_input(self, handle: int, index: int, tensor: int) -> None:
         """set_input_tensor(); a later run() takes what the tensor then holds.
 
+        Leading ones of the shape may be missing: vendor scripts hand a (3, h, w) frame to a (1, 3, h, w) input.
+
         Raises:
             HalError: ValueError for a wrong index, type or shape (the simulator itself would just compute nonsense).
         """
@@ -261,7 +269,11 @@ class KpuOps:
         _check_index(index, specs)
         array = self._handles.get(tensor, Tensor).array
         spec = specs[index]
-        if array.dtype.name != spec.dtype or array.shape != spec.shape:
+        engine = kpu.loaded()
+        is_type = (
+            engine.takes(index, array.dtype.name) if isinstance(engine, OnnxEngine) else array.dtype.name == spec.dtype
+        )
+        if not is_type or _without_leading_ones(array.shape) != _without_leading_ones(spec.shape):
             raise HalError(
                 "ValueError",
                 f"input {index} must be {spec.dtype} {list(spec.shape)}, not {array.dtype.name} {list(array.shape)}",
@@ -291,7 +303,9 @@ class KpuOps:
         if len(kpu.inputs) < len(engine.inputs):
             logger.error("KPU run: %d of %d inputs are set", len(kpu.inputs), len(engine.inputs))
             raise HalError("RuntimeError", "KPU run failed.")
-        arrays = [np.ascontiguousarray(kpu.inputs[i].array) for i in range(len(engine.inputs))]
+        arrays = [
+            np.ascontiguousarray(kpu.inputs[i].array).reshape(engine.inputs[i].shape) for i in range(len(engine.inputs))
+        ]
         digest = hashlib.sha256()
         for array in arrays:
             digest.update(array.data)
@@ -338,6 +352,11 @@ class KpuOps:
             spec = kpu.loaded().outputs[index]
             return self._handles.put(Tensor(np.zeros(spec.shape, spec.dtype)))
         return self._handles.put(Tensor(kpu.outputs[index]))
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    first = next((i for i, side in enumerate(shape) if side != 1), len(shape))
+    return tuple(shape[first:])
 
 
 def _check_index(index: int, specs: list[TensorSpec]) -> None:

@@ -135,7 +135,7 @@ def test_a_still_picture_is_computed_once_and_a_changed_tensor_again(loaded):
 
 
 @pytest.mark.parametrize(
-    "array", [np.zeros((1, 3, 48, 32), np.uint8), np.zeros((3, 32, 48), np.uint8), np.zeros(INPUT_SHAPE, np.float32)]
+    "array", [np.zeros((1, 3, 48, 32), np.uint8), np.zeros((2, 3, 32, 48), np.uint8), np.zeros(INPUT_SHAPE, np.float32)]
 )
 def test_wrong_shape_or_type_of_input_is_refused(loaded, array):
     parts, kpu = loaded
@@ -214,6 +214,33 @@ def test_the_onnx_twin_runs_only_when_asked_for_and_known(tiny, caplog):
     assert np.abs(outputs["onnx"][1] - outputs["no twin"][1]).max() < 0.05
     assert not np.array_equal(outputs["onnx"][1], outputs["no twin"][1])
     assert "has no ONNX twin; the simulator runs it" in caplog.text
+
+
+def test_a_frame_without_the_leading_one_is_the_same_input(loaded):
+    parts, kpu = loaded
+    picture = np.random.default_rng(6).integers(0, 256, INPUT_SHAPE, dtype=np.uint8)
+    parts.call("nn.set_input", kpu, 0, _tensor(parts, picture))
+    parts.call("nn.run", kpu)
+    whole = _output(parts, kpu).copy()
+    parts.call("nn.set_input", kpu, 0, _tensor(parts, picture[0]))
+    parts.call("nn.run", kpu)
+    assert np.array_equal(_output(parts, kpu), whole)
+
+
+def test_a_twin_takes_floats_as_they_are_and_bytes_as_shares(tiny):
+    digest = hashlib.sha256((tiny / "tiny.kmodel").read_bytes()).hexdigest()
+    parts = VirtualParts(card=tiny, kpu="onnx", onnx_twins={digest: tiny / "tiny.onnx"})
+    kpu = parts.call("nn.new")
+    parts.call("nn.load_path", kpu, "/sdcard/tiny.kmodel")
+    picture = np.random.default_rng(7).integers(0, 256, INPUT_SHAPE, dtype=np.uint8)
+    seen = []
+    for values in (picture, picture.astype(np.float32) / np.float32(255)):
+        parts.call("nn.set_input", kpu, 0, _tensor(parts, values))
+        parts.call("nn.run", kpu)
+        seen.append(_output(parts, kpu).copy())
+    assert np.array_equal(*seen)
+    assert error_of(parts.call, "nn.set_input", kpu, 0, _tensor(parts, picture.astype(np.int16)))[0] == "ValueError"
+    parts.close()
 
 
 def test_a_broken_twin_fails_to_load(tiny, tmp_path, caplog):

@@ -37,6 +37,7 @@ class Sensor:
         self._formats = [None, None, None]
         self._mirror = [False, False]
         self._gain = 1.0
+        self._is_running = False
 
     def reset(self):
         _call("sensor.reset", self._id)
@@ -73,9 +74,11 @@ class Sensor:
 
     def run(self):
         _call("sensor.run", self._id)
+        self._is_running = True
 
     def stop(self):
         _call("sensor.stop", self._id)
+        self._is_running = False
 
     @staticmethod
     def deinit():
@@ -103,7 +106,19 @@ class Sensor:
     get_rgb_gain_db = set_auto_whitebal = set_contrast = set_brightness = set_saturation = set_gainceiling = (
         _not_implemented
     )
-    set_quality = set_colorbar = skip_frames = ioctl = auto_focus = focus_pos = focus_caps = _not_implemented
+    set_quality = set_colorbar = skip_frames = ioctl = _not_implemented
+
+    def auto_focus(self, enable=None):
+        """None, as from every camera without a lens motor."""
+        if self._is_running:
+            raise RuntimeError("call should before Sensor.run()")
+
+    def focus_pos(self, pos=None):
+        """None: no lens motor."""
+        if not self._is_running:
+            raise RuntimeError("can't get sensor fd")
+
+    focus_caps = focus_pos
 
     def width(self, chn=None):
         return self._size[0] if chn is None else self._channel_size(chn)[0]

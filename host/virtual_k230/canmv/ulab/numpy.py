@@ -318,6 +318,15 @@ def frombuffer(buffer, *, dtype=102, count=-1, offset=0):
     return _wrap(_call_blob("np.frombuffer", buffer, dtype, count, offset)[0])
 
 
+def fromfile(path, *, dtype=102, count=-1, offset=0):
+    """What a file holds, from byte `offset` on, as a flat array."""
+    with open(path, "rb") as file:
+        file.seek(offset)
+        data = file.read()
+    step = 4 if dtype == 102 else 2 if dtype in (72, 104) else 1
+    return frombuffer(data[: len(data) // step * step], dtype=dtype, count=count)
+
+
 def _reducer(name):
     def reducer(a, axis=None):
         return _wrap(_call("np.reduce", name, _h(a), axis))
@@ -338,7 +347,7 @@ any = _reducer("any")
 
 
 def _elementwise(name):
-    scalar = getattr(_math, {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}.get(name, name), None)
+    scalar = getattr(_math, name, None)
 
     def function(a):
         if scalar is not None and type(a) in (_int, _PyFloat):
@@ -360,9 +369,13 @@ tan = _elementwise("tan")
 sinh = _elementwise("sinh")
 cosh = _elementwise("cosh")
 tanh = _elementwise("tanh")
-arcsin = _elementwise("arcsin")
-arccos = _elementwise("arccos")
-arctan = _elementwise("arctan")
+asin = _elementwise("asin")
+acos = _elementwise("acos")
+atan = _elementwise("atan")
+asinh = _elementwise("asinh")
+acosh = _elementwise("acosh")
+atanh = _elementwise("atanh")
+sinc = _elementwise("sinc")
 floor = _elementwise("floor")
 ceil = _elementwise("ceil")
 degrees = _elementwise("degrees")

@@ -27,6 +27,7 @@ _PULL_NONE, _PULL_UP, _PULL_DOWN = 4, 8, 16
 _LED_NAMES = ("LED_RED", "LED_GREEN", "LED_BLUE")
 _UARTS = (1, 2, 4)  # 0 and 3 belong to the system's consoles
 _FFT_POINTS = (64, 128, 256, 512, 1024, 2048, 4096)
+_SHOWN_UART_BYTES = 2048
 _ADC_CHANNELS = 6
 _ADC_FULL = 4095
 _ADC_FULL_UV = 1_800_000
@@ -91,7 +92,7 @@ class Hardware:
     # -- for people, pages and tests ----------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """What the script made of the hardware, JSON-able: pins in use, LEDs (0..255), running PWM channels."""
+        """What the script made of the hardware, JSON-able: pins in use, LEDs (0..255), running PWM, ADC voltages, UARTs."""
         return {
             "pins": {
                 str(number): {
@@ -104,6 +105,11 @@ class Hardware:
             "pwm": {
                 str(number): {"freq_hz": channel.freq, "duty_percent": round(channel.duty * 100, 2)}
                 for number, channel in enumerate(self.pwm) if channel.is_on
+            },
+            "adc_uv": list(self.adc_uv),
+            "uarts": {
+                str(number): {"is_open": uart.is_open, "sent": bytes(uart.sent[-_SHOWN_UART_BYTES:]).decode("latin-1")}
+                for number, uart in self.uarts.items() if uart.is_open or uart.sent
             },
         }  # fmt: skip
 

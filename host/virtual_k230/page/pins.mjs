@@ -17,7 +17,44 @@ export function startPins() {
   $("key-form").onsubmit = (e) => { e.preventDefault(); addKey(Number($("key-pin").value), Number($("key-level").value)); };
 }
 
+const MOST_MICROVOLTS = 1800000;
+
+function showVoltages(microvolts) {
+  if (!$("adc").children.length) {
+    $("adc").append(...microvolts.map((_, channel) => {
+      const slider = element("input", { type: "range", min: 0, max: MOST_MICROVOLTS, step: 10000, "aria-label": `ADC ${channel}` });
+      slider.oninput = () => post("hardware", { adc: channel, microvolts: Number(slider.value) });
+      return element("label", { className: "voltage" }, `ADC ${channel}`, slider, element("output"));
+    }));
+  }
+  microvolts.forEach((value, channel) => {
+    const [slider, shown] = $("adc").children[channel].querySelectorAll("input, output");
+    if (document.activeElement !== slider) slider.value = value;
+    shown.textContent = `${(value / 1e6).toFixed(2)} V`;
+  });
+}
+
+function showUarts(uarts) {
+  $("no-uarts").hidden = Object.keys(uarts).length > 0;
+  for (const [number, uart] of Object.entries(uarts)) {
+    let box = document.getElementById(`uart-${number}`);
+    if (!box) {
+      const text = element("input", { placeholder: "to the board", "aria-label": `to UART ${number}` });
+      const form = element("form", { className: "buttons", onsubmit: (e) => {
+        e.preventDefault();
+        post("hardware", { uart: Number(number), text: `${text.value}\n` });
+        text.value = "";
+      } }, `UART ${number}`, text, element("button", {}, "Send"));
+      box = element("div", { id: `uart-${number}` }, form, element("pre", { title: "what the board has sent" }));
+      $("uarts").append(box);
+    }
+    box.querySelector("pre").textContent = uart.sent;
+  }
+}
+
 export function showPins(hardware, board) {
+  showVoltages(hardware.adc_uv);
+  showUarts(hardware.uarts);
   // The user key of the usual kits: k230-platform notes on the vendor's collecting script.
   if (!known.size) board.includes("lckfb") ? addKey(53, 1) : addKey(21, 0);
   const pins = Object.entries(hardware.pins);

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from fakes.tiny_kmodel import CannotCompileError, compile_tiny
 
 HOST = Path(__file__).parents[3] / "host"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HOST)}
@@ -80,8 +85,6 @@ def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named_with_its_mend(tmp_path: Path, monkeypatch: Any) -> None:
-    import pytest
-
     from virtual_k230 import interpreter
 
     monkeypatch.setattr(interpreter, "HERE", tmp_path)
@@ -148,6 +151,38 @@ def test_a_folder_of_twins_is_taken_and_an_empty_one_named(tmp_path: Path) -> No
     both = run("run", script, "--kpu", "sim", "--onnx", tmp_path)
     assert both.returncode == 2
     assert "leave one of --kpu sim and --onnx out" in both.stderr
+
+
+KPU_SCRIPT = """
+import nncase_runtime as nn, ulab.numpy as np
+kpu = nn.kpu()
+kpu.load_kmodel('/sdcard/models/tiny.kmodel')
+kpu.set_input_tensor(0, nn.from_numpy(np.zeros((1, 3, 32, 48), dtype=np.uint8)))
+kpu.run()
+print('out', kpu.get_output_tensor(0).to_numpy().shape)
+"""
+
+
+def test_a_kmodel_is_answered_by_its_twin_or_the_simulator_and_the_log_says_which(tmp_path: Path) -> None:
+    (tmp_path / "sd/models").mkdir(parents=True)
+    (tmp_path / "twins").mkdir()
+    try:
+        kmodel, onnx = compile_tiny(tmp_path / "twins")
+    except CannotCompileError as error:
+        pytest.skip(f"NOT TESTED: --onnx with a real kmodel: {error}")
+    shutil.copy(kmodel, tmp_path / "sd/models")
+    script = tmp_path / "s.py"
+    script.write_text(KPU_SCRIPT)
+    for options, engine, says in (
+        ([], "simulator", "Canaan's simulator answers for it"),
+        (["--onnx", tmp_path / "twins"], "onnx", f"onnxruntime with {onnx} answers for it"),
+        (["--onnx", f"{kmodel}={onnx}"], "onnx", f"onnxruntime with {onnx} answers for it"),
+        (["--kpu", "onnx"], "simulator", "has no ONNX twin; the simulator runs it"),
+    ):
+        done = run("run", script, "--sd", tmp_path / "sd", "--json", tmp_path / "o.json", *options)
+        assert done.stdout == "out (1, 4, 16, 24)\n", done.stderr
+        assert json.loads((tmp_path / "o.json").read_text())["kpu_engine"] == engine
+        assert says in done.stderr
 
 
 def test_bench_prints_its_figures_with_their_goals() -> None:

@@ -233,7 +233,13 @@ async def test_pages_of_other_sites_are_refused(client: TestClient[Any, Any]) ->
 async def test_pins_and_wifi_are_switched_from_outside(client: TestClient[Any, Any]) -> None:
     answer = await (await client.post("/hardware", json={"pin": 21, "level": 0, "adc": 1, "microvolts": 900000})).json()
     assert answer["pins"]["21"]["driven"] == 0
-    assert (await (await client.get("/hardware")).json())["leds"] == {"red": 0, "green": 0, "blue": 0}
+    hardware = await get(client, "/hardware")
+    assert hardware["leds"] == {"red": 0, "green": 0, "blue": 0}
+    assert hardware["adc_uv"][1] == 900000
+    await console_run(client, "from machine import UART; u = UART(1); print(u.write(b'to you\\n'))")
+    assert (await get(client, "/hardware"))["uarts"]["1"] == {"is_open": True, "sent": "to you\n"}
+    await post(client, "/hardware", {"uart": 1, "text": "to me"})
+    assert "b'to me'" in await console_run(client, "print(u.read(5))")
     assert (await client.post("/hardware", json={"pin": 99, "level": 0})).status == 400
     assert await (await client.post("/wifi", json={"join_s": 0.1, "slow_start_s": 5, "drop": True})).json() == {
         "up": True
@@ -264,6 +270,15 @@ async def console_until(client: TestClient[Any, Any], wanted: str, position: int
             return text
         await asyncio.sleep(0.05)
     raise AssertionError(text)
+
+
+async def console_run(client: TestClient[Any, Any], line: str) -> str:
+    """What a line of the REPL prints; main.py is stopped for it."""
+    await post(client, "/console", {"stop": True})
+    await console_until(client, ">>> ")
+    position = (await get(client, "/console"))["next"]
+    await post(client, "/console", {"text": f"{line}\r"})
+    return await console_until(client, "\n>>> ", position)
 
 
 async def test_a_script_of_the_card_runs_in_a_fresh_interpreter_whatever_runs_now(client: TestClient[Any, Any]) -> None:

@@ -17,7 +17,8 @@ export async function showConsole(state) {
   from = news.next;
   const readable = news.text
     .replace(/\x1b\[[0-9;]*[A-Za-z]/g, "")
-    .replace(/^[\x00-\x07\x0e-\x1f].*\n?/gm, ""); // a protocol of the script, nothing to read
+    .replace(/^[\x00-\x07\x0e-\x1f].*\n?/gm, "") // a protocol of the script, nothing to read
+    .replace(/[\x00-\x07\x0b-\x1f\x7f\ufffd]/g, ""); // what the raw REPL says to programs
   if (!readable) return;
   const box = $("console");
   const wasAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 30;

@@ -31,7 +31,7 @@ function chips(now) {
   const models = now.kpu_models.map((model) => `${model.name}: ${model.answered_by}`).join("\n");
   return [
     failed ? chip("main.py failed", "bad", now.exception) : chip(text, kind),
-    chip(`${rate.toFixed(0)} frames/s`),
+    chip(`${rate.toFixed(0)} frames/s`, "quiet", "what the script takes from the camera; video that is only shown does not count"),
     chip(`KPU: ${now.kpu_engine}, ${now.kpu_runs} runs`, "quiet", models || "no model is loaded"),
     chip(!now.wifi_up ? "Wi-Fi off" : now.wifi_connected ? "Wi-Fi joined" : "Wi-Fi not joined"),
     chip(!now.usb_plugged ? "USB unplugged" : now.usb_open ? "USB in use" : "USB free", "quiet", now.pty),

@@ -98,6 +98,8 @@ def _bad_import(node, path, is_board_file):
             allowed = allowed | C_MODULES | {"collections"}  # the latter for annotations, under TYPE_CHECKING
         if path.name == "inference.py":
             allowed = allowed | ARRAY_MODULES
+        if "demos" in path.parts:  # scripts beside each other on the card, with pins of their own
+            allowed = allowed | {"machine", path.parent.name}
         if is_board_file:
             allowed = allowed | HARDWARE_MODULES | {"ulab"}
         if top not in allowed or name == "os.path":

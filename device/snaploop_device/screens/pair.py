@@ -15,7 +15,7 @@ def draw(state, canvas) -> None:
     w.button(canvas, state, rects, "close", "Close")
     x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
     text = state.message or state.pair_text
-    colour = w.BAD if state.pair_failed and not state.message else w.LEVEL_COLOURS.get(state.message_level, w.TEXT)
+    colour = w.LEVEL_COLOURS.get(state.message_level if state.message else "", w.BAD if state.pair_failed else w.TEXT)
     for index, line in enumerate(w.wrapped(text, 20, width - 40)):
         canvas.text(x + 20, y + 4 + 26 * index, 20, line, colour)
 

@@ -11,7 +11,7 @@ import numpy as np
 from aiohttp import web
 
 from .board import VirtualK230
-from .http_json import read_object
+from .http_json import is_loopback, read_object
 
 
 class CameraApi:
@@ -60,6 +60,8 @@ class CameraApi:
         elif "source" in body:
             await asyncio.to_thread(self._change, str(body["source"]))
         elif "path" in body:
+            if not is_loopback(request.remote):
+                raise web.HTTPForbidden(text="files of this PC are shown to this PC only: send the picture itself")
             await asyncio.to_thread(camera.show, Path(str(body["path"])))
         elif "show" in body:
             await asyncio.to_thread(camera.show, int(body["show"]))

@@ -26,7 +26,7 @@ from .board import VirtualK230
 from .camera_api import CameraApi
 from .card_api import CardApi
 from .faults import CATALOGUE
-from .http_json import errors_as_json, own_page_only, read_object
+from .http_json import errors_as_json, is_loopback, own_page_only, read_object
 from .profiles import FIRMWARE
 from .usb import RING_BYTES
 
@@ -326,6 +326,8 @@ async def serve(board: VirtualK230, address: str, port: int, announce: Callable[
     await asyncio.to_thread(board.start)
     bound = runner.addresses[0][1]
     shown = "127.0.0.1" if address in ("0.0.0.0", "::") else address
+    if not is_loopback(address):
+        logger.warning("listening on %s: everybody on the network can drive this board and read its card", address)
     announce({"url": f"http://{shown}:{bound}", "pty": board.pty, "pid": os.getpid()})
     try:
         await done.wait()

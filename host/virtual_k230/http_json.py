@@ -29,6 +29,14 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     return body
 
 
+def is_loopback(address: str | None) -> bool:
+    """Is it this machine speaking to itself?"""
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
 @web.middleware
 async def own_page_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Another site's page in the same browser must not drive the board, nor read its card."""

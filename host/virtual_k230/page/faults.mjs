@@ -2,7 +2,7 @@
 
 import { $, element, post } from "./http.mjs";
 
-const GROUPS = { card: "Card", usb: "USB cable", wifi: "Wi-Fi", kpu: "KPU", camera: "Camera", heap: "Heap" };
+const GROUPS = { card: "Card", usb: "USB cable", wifi: "Wi-Fi", kpu: "KPU", camera: "Camera", touch: "Touch panel", heap: "Heap" };
 const rows = new Map();
 
 export function showFaults({ catalogue, on }) {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,31 @@ def test_serve_announces_itself_and_ends_cleanly_at_sigterm(tmp_path: Path) -> N
         child.send_signal(signal.SIGTERM)
         assert child.wait(20) == 0
         assert not Path(said["pty"]).exists()
+
+
+def test_shell_is_the_repl_in_a_terminal() -> None:
+    ours, theirs = os.openpty()
+    shell = subprocess.Popen([*COMMAND, "shell"], stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT)
+    os.close(theirs)
+    said = b""
+
+    def until(text: bytes) -> None:
+        nonlocal said
+        deadline = time.monotonic() + 20
+        while text not in said:
+            assert select.select([ours], [], [], deadline - time.monotonic())[0], said
+            said += os.read(ours, 4096)
+
+    try:
+        until(b">>> ")
+        os.write(ours, b"print(6 * 7)\r")
+        until(b"\r\n42\r\n>>> ")
+        os.write(ours, b"\x1d")
+        assert shell.wait(20) == 0
+    finally:
+        shell.kill()
+        os.close(ours)
+    assert run("shell").returncode == 2  # no terminal
 
 
 def test_every_command_has_help() -> None:

@@ -331,6 +331,12 @@ async def test_the_camera_holds_still_and_looks_at_something_else(client: TestCl
     assert (await get(client, "/camera"))["frame"] > frame  # the script goes on with it
 
 
+async def test_files_of_the_pc_are_not_shown_to_other_machines(client: TestClient[Any, Any], monkeypatch: Any) -> None:
+    monkeypatch.setattr(web.BaseRequest, "remote", "192.168.1.9")
+    assert "this PC only" in (await post(client, "/camera", {"path": "/etc/x.jpg"}, status=403))["error"]
+    assert (await post(client, "/camera", {"next": True}))["index"] == 1
+
+
 async def test_a_folder_is_made_on_the_card(client: TestClient[Any, Any]) -> None:
     assert await post(client, "/card/folder", {"path": "/sdcard/libs"}) == {"made": "/sdcard/libs"}
     assert "file exists" in (await post(client, "/card/folder", {"path": "/sdcard/LIBS"}, status=400))["error"]

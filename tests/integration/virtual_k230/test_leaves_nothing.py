@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from fakes.tiny_kmodel import CannotCompileError, compile_tiny
+
 HOST = str(Path(__file__).parents[3] / "host")
 BOARDS = """
 import sys, time
@@ -97,4 +99,28 @@ def test_the_command_ended_by_a_signal(tmp_path: Path, argv: list[str], number: 
         assert left(folder)[1]
         command.send_signal(number)
         assert command.wait(30) == exit_code
+    until_nothing_is_left(folder)
+
+
+def test_a_killed_owner_of_a_kpu(tmp_path: Path) -> None:
+    """The simulator is a process with a folder of its own."""
+    card, folder = tmp_path / "sd", tmp_path / "tmp"
+    card.mkdir()
+    folder.mkdir()
+    try:
+        compile_tiny(card)
+    except CannotCompileError as error:
+        pytest.skip(f"NOT TESTED: what a killed owner of a KPU simulator leaves: {error}")
+    (card / "main.py").write_text(
+        "import nncase_runtime as nn\nkpu = nn.kpu()\nkpu.load_kmodel('/sdcard/tiny.kmodel')\nprint('loaded')\nwhile True:\n    pass\n"
+    )
+    code = (
+        f"import time\nfrom virtual_k230 import VirtualK230\nboard = VirtualK230(sd={str(card)!r}).start()\n"
+        "board.wait_for('loaded', 30)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    with started(folder, "-c", code) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "ready\n"
+        assert any(name.startswith("virtual-k230-kpu") for name in left(folder)[1])
+        owner.kill()
     until_nothing_is_left(folder)

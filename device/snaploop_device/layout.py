@@ -127,6 +127,7 @@ def button_rects(screen: str, panel_w: int, panel_h: int, classes: "list[str]" =
     elif screen == PAIR:
         rects["close"] = (648, 8, 144, 58) if wide else (524, 8, 108, 52)
     elif screen == ABOUT:
+        rects["pair"] = (PHOTO_W - 160, 240, 140, 52)
         rects["close"] = (PHOTO_W - 160, 300, 140, 52)
     else:
         _add_live_buttons(rects, wide)

@@ -287,6 +287,18 @@ def test_beacon_is_silent_for_everybody_else(host, beacon):
 # -- offered again --
 
 
+async def test_page_and_api_offer_a_model_again(host):
+    model = published(host)
+    async with served(host) as client:
+        headers = {"Origin": f"http://{client.host}:{client.port}"}
+        assert "Offer again" in await (await client.get("/projects/lights")).text()
+        page = await client.post(f"/projects/lights/models/{model.short}/offer", headers=headers)
+        assert page.status == 200
+        answer = await client.post(f"/api/models/{model.digest}/offer")
+        assert (await answer.json())["serial"] == model.serial + 2
+        assert (await client.post("/projects/lights/models/0123456789ab/offer", headers=headers)).status == 404
+
+
 def test_model_offered_again_has_a_new_serial_and_the_same_bytes(host):
     model = published(host)
     service = PublishModel(host.store, host.blobs, host.jobs)

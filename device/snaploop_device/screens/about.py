@@ -16,9 +16,10 @@ def draw(state, canvas) -> None:
     y = 54
     for name, value in state.facts:
         canvas.text(20, y, 18, name, w.DIM)
-        room = width - 150 if y + ROW_PX < 300 else layout.PHOTO_W - 320
+        room = width - 150 if y + ROW_PX < rects["pair"][1] else layout.PHOTO_W - 320
         canvas.text(130, y, 18, w.fitted(value, 18, room), w.TEXT)
         y += ROW_PX
+    w.button(canvas, state, rects, "pair", "Pair anew" if state.is_paired else "Pair", size=20)
     w.button(canvas, state, rects, "close", "Close")
     x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
     text = state.message or "AGPL-3.0-or-later, source: see the project's README"
@@ -30,7 +31,9 @@ def draw_picture(state, overlay) -> None:
 
 
 def touched(state, event, name, x, y):
-    """Close goes back to Sync, where About was opened."""
+    """Close goes back to Sync, where About was opened; Pair reads the QR code of a host, also of another one."""
     if event == "tap" and name == "close":
         return ("open", layout.SYNC)
+    if event == "tap" and name == "pair":
+        return ("open", layout.PAIR)
     return None

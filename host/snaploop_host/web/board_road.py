@@ -21,7 +21,10 @@ async def post_board(request: web.Request) -> web.StreamResponse:
     data = await request.read()
     answer = await asyncio.to_thread(request.app[CONTEXT].board_api.handle, data, WIFI)
     if answer is None:
-        return web.Response(status=401, text="not paired with this host: run `snaploop board install`\n")
+        return web.Response(
+            status=401,
+            text="not paired with this host: show it a QR code of the page, or run `snaploop board install`\n",
+        )
     return web.Response(body=answer, content_type="application/octet-stream")
 
 

@@ -128,6 +128,16 @@ async def post_cancel(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"/projects/{name}")
 
 
+async def post_offer(request: web.Request) -> web.StreamResponse:
+    """Offer the model in the address again."""
+    context, name = request.app[CONTEXT], request.match_info["name"]
+    try:
+        await asyncio.to_thread(context.train.publisher.offer_again, request.match_info["model"])
+    except HostError as error:
+        return await _page(context, name, error)
+    raise web.HTTPSeeOther(f"/projects/{name}")
+
+
 async def _page(context: Context, name: str | None, error: HostError | None = None) -> web.Response:
     notice = "" if error is None else str(error)
     html = await asyncio.to_thread(_render, context, "page.html", name, notice)
@@ -176,5 +186,6 @@ ROUTES = [
     web.get("/projects/{name}/live", get_live),
     web.post("/projects/{name}/train", post_train),
     web.post(r"/projects/{name}/runs/{run:\d{1,15}}/cancel", post_cancel),
+    web.post("/projects/{name}/models/{model:[0-9a-f]{12}}/offer", post_offer),
     web.get("/projects/{name}/photos/{digest:[0-9a-f]{64}}", get_photo_page),
 ]

@@ -114,6 +114,19 @@ def test_close_stops_looking(rig, host):
     assert rig.state.screen == "sync" and rig.app.pairing is None and host.pairs == 0
 
 
+def test_paired_board_is_paired_anew_from_about(make_rig, host):
+    rig = make_rig(host=host)
+    host.silent = True  # its key was revoked
+    rig.tap("tab:sync")
+    rig.tap("about")
+    assert "Pair anew" in rig.board.display.canvas.texts()
+    rig.tap("pair")
+    host.silent = False
+    show(rig)
+    rig.until(lambda: host.pairs == 1 and rig.state.screen == "sync")
+    rig.until(lambda: rig.state.classes == ["red"])
+
+
 def test_pair_screen_fits_both_panels(make_rig, host):
     for width in (800, 640):
         rig = make_rig(host=host, paired=False, width=width)

@@ -86,6 +86,9 @@ class Image(_bytearray):
 
     __repr__ = __str__
 
+    def __bool__(self):
+        return True  # also when it holds no stream: vendor scripts ask `if mask:`
+
     def width(self):
         return self._info[1]
 

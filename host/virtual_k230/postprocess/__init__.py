@@ -1,4 +1,4 @@
-"""The Python side of `aidemo` and `aicube`: what the firmware's C functions make of a model's raw outputs.
+"""The Python side of `aidemo`, `aicube` and `cv_lite`: what the firmware's C functions make of a model's raw outputs.
 
 One file per family; each offers FUNCTIONS, {name as the script writes it: function of arrays and plain values}. Arrays
 arrive as NumPy arrays that the script shares, so what a function fills in place is filled for the script too.
@@ -15,10 +15,11 @@ import numpy as np
 from ..arrays import describe, scalar
 from ..hal import HalError
 from ..handles import handles_of
-from . import aicube, faces, masks, pictures, text, tracking, yolo
+from . import aicube, cv_lite, faces, masks, pictures, text, tracking, yolo
 
 _MODULES: dict[str, dict[str, Callable[..., Any]]] = {
     "aicube": aicube.FUNCTIONS,
+    "cv_lite": cv_lite.FUNCTIONS,
     "aidemo": {
         **faces.FUNCTIONS, **masks.FUNCTIONS, **pictures.FUNCTIONS, **text.FUNCTIONS, **tracking.FUNCTIONS,
         **yolo.FUNCTIONS,
@@ -27,7 +28,7 @@ _MODULES: dict[str, dict[str, Callable[..., Any]]] = {
 
 
 class PostprocessOps:
-    """The operation behind one board's `aidemo` and `aicube`."""
+    """The operation behind one board's `aidemo`, `aicube` and `cv_lite`."""
 
     def __init__(self, board: Any) -> None:
         self._handles = handles_of(board)

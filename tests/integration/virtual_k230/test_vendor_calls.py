@@ -140,3 +140,53 @@ except RuntimeError as error:
     print(error)
 """).splitlines()
     assert said == ["(1, 3, 4, 4) 7 7", "AI2D run failed."]
+
+
+def test_every_image_is_true(board: VirtualK230) -> None:
+    assert (
+        board.run_code("""
+import image
+import ulab.numpy as np
+mask = image.Image(8, 8, image.ARGB8888, alloc=image.ALLOC_REF, data=np.zeros((8, 8, 4), dtype=np.uint8))
+print("drawn" if mask else "left out", "drawn" if image.Image(8, 8, image.RGB565) else "left out")
+""")
+        == "drawn drawn\n"
+    )
+
+
+def test_cv_lite_as_its_examples_use_it(board: VirtualK230) -> None:
+    said = board.run_code("""
+import cv_lite, image
+import ulab.numpy as np
+picture = image.Image(160, 120, image.RGB888)
+picture.draw_rectangle(40, 30, 60, 40, color=(255, 255, 255), fill=True)
+pixels = picture.to_numpy_ref()
+rects = cv_lite.rgb888_find_rectangles_with_corners([120, 160], pixels, 50, 150, 0.04, 0.001, 0.3, 5)
+print(len(rects[0]), abs(rects[0][0] - 40) < 4)
+mask = image.Image(160, 120, image.GRAYSCALE, alloc=image.ALLOC_REF, data=cv_lite.rgb888_erode([120, 160], pixels, 3, 1, 100))
+print(mask.get_pixel(60, 50), mask.get_pixel(40, 30), mask.get_pixel(5, 5))
+hats = cv_lite.rgb888_blackhat([120, 160], pixels, 3, 1, 100)
+print(image.Image(160, 120, image.GRAYSCALE, alloc=image.ALLOC_REF, data=hats).width())
+cv_lite.save_image("/sdcard/shot.png", [120, 160], pixels.copy())
+again = cv_lite.load_image("/sdcard/shot.png")
+print(again.shape, again[0][50][60][0], np.argmax(cv_lite.rgb888_calc_histogram([120, 160], pixels)[2]))
+try:
+    cv_lite.rgb888_erode([120, 160], pixels)
+except TypeError as error:
+    print(error)
+""").splitlines()
+    assert said == [
+        "12 True",
+        "255 0 0",
+        "160",
+        "(1, 120, 160, 3) 255 0",
+        "function takes 5 positional arguments but 2 were given",
+    ]
+
+
+def test_the_old_firmware_has_no_cv_lite() -> None:
+    with VirtualK230(profile="A") as old:
+        old.power_cut()
+        assert old.run_code("try:\n    import cv_lite\nexcept ImportError as error:\n    print(error)\n") == (
+            "no module named 'cv_lite'\n"
+        )

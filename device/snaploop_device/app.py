@@ -53,6 +53,8 @@ PICTURE_COMMANDS = (
 )  # they change nothing but what lies over the picture
 MOST_FAILURES = 30  # steps in a row that failed: then the app gives up with its error
 
+IDE_STOPS = ("IDE interrupt",)  # the firmware raises a plain Exception with these arguments (k230-platform §9.4)
+
 SCREENS = {
     layout.CAPTURE: capture_screen,
     layout.LABEL: label_screen,
@@ -188,6 +190,8 @@ class App:
         has_drawn = self._painter.draw(self.state, self.now_ms)
         self._collect(has_run or has_drawn)
         spent = ticks_since(self.board.clock.now_ms(), self.now_ms)
+        if self.sync.is_busy and self.state.screen == layout.SYNC:
+            return  # sync rests by itself while it waits for the host
         self._rest(max(1, FRAME_MS - spent) if not has_run and not self.sync.is_busy else 1)
 
     def _rest(self, rest_ms):
@@ -238,7 +242,7 @@ class App:
             self._failures = 0
         except Exception as error:  # boundary: a failed step shows a line, the loop goes on
             self._failures += 1
-            if self._failures > MOST_FAILURES or self.state is None:
+            if self._failures > MOST_FAILURES or self.state is None or error.args == IDE_STOPS:
                 raise
             if hasattr(sys, "print_exception"):
                 sys.print_exception(error)

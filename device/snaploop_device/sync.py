@@ -20,7 +20,7 @@ RECORD_ALONG_BYTES = 4096  # a record of many outlines travels alone: the messag
 IDLE_TURNS = (
     3  # a millisecond each: how long a step waits for bytes that are on their way, when there is a picture to draw
 )
-SHOW_EVERY_MS = 300  # what moves is drawn this often: drawing takes longer than sending a photo
+SHOW_EVERY_MS = 600  # what moves is drawn this often: drawing takes longer than sending a photo
 STATUS_BUSY_EVERY_MS = 1500  # while a run is going on, or the Sync screen is open
 
 

@@ -73,7 +73,7 @@ class UsbRoad:
         data = self._stream.read()
         was_up = self.is_up
         try:
-            if data:
+            if data.strip():  # empty cells say nothing (see k230_usb.py)
                 self.heard_ms = now_ms
                 self._answers.extend(self._link.receive(data, now_ms))
             elif self._probed_ms is not None and has_passed(now_ms, self._probed_ms, PROBE_EVERY_MS):

@@ -102,6 +102,36 @@ def check_typing_before_frames_of_the_same_read():
         assert read_all(usb, ring) == sent
 
 
+class StirredRing(Ring):
+    """Where the real one would wait, the bridge sends an empty cell."""
+
+    stirs = 0
+
+    def _take(self, count):
+        while len(self.data) < count:
+            self.data += b" " * frames.CELL_BYTES
+            self.stirs += 1
+        return Ring._take(self, count)
+
+
+def check_lost_and_doubled_bytes_are_healed_by_empty_cells():
+    sent = frames.in_cells(line(1, 100) + line(2, 40))
+    after = frames.in_cells(line(3, 100))
+    for position in range(len(sent)):
+        for byte in (b"", sent[position : position + 1] * 2):
+            ring = StirredRing()
+            usb = reader(ring)
+            decoder = frames.Decoder()
+            ring.data = sent[:position] + byte + sent[position + 1 :]
+            decoder.feed(read_all(usb, ring))
+            assert ring.stirs <= 1, position
+            ring.data = after
+            found = decoder.feed(read_all(usb, ring))
+            ring.data = after
+            found += decoder.feed(read_all(usb, ring))
+            assert ring.stirs <= 1 and found and found[-1].seq == 3, position
+
+
 def check_text_stream_without_readinto():
     class TextRing:
         def __init__(self):
@@ -223,6 +253,7 @@ CHECKS = (
     check_every_packet_boundary_is_fine,
     check_typing_and_tools_between_frames,
     check_typing_before_frames_of_the_same_read,
+    check_lost_and_doubled_bytes_are_healed_by_empty_cells,
     check_text_stream_without_readinto,
     check_clock_set_back_counts_as_passed,
     check_every_write_damaged_once,

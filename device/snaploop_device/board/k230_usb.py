@@ -2,7 +2,8 @@
 
 read(n) blocks until all n bytes are there, and nothing tells how many are. Byte by byte is safe and slow (some 100 KB/s), so the
 host's bridge sends whole cells of 64 bytes (`frames.in_cells`). USB carries 64-byte or 512-byte packets and loses nothing, and the
-firmware puts a packet into its ring as a whole: where one byte of a cell waits, the others are there too.
+firmware puts a packet into its ring as a whole: where one byte of a cell waits, the others are there too. Should one be missing
+all the same, the bridge's next cell ends the waiting: it sends an empty one twice a second to a board that fell silent.
 """
 
 import select
@@ -15,7 +16,6 @@ from . import ports
 MOST_BYTES = 4096  # the firmware's stdin ring
 _RS = 0x1E
 _LF = b"\n"
-_SPACE = 0x20
 
 
 class K230Usb(ports.UsbStream):
@@ -87,10 +87,10 @@ class K230Usb(ports.UsbStream):
         restart = cell.rfind(b"\x1e")
         if end >= 0 or restart >= 0:
             self._in_frame = restart > end
-        if not self._in_frame and end >= 0 and cell[end + 1 :].strip():
+        body = cell.rstrip(b" ")
+        is_padded = len(body) < CELL_BYTES
+        if b" " in body or (is_padded and body[-1:] != _LF) or (end > restart and end + 1 < len(body)):
             self._in_cells = (
-                False  # padding and nothing else follows the last frame: the cells do not lie where we think
+                False  # padding stands behind the last frame and nowhere else: a byte was lost or is too many
             )
-        elif self._in_frame and restart > 0 and cell[restart - 1] == _SPACE:
-            self._in_cells = False
         return count

@@ -16,7 +16,8 @@ from collections.abc import Callable
 import serial
 
 from snaploop_shared.errors import LinkLostError, ProtocolError
-from snaploop_shared.frames import in_cells
+from snaploop_shared.frames import CELL_BYTES, in_cells
+from snaploop_shared.link import OPEN as SESSION_OPEN
 from snaploop_shared.link import TO_BOARD_WINDOW_FRAMES, Link
 from snaploop_shared.messages import decode_request
 from snaploop_shared.portable import ticks_ms
@@ -33,6 +34,8 @@ TICK_BUSY_S = 0.02  # while frames are on the way: resends are due after 400 ms
 TICK_IDLE_S = 0.5
 WRITE_TIMEOUT_S = 5.0  # a board that does not read for so long is busy or gone; the link sends again
 READ_BYTES = 16384
+STIR_EVERY_S = 0.5  # a board that waits for a lost byte in the middle of a cell gets on by an empty one
+STIR_FOR_S = 12.0  # an app asks for the status every 5 s; after this long it is not waiting, but gone
 
 WAITING = "waiting"  # the port is not there
 OPEN = "open"
@@ -134,6 +137,7 @@ class UsbBridge:
         """Carry frames until the port goes, a pause or the end; a new connection is a new link."""
         link = Link(False, TO_BOARD_WINDOW_FRAMES)
         silence = SilenceWatch(self._is_heard_elsewhere, self._silent_s)
+        heard_s = stirred_s = time.monotonic()
         while not self._closing and not self._is_paused:
             tick_s = TICK_IDLE_S if link.is_idle() else TICK_BUSY_S
             ready, _, _ = select.select([port.fileno(), self._wake_read], [], [], tick_s)
@@ -142,9 +146,14 @@ class UsbBridge:
             if port.fileno() in ready:
                 data = port.read(min(port.in_waiting, READ_BYTES) or 1)
                 silence.heard()
+                heard_s = stirred_s = time.monotonic()
                 self._take(link, data, silence)
             elif silence.is_due(self._console):
                 self._recover(port)
+            elif link.state == SESSION_OPEN and time.monotonic() - stirred_s >= STIR_EVERY_S:
+                stirred_s = time.monotonic()
+                if stirred_s - heard_s < STIR_FOR_S:
+                    self._write(port, b" " * CELL_BYTES)
             try:
                 out = link.output(ticks_ms())
             except LinkLostError as error:

@@ -285,6 +285,8 @@ class BoardApi:
             gap_frames=gap if isinstance(gap, int) else None,
             updated_at_s=self._clock(),
         )
+        if before is not None and gap is None and (before.state, before.reason) == (state, deployment.reason):
+            return Response(messages.OK)  # a board that was started again repeats its last word without its numbers
         if before is not None and replace(before, updated_at_s=deployment.updated_at_s) == deployment:
             return Response(messages.OK)  # said before
         self._store.save_deployment(deployment)

@@ -91,6 +91,10 @@ sensor.set_framesize(width=320, height=240)
 sensor.set_pixformat(Sensor.RGB565)
 sensor.run()
 print(sensor.focus_pos(), sensor.focus_caps())
+gain = k_sensor_gain()
+gain.gain[0] = 20
+sensor.again(gain)
+print(sensor.again().gain[0])
 try:
     sensor.auto_focus()
 except RuntimeError as error:
@@ -116,6 +120,7 @@ sound.close()
         "None",
         "can't get sensor fd",
         "None None",
+        "20.0",
         "call should before Sensor.run()",
         "virtual K230 has no microphone and no loudspeaker; sound needs a real board",
         "1 2 16000 60",

@@ -22,6 +22,13 @@ _SIZES = (
 )  # fmt: skip
 
 
+class k_sensor_gain:
+    """Gains of up to three exposures; gain[0] is the one of a plain picture."""
+
+    def __init__(self):
+        self.gain = [1.0, 1.0, 1.0]
+
+
 class Sensor:
     RGB565 = "RGB565"
     RGB888 = "RGB888"
@@ -90,11 +97,15 @@ class Sensor:
     def sensor_id(self):
         return self._id
 
-    def again(self, gain=None):
-        """Analogue gain; kept, but the virtual camera's pictures stay as they are."""
-        if gain is not None:
-            self._gain = gain
-        return self._gain
+    def again(self, again=None):
+        """Analogue gain as a k_sensor_gain; kept, but the virtual camera's pictures stay as they are."""
+        if not self._is_running:
+            raise RuntimeError("can't get sensor fd")
+        if again is None:
+            gain = k_sensor_gain()
+            gain.gain[0] = self._gain
+            return gain
+        self._gain = float(again.gain[0])
 
     def _set_chn_fps(self, chn, fps):
         self._channel_size(chn)

@@ -53,6 +53,7 @@ class ModelManager:
         self.is_pinned = False  # the person keeps the live model: what the host offers is left there
         self._slots = files.read_slots()
         self._to_restore = ""
+        self._has_told_live = False  # whether the host was told since the start which model runs
         self._refusals = Refusals(card, "{} {}".format(kpu.version(), runtime), log)
         self._know_key()
         self._resume()
@@ -381,6 +382,9 @@ class ModelManager:
         self.manifest = manifest
         if self._swap is None:
             self._say("model {}".format(manifest.short))
+        if not self._has_told_live and self._slots.state == model_slots.IDLE:  # the last report may have been lost
+            self._has_told_live = True
+            self._report(digest, "confirmed", "", "", None)
         self.changed = True
 
     def _forget_lost(self, digest):
@@ -414,8 +418,10 @@ class ModelManager:
         self._slots.move(event, digest, serial)
         self._files.keep_slots(self._slots)
 
-    def _report(self, digest, state, reason, text):
-        report = {"digest": digest, "state": state, "reason": reason, "text": text[:300], "gap_frames": self.gap_frames}
+    def _report(self, digest, state, reason, text, gap_frames=-1):
+        """Tell the host; `gap_frames` -1: those of this swap, None: not known any more."""
+        gap = self.gap_frames if gap_frames == -1 else gap_frames
+        report = {"digest": digest, "state": state, "reason": reason, "text": text[:300], "gap_frames": gap}
         self._reports.append(report)
 
     def _say(self, text, is_error=False):

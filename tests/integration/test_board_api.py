@@ -249,6 +249,15 @@ def test_deployments_follow_their_table(host):
     assert host.store.find_board(board.board_id).model == ""
 
 
+def test_confirmed_said_again_after_a_start_keeps_its_numbers(host):
+    board = pair_client(host)
+    digest = publish(host, board).digest
+    for state, gap in (("received", 0), ("trial", 0), ("confirmed", 2), ("confirmed", None)):
+        said = {"digest": digest, "state": state, "reason": "", "text": "", "gap_frames": gap}
+        assert board.ask("POST", messages.DEPLOYMENT, said).status == 200
+    assert host.store.deployment(board.board_id, digest).gap_frames == 2
+
+
 def test_train_needs_photos_and_says_so(host):
     board = pair_client(host)
     answer = board.ask("POST", messages.TRAIN)

@@ -37,6 +37,15 @@ def cards_after(number: int, moment: Moment):
         yield "torn", moment.files | {path: torn}
 
 
+def settled_model(session):
+    """The host has heard that the live model is confirmed, whenever the cut came."""
+    active = session.app.models.active
+    if active:
+        session.until(
+            lambda: [one["state"] for one in session.host.deployments if one["digest"] == active][-1:] == ["confirmed"]
+        )
+
+
 def test_power_cut_at_every_write(mount, moments, capsys):
     counts = Counter()
     for number, moment in enumerate(moments):
@@ -47,6 +56,7 @@ def test_power_cut_at_every_write(mount, moments, capsys):
                 session.until(session.is_settled)
                 for photo, rev, _ in moment.promise.samples.values():
                     assert photo in session.host.photos and session.host.records[photo]["rev"] >= rev
+                settled_model(session)
                 counts["settled"] += 1
             session.app.close()
             counts[kind] += 1

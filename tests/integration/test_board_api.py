@@ -272,3 +272,35 @@ def test_train_needs_photos_and_says_so(host):
     again = board.ask("POST", messages.TRAIN)
     assert again.status == 409
     assert "already" in again.arguments["error"]
+
+
+def test_record_with_the_last_piece_of_its_photo_is_taken(host):
+    board = pair_client(host)
+    data = jpeg(1)
+    record = board.record("b1-000001", data, [Box("red", 1, 2, 30, 20)], rev=3).decode()
+    arguments = {"digest": sha256_hex(data), "offset": 0, "size": len(data), "record": record}
+    answer = board.ask("PUT", messages.PHOTO, arguments, data)
+    assert (answer.status, answer.arguments) == (200, {"offset": len(data), "rev": 3})
+    [sample] = host.store.samples(1)
+    assert sample.rev == 3 and len(sample.boxes) == 1
+
+
+@pytest.mark.parametrize("record", ["{", 7, None, {"v": 1}])
+def test_bad_record_with_a_photo_leaves_the_photo_and_is_told_when_it_comes_by_itself(host, record):
+    board = pair_client(host)
+    data = jpeg(1)
+    arguments = {"digest": sha256_hex(data), "offset": 0, "size": len(data), "record": record}
+    answer = board.ask("PUT", messages.PHOTO, arguments, data)
+    assert (answer.status, answer.arguments) == (200, {"offset": len(data)})
+    assert host.blobs.has(sha256_hex(data)) and host.store.samples(1) == []
+    assert board.ask("PUT", messages.RECORD, {}, b"{").status == 400
+
+
+def test_record_that_comes_with_a_piece_in_the_middle_waits(host):
+    board = pair_client(host)
+    data = jpeg(1)
+    record = board.record("b1-000001", data, []).decode()
+    arguments = {"digest": sha256_hex(data), "offset": 0, "size": len(data), "record": record}
+    answer = board.ask("PUT", messages.PHOTO, arguments, data[:100])
+    assert (answer.status, answer.arguments) == (200, {"offset": 100})
+    assert host.store.samples(1) == []

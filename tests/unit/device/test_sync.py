@@ -64,6 +64,20 @@ def test_large_photo_in_pieces(rig, host):
     assert paths(host).count(messages.PHOTO) == 2
 
 
+def test_record_travels_with_the_last_piece_of_its_photo(rig, host):
+    rig.app.store.add(bytes(range(256)) * 400, 640, 360)
+    rig.until(lambda: is_synced(rig))
+    assert len(host.records) == 1 and paths(host).count(messages.PHOTO) == 2
+    assert messages.RECORD not in paths(host)
+
+
+def test_host_that_knows_no_records_along_gets_them_by_themselves(rig, host):
+    host.takes_records = False
+    rig.app.store.add(bytes(range(256)) * 400, 640, 360)
+    rig.until(lambda: is_synced(rig))
+    assert len(host.records) == 1 and paths(host).count(messages.RECORD) == 1
+
+
 def test_cut_cable_goes_on_over_wifi_at_the_byte(rig, host):
     rig.until(lambda: rig.state.wifi == "connected")
     noise = bytes(range(256)) * 600

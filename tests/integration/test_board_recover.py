@@ -9,6 +9,7 @@ import pytest
 from fakes.board_client import BoardClient
 from fakes.cable import Cable
 from fakes.host_folder import make_host
+from integration.test_commands import fetched, serving, snaploop
 from snaploop_host.errors import BoardLinkError
 from snaploop_host.links import board_console, recover
 from snaploop_host.links.usb_bridge import UsbBridge
@@ -140,3 +141,15 @@ def test_bridge_leaves_a_board_alone_that_is_at_its_prompt_or_heard_over_wifi(de
         assert bridge.recoveries == 0 and asked == ["a1b2"]
     finally:
         bridge.close()
+
+
+def test_command_borrows_the_port_from_the_daemon(board, folder, tmp_path):
+    data = tmp_path / "host"
+    snaploop("projects", "add", "lights", "--classes", "red", "--data", data)
+    with serving(data, "--usb", board.pty) as (said, _):
+        end = hang(board, folder, HARDWARE)
+        done = snaploop("board", "recover", board.pty, "--data", data)
+        assert "stopped by Ctrl-C: main.py runs again" in done.stdout
+        board.wait_for("start 2 of main.py", 20, start=end)
+        port = fetched(f"{said['url']}/api/health")["usb"][0]
+        assert port["state"] in ("open", "waiting")

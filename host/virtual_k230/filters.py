@@ -170,8 +170,6 @@ def _adaptive(rgb: Array, changed: Array, options: dict[str, Any]) -> Array:
 
 
 def _mirrored(rgb: Array, args: list[Any], options: dict[str, Any]) -> Array:
-    if options.get("transpose"):
-        raise HalError("NotImplementedError", "virtual K230: replace(transpose=True)")
     rgb = rgb[:, ::-1] if options.get("hmirror") else rgb
     return rgb[::-1] if options.get("vflip") else rgb
 

@@ -124,12 +124,14 @@ class TransformOps:
         image.writable()[...] = px.from_rgb(np.ascontiguousarray(changed), image.format)
 
     def make(self, handle: int, name: str, args: list[Any], options: dict[str, Any]) -> list[int]:
-        """A new image: mean_pooled, midpoint_pooled, to_bitmap, to_rainbow, to_ironbow."""
+        """A new image: mean_pooled, midpoint_pooled, transposed, to_bitmap, to_rainbow, to_ironbow."""
         image = self._images.get(handle)
         rgb = np.ascontiguousarray(image.rgb())
         if name == "to_bitmap":
             grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
             return self._new(np.where(grey >= 128, 255, 0).astype(np.uint8), px.BINARY)
+        if name == "transposed":
+            return self._new(px.from_rgb(np.ascontiguousarray(rgb.transpose(1, 0, 2)), image.format), image.format)
         if name in _PALETTES:
             grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
             coloured = np.ascontiguousarray(cv2.applyColorMap(grey, _PALETTES[name])[:, :, ::-1])

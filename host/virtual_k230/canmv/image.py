@@ -171,6 +171,8 @@ class Image(_bytearray):
     scale = crop
 
     def copy_from(self, other):
+        if type(other) is _np.ndarray:
+            other = Image(self._info[1], self._info[2], self._info[3], alloc=ALLOC_REF, data=other)
         _call("image.copy_from", self._h, other._h)
         return self
 
@@ -272,6 +274,12 @@ class Image(_bytearray):
         self.draw_rectangle(0, 0, self._info[1], self._info[2], color=color, fill=True)
         return self
 
+    def replace(self, *args, **options):
+        """Flips first, then the transposition, which swaps width and height."""
+        is_transposed = options.pop("transpose", False)
+        _call("image.filter", self._h, "replace", _passed(args), options)
+        return self._transpose() if is_transposed else self
+
     def find_edges(self, edge_type=0, threshold=(100, 200)):
         _call("image.filter", self._h, "find_edges", (), {"threshold": threshold, "simple": edge_type == EDGE_SIMPLE})
         return self
@@ -350,7 +358,7 @@ for _name in (
 for _name in (
     "invert", "negate", "erode", "dilate", "open", "close", "top_hat", "black_hat", "mean", "median", "mode", "midpoint",
     "gaussian", "laplacian", "bilateral", "histeq", "gamma_corr", "gamma", "lens_corr", "rotation_corr", "b_and", "b_nand",
-    "b_or", "b_nor", "b_xor", "b_xnor", "difference", "add", "sub", "min", "max", "mul", "blend", "replace", "binary",
+    "b_or", "b_nor", "b_xor", "b_xnor", "difference", "add", "sub", "min", "max", "mul", "blend", "binary",
 ):  # fmt: skip
     setattr(Image, _name, _filter(_name))
 for _name in (
@@ -361,6 +369,7 @@ for _name in ("mean_pooled", "midpoint_pooled", "to_bitmap", "to_rainbow", "to_i
     setattr(Image, _name, _maker(_name))
 for _name in ("mean_pool", "midpoint_pool"):
     setattr(Image, _name, _becomer(_name + "ed"))
+Image._transpose = _becomer("transposed")
 del _name
 
 

@@ -147,6 +147,31 @@ except RuntimeError as error:
     assert said == ["(1, 3, 4, 4) 7 7", "AI2D run failed."]
 
 
+def test_a_picture_takes_over_an_array_and_turns_by_quarters(board: VirtualK230) -> None:
+    said = board.run_code("""
+import image
+import ulab.numpy as np
+osd = image.Image(16, 8, image.ARGB8888)
+frame = np.zeros((8, 16, 4), dtype=np.uint8)
+frame[2:4, 3:6, 3] = 200
+frame[2:4, 3:6, 0] = 255
+print(osd.copy_from(frame).to_numpy_ref()[2][3].tolist())
+try:
+    osd.copy_from(np.zeros((4, 4, 4), dtype=np.uint8))
+except ValueError as error:
+    print(type(error))
+picture = image.Image(30, 10, image.RGB565)
+picture.set_pixel(0, 0, (255, 0, 0))
+picture.replace(vflip=True, hmirror=False, transpose=True)
+print(picture.width(), picture.height(), picture.get_pixel(9, 0), picture.get_pixel(0, 0))
+""").splitlines()
+    assert said == [
+        "[255, 0, 0, 200]",
+        "<class 'ValueError'>",
+        "10 30 (248, 0, 0) (0, 0, 0)",
+    ]
+
+
 def test_every_image_is_true(board: VirtualK230) -> None:
     assert (
         board.run_code("""

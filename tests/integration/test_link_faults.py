@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -112,6 +113,44 @@ def test_ide_attaches_in_the_middle(session_of):
         session.board.reset()  # a person who has used the IDE presses the button: the app was stopped
         session.bridge.resume()
         session.check()
+
+
+def roads(host: Host) -> dict[str, int]:
+    return {road: count for road, count in host.store.road_counts(1).items() if count}
+
+
+def test_usb_begins_and_wifi_goes_on_when_the_cable_is_pulled(tmp_path, tally):
+    desk = Desk(tmp_path)
+    with contextlib.closing(make_host(desk.host_data)) as host:
+        put_samples(desk.samples, 1, PHOTOS, noise_jpegs(PHOTO_BYTES))
+        board = VirtualK230(sd=tmp_path / "sd", data=tmp_path / "data", profile="D", usb_rtt_ms=10)
+        with contextlib.closing(board), desk.daemon("--usb", board.pty) as url:
+            desk.install(road="auto", wifi=["net", "12345678"])
+            config = desk.folder / "data" / "snaploop" / "config.json"
+            address = ["127.0.0.1", int(url.rsplit(":", 1)[1])]
+            config.write_text(json.dumps(json.loads(config.read_text()) | {"host": address}))
+            board.start()
+            wait("the first samples arrive", lambda: sum(roads(host).values()) >= 3, board)
+            board.usb.set_plugged(False)
+            wait("the others arrive", lambda: sum(host.store.sample_counts(1).values()) >= PHOTOS, board)
+        counts = roads(host)
+    assert counts.get("usb", 0) >= 3 and counts.get("wifi", 0) >= 1 and sum(counts.values()) == PHOTOS
+    tally(f"cable pulled in the middle: {counts['usb']} photos by USB, the other {counts['wifi']} by Wi-Fi")
+
+
+def test_daemon_is_restarted_in_the_middle(tmp_path, tally):
+    desk = Desk(tmp_path)
+    desk.install()
+    put_samples(desk.samples, 1, PHOTOS, noise_jpegs(PHOTO_BYTES))
+    with contextlib.closing(make_host(desk.host_data)) as host, desk.board(usb_rtt_ms=10) as board:
+        arrived: list[int] = []
+        for enough in (3, 7, PHOTOS):
+            with desk.daemon("--usb", board.pty):
+                wait("samples arrive", lambda: sum(host.store.sample_counts(1).values()) >= enough, board)  # noqa: B023
+            arrived.append(sum(host.store.sample_counts(1).values()))
+        assert arrived[0] < PHOTOS and arrived[-1] == PHOTOS
+        assert sum(roads(host).values()) == PHOTOS
+        tally(f"daemon ended twice, after {arrived[0]} and {arrived[1]} of {PHOTOS} samples: all arrived, each once")
 
 
 def test_two_boards_at_once(tmp_path, tally):

@@ -137,9 +137,9 @@ class Swap:
 
     def _wait_for_room(self, error, now_ms):
         self._failed_ms = now_ms
-        if not self._waits_for_room:
+        if not self._waits_for_room:  # said once
             self._waits_for_room = True
-            self._say(str(error), True)
+            self._say("{} waits: {}".format(self.manifest.short, error), True)
 
     # -- from file to trial --
 

@@ -103,7 +103,7 @@ def test_board_with_a_full_card_starts_by_itself_when_there_is_room(desk):
 
 def test_model_is_not_begun_without_room_waits_when_the_card_fills_up_and_goes_on(desk):
     model = publish(desk.host_data)
-    desk.install(main="from snaploop_device import models\nmodels.RETRY_REFUSED_MS = 500\n")
+    desk.install(main="from snaploop_device import refusals\nrefusals.RETRY_MS = 500\n")
     with desk.board() as board:
         leave_free(board, RESERVE_BYTES + 300_000)  # kmodel and golden input have 491528 bytes
         with desk.daemon("--usb", board.pty):
@@ -236,7 +236,7 @@ def test_unpaired_board_is_told_over_wifi_and_keeps_its_photos(desk):
     config.write_text(json.dumps(json.loads(config.read_text()) | {"host": ["127.0.0.1", port]}))
     put_on_card(desk, "b1-000001", jpeg(1), [Box("red", 1, 1, 20, 20)])
     with desk.board() as board, desk.daemon("--listen", f"127.0.0.1:{port}"):
-        says(board, "the host says 401: not paired with this host: run")
+        says(board, "the host says 401: not paired with this host:")
         says(board, "`snaploop board install`")
         assert names_on_host(desk) == set()
         tap(board, "capture", "shutter")  # it still photographs

@@ -23,7 +23,7 @@ async def post_board(request: web.Request) -> web.StreamResponse:
     if answer is None:
         return web.Response(
             status=401,
-            text="not paired with this host: show it a QR code of the page, or run `snaploop board install`\n",
+            text="not paired with this host: tap Pair in About, or run `snaploop board install`\n",
         )
     return web.Response(body=answer, content_type="application/octet-stream")
 

@@ -172,6 +172,18 @@ print(picture.width(), picture.height(), picture.get_pixel(9, 0), picture.get_pi
     ]
 
 
+def test_a_touch_controller_of_ones_own_needs_no_size_but_must_be_there(board: VirtualK230) -> None:
+    said = board.run_code("""
+from machine import I2C, TOUCH
+for options in ({}, {"i2c": I2C(2, scl=11, sda=12), "rst": 2, "int": 3}):
+    try:
+        TOUCH(1, **options)
+    except (ValueError, RuntimeError) as error:
+        print(type(error).__name__, error)
+""").splitlines()
+    assert said == ["ValueError Custom Touch Device should set i2c", "RuntimeError Custom Touch Device created failed"]
+
+
 def test_every_image_is_true(board: VirtualK230) -> None:
     assert (
         board.run_code("""

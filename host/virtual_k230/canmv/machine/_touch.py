@@ -5,6 +5,7 @@ from gc import mem_free as _mem_free
 from _hal import call as _call
 
 _MAX_POINTS = 10
+_is_range_needed = _call("board.profile")["letter"] in "AB"  # later firmware asks the controller
 
 
 class TOUCH_INFO:
@@ -37,13 +38,16 @@ class TOUCH:
         self, dev, *, rotate=-1, range_x=-1, range_y=-1, i2c=None, rst=None, int=None, type=-1, slave_addr=None
     ):
         if dev != 0:
-            if range_x == -1:
+            if range_x == -1 and _is_range_needed:
                 raise ValueError("Custom Touch Device should set range_x")
-            if range_y == -1:
+            if range_y == -1 and _is_range_needed:
                 raise ValueError("Custom Touch Device should set range_y")
             if i2c is None:
                 raise ValueError("Custom Touch Device should set i2c")
-            raise RuntimeError("Open Touch Device(%d) failed" % dev)  # no controller answers on the bus
+            # No controller answers on the bus.
+            raise RuntimeError(
+                "Open Touch Device(%d) failed" % dev if _is_range_needed else "Custom Touch Device created failed"
+            )
         _call("touch.open")
         self._rotate = rotate
         self._reads = 0

@@ -1,8 +1,8 @@
 """`snaploop bench link`: our roads beside the usual ways to move files, on the virtual board (design §10).
 
-USB has the board's 4096-byte ring and the delay that makes `mpremote fs cp` as slow as it is on boards (k230-platform §9.8). Wi-Fi
-of the virtual board is this PC's loopback; beside the bare copy both carry what a board's radio was seen to carry (§8.3). The host is
-the daemon as it ships, in a process of its own; the board runs the app as it ships with its Sync screen open.
+USB of the virtual board has the 4096-byte ring and, by default, the delay that makes `mpremote fs cp` as slow as it is on boards
+(k230-platform §9.8). Wi-Fi of the virtual board is this PC's loopback; beside the bare copy both carry what a board's radio was seen to
+carry (§8.3). The host is the daemon as it ships, the board runs the app as it ships with its Sync screen open; each is a process.
 """
 
 from __future__ import annotations
@@ -17,19 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from virtual_k230 import VirtualK230
-from virtual_k230.usb import BOARD_RTT_MS
-
 from ..errors import HostError
 from ..links.board_files import board_files
 from .figures import Figure
+from .link_board import BenchBoard
 from .link_host import FETCH_PROJECT, SYNC_PROJECT, BareReceiver, BenchHost
 from .link_photos import noise_jpegs, put_samples
 
 SCRIPTS = Path(__file__).parent / "board_scripts"
 RADIO_BYTES_PER_S = 691_000  # k230-platform §8.3: 1.38 MB in 2.0 s
-SCRIPT_TIMEOUT_S = 300
-PROFILE = "D"
 
 
 @dataclass(frozen=True)
@@ -51,18 +47,17 @@ class Bench:
     def __init__(self, folder: Path, sizes: Sizes, stack: ExitStack) -> None:
         """Start them."""
         self.sizes = sizes
-        self.sd, self.data = folder / "sd", folder / "data"
+        self.idle = stack.enter_context(closing(BenchBoard(folder / "idle")))
+        self.board = stack.enter_context(closing(BenchBoard(folder / "board")))
+        self.data = self.board.data
         for path, content in board_files().items():
-            target = self.sd / path.removeprefix("/sdcard/")
+            target = self.board.sd / path.removeprefix("/sdcard/")
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.name != "main.py":
                 target.write_bytes(content)
-        (self.data / "snaploop").mkdir(parents=True)
-        self.idle = stack.enter_context(VirtualK230(profile=PROFILE, usb_rtt_ms=BOARD_RTT_MS))
-        self.board = VirtualK230(sd=self.sd, data=self.data, profile=PROFILE, usb_rtt_ms=BOARD_RTT_MS)
-        stack.callback(self.board.close)
+        (self.data / "snaploop").mkdir()
         self._photos = noise_jpegs(sizes.photo_bytes)
-        self.host = stack.enter_context(closing(BenchHost(folder / "host", self.board.pty)))
+        self.host = stack.enter_context(closing(BenchHost(folder / "host", self.board.port)))
         self.blob = self.host.offer_model(next(self._photos), sizes.fetch_bytes)
         self.host.start()
         self.receiver = stack.enter_context(closing(BareReceiver(folder / "bare")))
@@ -72,7 +67,7 @@ class Bench:
         """Seconds to sync so many new photos with their labels."""
         self.put_photos(photos)
         self.configure(SYNC_PROJECT, road)
-        result = self.run("link_sync.py")
+        result = self.board.run(SCRIPTS / "link_sync.py")
         if result["left"] or result["synced"][road] != photos:
             raise HostError(f"{result['left']} of {photos} photos were not synced over {road}: {result['said']}")
         return float(result["ms"]) / 1000
@@ -81,13 +76,13 @@ class Bench:
         """Seconds to fetch the model's bytes over USB and keep them on the card."""
         self.configure(FETCH_PROJECT, "usb")
         (self.data / "fetch.json").write_text(json.dumps({"digest": self.blob, "bytes": self.sizes.fetch_bytes}))
-        return float(self.run("link_fetch.py")["ms"]) / 1000
+        return float(self.board.run(SCRIPTS / "link_fetch.py")["ms"]) / 1000
 
     def bare_copy(self, photos: int) -> float:
         """Seconds to copy so many photos of the card over a bare socket into files of the host."""
         self.put_photos(photos)
         (self.data / "bare.json").write_text(json.dumps({"port": self.receiver.port}))
-        result = self.run("socket_copy.py")
+        result = self.board.run(SCRIPTS / "socket_copy.py")
         if self.receiver.taken != photos:
             raise HostError(f"the bare copy brought {self.receiver.taken} of {photos} photos")
         return float(result["ms"]) / 1000
@@ -97,7 +92,7 @@ class Bench:
         from mpremote.transport_serial import SerialTransport
 
         data = next(self._photos)[: self.sizes.mpremote_bytes]
-        transport = SerialTransport(self.idle.pty, baudrate=115200, exclusive=True)
+        transport = SerialTransport(self.idle.port, baudrate=115200, exclusive=True)
         try:
             transport.enter_raw_repl(soft_reset=False)
             started = time.perf_counter()
@@ -127,19 +122,6 @@ class Bench:
         fields |= {"host": ["127.0.0.1", self.host.port], "wifi": ["bench", "bench-key"]}
         (self.data / "snaploop" / "config.json").write_text(json.dumps(fields))
 
-    def run(self, script: str) -> dict[str, Any]:
-        """What a script says as its result.
-
-        Raises:
-            HostError: it gave none; with its last lines.
-        """
-        said = self.board.run_code((SCRIPTS / script).read_text(), timeout=SCRIPT_TIMEOUT_S)
-        lines = [line for line in said.splitlines() if line.startswith("RESULT ")]
-        if not lines:
-            raise HostError(f"{script} gave no result: {' | '.join(said.splitlines()[-3:])[-400:]}")
-        result: dict[str, Any] = json.loads(lines[-1][len("RESULT ") :])
-        return result
-
 
 def measure(out: Path, sizes: Sizes | None = None) -> list[Figure]:
     """Run the pairs; the figures of the link bench.
@@ -157,12 +139,12 @@ def measure(out: Path, sizes: Sizes | None = None) -> list[Figure]:
             to_board, from_board = bench.mpremote()
             ups.append((sizes.usb_photos * sizes.photo_bytes / bench.sync("usb", sizes.usb_photos), from_board))
             downs.append((sizes.fetch_bytes / bench.fetch(), to_board))
-        bench.board.network.bytes_per_s = RADIO_BYTES_PER_S
+        bench.board.limit_radio(RADIO_BYTES_PER_S)
         for _ in range(sizes.pairs):
             copied_s, synced_s = bench.bare_copy(sizes.wifi_photos), bench.sync("wifi", sizes.wifi_photos)
             moved = sizes.wifi_photos * sizes.photo_bytes
             wifi.append((moved / synced_s, moved / copied_s))
-        bench.board.network.bytes_per_s = 0
+        bench.board.limit_radio(0)
         hundred_s = bench.sync("wifi", sizes.all_photos)
     return [
         _ratio("usb_up_vs_mpremote", ups, 20, "mpremote fs cp from the board, bytes/s"),

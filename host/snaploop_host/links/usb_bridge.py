@@ -23,6 +23,7 @@ from snaploop_shared.messages import decode_request
 from snaploop_shared.portable import ticks_ms
 
 from ..errors import BoardLinkError
+from .board_console import PROMPT
 from .recover import SILENT_S, SilenceWatch, recover_on
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class UsbBridge:
                 self._recover(port)
             elif link.state == SESSION_OPEN and time.monotonic() - stirred_s >= STIR_EVERY_S:
                 stirred_s = time.monotonic()
-                if stirred_s - heard_s < STIR_FOR_S:
+                if stirred_s - heard_s < STIR_FOR_S and not self._console.endswith(PROMPT):
                     self._write(port, b" " * CELL_BYTES)
             try:
                 out = link.output(ticks_ms())

@@ -118,8 +118,8 @@ def test_touch_arguments(board: VirtualK230) -> None:
     ).splitlines()
     assert said == [
         "ValueError point_number invalid", "ValueError point_number invalid",
-        "ValueError Custom Touch Device should set range_x", "ValueError Custom Touch Device should set range_y",
-        "ValueError Custom Touch Device should set i2c", "RuntimeError Open Touch Device(1) failed",
+        "ValueError Custom Touch Device should set i2c", "ValueError Custom Touch Device should set i2c",
+        "ValueError Custom Touch Device should set i2c", "RuntimeError Custom Touch Device created failed",
         "1 True 10 20 track_id: 0, event: 2, width: 1, x: 10, y: 20",
         "1 789 459 () Touch(index=0, rotate=-1, range=800x480, initialized)",
     ]  # fmt: skip

@@ -226,9 +226,25 @@ except TypeError as error:
     ]
 
 
-def test_the_old_firmware_has_no_cv_lite() -> None:
+def test_the_old_firmware_has_no_cv_lite_and_asks_for_the_size_of_a_touch_panel() -> None:
     with VirtualK230(profile="A") as old:
         old.power_cut()
-        assert old.run_code("try:\n    import cv_lite\nexcept ImportError as error:\n    print(error)\n") == (
-            "no module named 'cv_lite'\n"
-        )
+        said = old.run_code("""
+from machine import TOUCH
+try:
+    import cv_lite
+except ImportError as error:
+    print(error)
+for options in ({}, {"range_x": 8}, {"range_x": 8, "range_y": 8}, {"range_x": 8, "range_y": 8, "i2c": 0}):
+    try:
+        TOUCH(1, **options)
+    except (ValueError, RuntimeError) as error:
+        print(error)
+""").splitlines()
+        assert said == [
+            "no module named 'cv_lite'",
+            "Custom Touch Device should set range_x",
+            "Custom Touch Device should set range_y",
+            "Custom Touch Device should set i2c",
+            "Open Touch Device(1) failed",
+        ]

@@ -1,12 +1,16 @@
 """Power cut at every card write of a capture-label-sync-swap session, a card that fills up, one that locks: nothing promised is lost."""
 
+import json
 import random
 from collections import Counter
 
 import pytest
 
-from fakes.card_session import Moment, Session, host_now, record_session
+from fakes.card_session import CONFIG, Moment, Session, host_now, record_session
 from fakes.fat_card import FatCard, PowerCutError, torn_files
+from snaploop_device import config
+from snaploop_device.app import ROOT
+from snaploop_device.card import Card
 
 SETTLE_EVERY = 3  # every cut is checked after its start; each third also until host and model are where they were going
 
@@ -86,6 +90,27 @@ def test_second_cut_while_the_first_is_mended(mount, moments, capsys):
     with capsys.disabled():
         print(f"\npower cuts while starting: {dict(counts)}, nothing lost")
     assert counts["cut again"] > 120
+
+
+def test_power_cut_while_a_pairing_is_kept(mount, capsys):
+    old, new = CONFIG | {"road": "usb"}, {"key": "11" * 32, "host": ["10.0.0.9", 8230]}
+    writes = 0
+    for cut_at in range(1, 12):
+        mount.put({f"{ROOT}/config.json": json.dumps(old).encode()}, {"/data", ROOT})
+        card = Card(ROOT)
+        settings = config.load(card)[0]
+        mount.cut_at = cut_at
+        try:
+            config.change(card, settings, new)
+        except PowerCutError:
+            writes += 1
+        mount.cut_at = None
+        settings, trouble = config.load(Card(ROOT))
+        assert not trouble and settings.road == "usb"
+        assert (settings.key.hex(), settings.host_address) in ((old["key"], "10.0.0.1"), (new["key"], "10.0.0.9"))
+    with capsys.disabled():
+        print(f"\npower cuts in a pairing: {writes} writes, the old one or the new one every time")
+    assert writes >= 4 and settings.host_address == "10.0.0.9"
 
 
 @pytest.mark.parametrize("fault", ["locked_at", "full_at"])

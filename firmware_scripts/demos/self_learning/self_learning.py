@@ -55,7 +55,7 @@ class SelfLearning(Handheld):
         canvas.clear()
         for index in range(len(views[:7])):
             colour = GOOD if views[index][0] == self.name else DIM
-            canvas.text(650, 8 + 24 * index, 18, "{}: {} views".format(views[index][0], views[index][1]), colour)
+            canvas.text(650, 8 + 24 * index, 18, "{} ({})".format(views[index][0], views[index][1]), colour)
         for (x, y, w, h), title in ((LEARN, "More" if self.name else "Learn"), (FORGET, "Forget")):
             canvas.rectangle(x, y, w, h, BUTTON, fill=True)
             canvas.text(x + 24, y + 26, 24, title, TEXT)

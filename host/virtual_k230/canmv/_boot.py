@@ -18,6 +18,7 @@ def _dress():
     for name in dir(_native_sys):
         if not name.startswith("__") and name not in _sys_face.REPLACED:
             setattr(_sys_face, name, getattr(_native_sys, name))
+    _gc_face.__name__, _sys_face.__name__ = "gc", "sys"  # error messages name them
     modules = _native_sys.modules
     modules["gc"] = _gc_face
     modules["sys"] = _sys_face

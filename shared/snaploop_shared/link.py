@@ -37,6 +37,7 @@ class Link:
         self.state = CLOSED
         self.session = 0
         self.resent_frames = 0
+        self.heard_ms = 0  # when the last frame of this session came
         self._window = window_frames
         self._decoder = Decoder()
         self._clear()
@@ -46,7 +47,7 @@ class Link:
         self._clear()
         self.session = session
         self.state = OPENING
-        self._heard_ms = now_ms
+        self.heard_ms = now_ms
         self._syn_ms = None
 
     def close(self) -> None:
@@ -101,7 +102,7 @@ class Link:
             elif frame.session != self.session or self.state == CLOSED:
                 self._on_stranger(frame)
             else:
-                self._heard_ms = now_ms
+                self.heard_ms = now_ms
                 self._on_frame(frame, messages, now_ms)
         return messages
 
@@ -118,7 +119,7 @@ class Link:
                 self._syn_ms = now_ms
                 out.append(frames.encode(Frame(frames.SYN, self.session, 0, 0)))
         elif self.state == OPEN:
-            if self._queue and has_passed(now_ms, self._heard_ms, LOST_AFTER_MS):
+            if self._queue and has_passed(now_ms, self.heard_ms, LOST_AFTER_MS):
                 self.close()
                 raise LinkLostError(
                     "no answer for {} s: is the host still running and the cable in?".format(LOST_AFTER_MS // 1000)
@@ -144,7 +145,7 @@ class Link:
         self._ack_due = False
         self._gap_seen = False
         self._replies = []
-        self._heard_ms = 0
+        self.heard_ms = 0
         self._syn_ms = None
         self._nak_ms = None
 
@@ -168,7 +169,7 @@ class Link:
             self._clear()
             self.session = frame.session
             self.state = OPEN
-        self._heard_ms = now_ms
+        self.heard_ms = now_ms
         self._replies.append(frames.encode(Frame(frames.SYNACK, self.session, 0, 0)))
 
     def _on_stranger(self, frame: Frame) -> None:

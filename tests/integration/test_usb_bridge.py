@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import select
 import time
 
 import pytest
@@ -15,6 +16,7 @@ from fakes.cable import Cable
 from fakes.host_folder import make_host
 from snaploop_host.links.usb_bridge import OPEN, PAUSED, WAITING, UsbBridge
 from snaploop_host.links.usb_ports import UsbPorts
+from snaploop_shared.frames import CELL_BYTES
 from snaploop_shared.sample_record import Box
 
 
@@ -137,3 +139,22 @@ def test_held_port_is_told_once(host, cable, caplog):
         wait_until(lambda: bridge.state == "busy")
         bridge.close()
     assert caplog.text.count("held by another program") == 1
+
+
+def read_for(cable, seconds):
+    """What the host sends in this time."""
+    got, deadline = b"", time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        if select.select([cable._master], [], [], left)[0]:
+            got += os.read(cable._master, 4096)
+    return got
+
+
+def test_board_that_fell_silent_gets_empty_cells_until_it_is_at_its_prompt(bridge, cable, board):
+    assert board.hello().status == 200
+    stirred = read_for(cable, 1.3)
+    assert stirred and len(stirred) % CELL_BYTES == 0 and not stirred.strip()
+    cable.write(b"Traceback of a script\r\n>>> ")
+    read_for(cable, 0.3)
+    cable.write(b"   ")  # the prompt echoes what was on its way
+    assert read_for(cable, 1.3) == b""

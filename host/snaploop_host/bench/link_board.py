@@ -15,7 +15,7 @@ PROFILE = "D"
 START_WAIT_S = 60
 SCRIPT_WAIT_S = 300
 LOOK_EVERY_S = 0.05
-PROMPT = ">>> "
+PROMPT = ">>>"
 RESULT = "RESULT "
 
 
@@ -61,10 +61,10 @@ class BenchBoard:
             time.sleep(LOOK_EVERY_S)
             said += self._console()
             lines = [line for line in said.splitlines() if line.startswith(RESULT)]
-            if lines and said.endswith(PROMPT):
+            if lines and said.rstrip().endswith(PROMPT):
                 result: dict[str, Any] = json.loads(lines[-1][len(RESULT) :])
                 return result
-            if "exec(open(" in said and said.partition("exec(open(")[2].endswith("\n" + PROMPT):
+            if said.partition("exec(open(")[2].rstrip().endswith("\n" + PROMPT):
                 break
         raise HostError(f"{script.name} gave no result: {' | '.join(said.splitlines()[-4:])[-400:]}")
 

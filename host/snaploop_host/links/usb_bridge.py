@@ -20,7 +20,7 @@ from snaploop_shared.frames import CELL_BYTES, in_cells
 from snaploop_shared.link import OPEN as SESSION_OPEN
 from snaploop_shared.link import TO_BOARD_WINDOW_FRAMES, Link
 from snaploop_shared.messages import decode_request
-from snaploop_shared.portable import ticks_ms
+from snaploop_shared.portable import has_passed, ticks_ms
 
 from ..errors import BoardLinkError
 from .board_console import PROMPT
@@ -36,7 +36,7 @@ TICK_IDLE_S = 0.5
 WRITE_TIMEOUT_S = 5.0  # a board that does not read for so long is busy or gone; the link sends again
 READ_BYTES = 16384
 STIR_EVERY_S = 0.5  # a board that waits for a lost byte in the middle of a cell gets on by an empty one
-STIR_FOR_S = 12.0  # an app asks for the status every 5 s; after this long it is not waiting, but gone
+STIR_FOR_S = 3.0  # after the last frame from the board: what we answered then lost a byte, or all is well
 
 WAITING = "waiting"  # the port is not there
 OPEN = "open"
@@ -138,7 +138,7 @@ class UsbBridge:
         """Carry frames until the port goes, a pause or the end; a new connection is a new link."""
         link = Link(False, TO_BOARD_WINDOW_FRAMES)
         silence = SilenceWatch(self._is_heard_elsewhere, self._silent_s)
-        heard_s = stirred_s = time.monotonic()
+        stirred_s = time.monotonic()
         while not self._closing and not self._is_paused:
             tick_s = TICK_IDLE_S if link.is_idle() else TICK_BUSY_S
             ready, _, _ = select.select([port.fileno(), self._wake_read], [], [], tick_s)
@@ -147,14 +147,13 @@ class UsbBridge:
             if port.fileno() in ready:
                 data = port.read(min(port.in_waiting, READ_BYTES) or 1)
                 silence.heard()
-                heard_s = stirred_s = time.monotonic()
+                stirred_s = time.monotonic()
                 self._take(link, data, silence)
             elif silence.is_due(self._console):
                 self._recover(port)
-            elif link.state == SESSION_OPEN and time.monotonic() - stirred_s >= STIR_EVERY_S:
+            elif self._may_wait_for_a_byte(link) and time.monotonic() - stirred_s >= STIR_EVERY_S:
                 stirred_s = time.monotonic()
-                if stirred_s - heard_s < STIR_FOR_S and not self._console.endswith(PROMPT):
-                    self._write(port, b" " * CELL_BYTES)
+                self._write(port, b" " * CELL_BYTES)
             try:
                 out = link.output(ticks_ms())
             except LinkLostError as error:
@@ -162,6 +161,11 @@ class UsbBridge:
                 continue
             if out:
                 self._write(port, in_cells(out))
+
+    def _may_wait_for_a_byte(self, link: Link) -> bool:
+        """Whether the app may be waiting in the middle of a cell: it spoke just now and is not at its prompt."""
+        is_fresh = link.state == SESSION_OPEN and not has_passed(ticks_ms(), link.heard_ms, int(STIR_FOR_S * 1000))
+        return is_fresh and not self._console.rstrip(b" ").endswith(PROMPT.strip())
 
     def _recover(self, port: serial.Serial) -> None:
         """The app hangs: stop it and start it again, once until it speaks."""

@@ -41,7 +41,7 @@ SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
 FETCH_SLICE_MS = 30  # while a model comes: video goes down to some 20 frames/s for a few seconds
 BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
 FPS_EVERY_MS = 1000
-COLLECT_EVERY_STEPS = 16  # idle ones; a live frame counts for four, since it leaves some 100 KB of a heap of 4 MiB
+COLLECT_EVERY_STEPS = 16  # idle ones; a live frame counts for two, since it leaves some 100 KB of a heap of 4 MiB
 START_BYTES = 160 * 1024  # boot count, slots and three folders, a cluster of 32 KiB each
 FULL_CARD_LOOK_MS = 1000
 QUIET_MS = 200  # the model looks at a new photo when no finger is busy on it
@@ -204,7 +204,7 @@ class App:
 
     def _collect(self, is_busy):
         """Collect garbage often enough that video never stumbles over a big collection."""
-        self._uncollected += 4 if is_busy else 1
+        self._uncollected += 2 if is_busy else 1
         if self._uncollected >= COLLECT_EVERY_STEPS:
             self._uncollected = 0
             gc.collect()

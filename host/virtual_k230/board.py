@@ -122,7 +122,7 @@ class VirtualK230:
         self.heap_free_bytes: int | None = None
         """gc.mem_free() of the script, as reported with its touch reads; None before the first."""
         self.hal_call_us: float | None = None
-        """Median duration of a hardware call, measured before the last start_source() script; None before the first."""
+        """Median duration of a hardware call, measured at the end of the last start_source() script; None before that."""
         self.peak_heap_bytes: int | None = None
         """Most heap that gc.collect() calls and the end of that script saw; None before it has ended."""
         self.resets = 0

@@ -14,6 +14,7 @@ import inspect
 import json
 import logging
 import os
+import select
 import struct
 import threading
 from collections.abc import Callable
@@ -22,6 +23,9 @@ from typing import Any, BinaryIO
 logger = logging.getLogger(__name__)
 
 _HEADER = struct.Struct("<II")
+# A script's next call mostly comes within 100 us. Looking for it so often first saves falling asleep and being woken on another core:
+# 38 to 48 us a call instead of 20 to 95. A machine with one core needs that core for the script.
+_LOOKS = 150 if (os.cpu_count() or 1) > 1 else 0
 _DUE = 0x8000_0000  # canmv/_hal.py then asks by "event.take" what to run; the launcher's own calls ignore it
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder for each call
@@ -102,7 +106,13 @@ class Hal:
     def serve(self, requests: BinaryIO, reply_fd: int) -> None:
         """Answer requests until the child closes its end of the pipe."""
         read = requests.read
+        waiter = select.poll()
+        waiter.register(requests, select.POLLIN)
+        look = waiter.poll
         while True:
+            for _ in range(_LOOKS):
+                if look(0):
+                    break
             header = read(_HEADER.size)
             if len(header) < _HEADER.size:
                 return

@@ -96,10 +96,9 @@ def _call_us(batches=5, calls=200):
 def run_source(source):
     """Run one piece of source instead of the card's scripts (VirtualK230.start_source)."""
     _dress()
-    median_us = _call_us()
     call("board.state", "exec")
     report = _repl.execute(source, "exec")
     import gc
 
-    call("board.measured", median_us, gc._peak_bytes())
+    call("board.measured", _call_us(), gc._peak_bytes())
     _report("source", report)

@@ -9,6 +9,7 @@ import pytest
 from fakes.board_client import BoardClient
 from fakes.cable import Cable
 from fakes.host_folder import make_host
+from fakes.waiting import wait_until
 from integration.test_commands import fetched, serving, snaploop
 from snaploop_host.errors import BoardLinkError
 from snaploop_host.links import board_console, recover
@@ -90,13 +91,6 @@ def test_board_that_answers_nothing_gets_one_line_of_advice(tmp_path, monkeypatc
     assert "\n" not in str(caught.value)
 
 
-def wait_until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def desk(tmp_path):
     host = make_host(tmp_path / "data")
@@ -119,11 +113,11 @@ def test_bridge_recovers_a_silent_board_once_until_it_speaks(desk, monkeypatch):
         time.sleep(1.0)
         assert bridge.recoveries == 0  # it never spoke: perhaps nothing of ours runs there
         assert client.hello().status == 200
-        wait_until(lambda: bridge.recoveries == 1)
+        wait_until(lambda: bridge.recoveries == 1, seconds=10)
         time.sleep(1.5)
         assert bridge.recoveries == 1
         assert client.hello().status == 200
-        wait_until(lambda: bridge.recoveries == 2)
+        wait_until(lambda: bridge.recoveries == 2, seconds=10)
     finally:
         bridge.close()
 
@@ -134,7 +128,7 @@ def test_bridge_leaves_a_board_alone_that_is_at_its_prompt_or_heard_over_wifi(de
     bridge = bridge_of(host, cable, lambda board_id: bool(asked.append(board_id)) or True)
     try:
         assert client.hello().status == 200
-        wait_until(lambda: asked == ["a1b2"])
+        wait_until(lambda: asked == ["a1b2"], seconds=10)
         assert client.hello().status == 200
         cable.write(b"Traceback\r\n>>> ")
         time.sleep(1.2)

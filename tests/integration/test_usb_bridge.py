@@ -14,17 +14,11 @@ import serial
 from fakes.board_client import BoardClient, jpeg
 from fakes.cable import Cable
 from fakes.host_folder import make_host
+from fakes.waiting import wait_until
 from snaploop_host.links.usb_bridge import OPEN, PAUSED, WAITING, UsbBridge
 from snaploop_host.links.usb_ports import UsbPorts
 from snaploop_shared.frames import CELL_BYTES
 from snaploop_shared.sample_record import Box
-
-
-def wait_until(condition, seconds=5.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 @pytest.fixture

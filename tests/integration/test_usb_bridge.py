@@ -58,6 +58,7 @@ def test_samples_arrive_over_the_cable(host, bridge, cable, board):
 
 def test_prints_of_the_board_go_to_the_log(bridge, cable, board, caplog):
     caplog.set_level(logging.INFO)
+    wait_until(lambda: bridge.state == OPEN)  # opening a port drops what was sent before
     cable.write(b"hello from ")
     cable.write(b"main.py\r\n")
     assert board.hello().status == 200

@@ -50,7 +50,8 @@ _MEDIA_MODULES = (
     "ai2d",
     "postprocess",
 )
-_FORCE_AFTER_S = 3.0  # a script that makes no hardware call for this long after a stop is ended with its process
+_FORCE_AFTER_S = 3.0  # a script that only computes or prints for this long after a stop is ended with its process
+_FORCE_AGAIN_S = 0.1
 
 
 class VirtualK230:
@@ -148,7 +149,7 @@ class VirtualK230:
         self.usb.on_interrupt = self.stop
         self.ide = Ide(self)
         """The IDE's side of the USB port."""
-        self.usb.ide_takes = self._ide_takes
+        self.usb.ide_takes = self.ide.take
         self.usb.on_closed = self.ide.leave
         self._register()
         atexit.register(self.close)  # a program that ends without close(), as by an exception, leaves nothing behind
@@ -258,14 +259,20 @@ class VirtualK230:
         stop = HalError("KeyboardInterrupt") if reason == "ctrl-c" else HalError("Exception", "IDE interrupt")
         self.interrupts.pending = stop
         self.wake()
-        timer = threading.Timer(_FORCE_AFTER_S, self._force_stop, [stop, self.hal.n_calls, self._child])
+        self._force_later(stop, _FORCE_AFTER_S)
+
+    def _force_later(self, stop: HalError, after_s: float) -> None:
+        timer = threading.Timer(after_s, self._force_stop, [stop, self.interrupts.n_chances, self._child])
         timer.daemon = True
         timer.start()
 
-    def _force_stop(self, stop: HalError, n_calls: int, child: Any) -> None:
-        """End a script that computes without hardware calls: its process goes, the REPL comes back."""
-        is_stuck = self.interrupts.pending is stop and self.hal.n_calls == n_calls and not self.hal.is_busy
-        if is_stuck and self._child is child and self.interrupts.may_be_forced():
+    def _force_stop(self, stop: HalError, n_chances: int, child: Any) -> None:
+        """End a script that computes or prints without hardware calls: its process goes, the REPL comes back."""
+        if self.interrupts.pending is not stop or self._child is not child or self.interrupts.n_chances != n_chances:
+            return
+        if self.hal.is_busy:  # perhaps in the middle of a card write, or printing to a host that reads slowly
+            self._force_later(stop, _FORCE_AGAIN_S)
+        elif self.interrupts.may_be_forced():
             logger.info("the script makes no hardware call: ending its process")
             self.say(f"\n{stop.name}: {', '.join(map(str, stop.error_args))}\n")
             self._restart(raw=False, run_scripts=False)
@@ -286,12 +293,6 @@ class VirtualK230:
         """Virtual touch: supported, open, width, height, events that wait."""
         width, height = self.screen().size if self.touches.is_open else (0, 0)
         return 1, int(self.touches.is_open), width, height, len(self.touches)
-
-    def _ide_takes(self, packet: bytes) -> bool:
-        if not self.ide.takes(packet):
-            return False
-        self.ide.feed(packet)
-        return True
 
     def ide_interrupt(self) -> None:
         """The IDE has come: stop the script; at the prompt of older firmware, leave the REPL."""
@@ -323,7 +324,8 @@ class VirtualK230:
         if self.ide.attached:
             self.ide.capture(data)
         else:
-            self.usb.write(data)
+            # An IDE that comes in the middle must find nothing but its own answers from then on.
+            self.usb.write(data, is_wanted=lambda: not self.ide.attached)
 
     def say(self, text: str) -> None:
         """Print on the board's console, as the firmware itself does."""

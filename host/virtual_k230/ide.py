@@ -65,12 +65,24 @@ class Ide:
 
     # -- attaching --------------------------------------------------------------------------------------------------
 
-    def takes(self, packet: bytes) -> bool:
-        """Is this packet the IDE's? Attaches when it begins a session."""
-        if self.attached:
-            return True
-        if not self._begins_session(packet):
-            return False
+    def take(self, packet: bytes) -> bytes:
+        """Handle what of a packet is the IDE's, attaching when it begins a session; returns the rest.
+
+        A pseudo-terminal glues together what two programs wrote one after the other; a status query at the end of a packet
+        counts as a packet of its own, as it is on a USB cable.
+        """
+        rest = b""
+        if not self.attached:
+            if not self._begins_session(packet) and packet.endswith(ATTACH_PACKETS[0]):
+                cut = len(packet) - len(ATTACH_PACKETS[0])
+                rest, packet = packet[:cut], packet[cut:]
+            if not self._begins_session(packet):
+                return rest + packet
+            self._attach()
+        self.feed(packet)
+        return rest
+
+    def _attach(self) -> None:
         logger.info("the IDE attaches")
         self._ring.clear()
         self._inbox.clear()
@@ -81,7 +93,6 @@ class Ide:
         self.attached = True
         if not self.has_version_2:
             self.board.ide_interrupt()
-        return True
 
     def _begins_session(self, packet: bytes) -> bool:
         if len(packet) < 6 or packet[0] != 0x30:

@@ -26,11 +26,13 @@ class Interrupts:
         pending: the stop that waits for its chance; None: none.
         exit_flag: os.exitpoint()'s flag, which says where stops may strike.
         thread: the script's thread that runs; stops are for the main thread, 0.
+        n_chances: operations so far after which a stop could have been raised.
     """
 
     def __init__(self, board: Any) -> None:
         self._board = board
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.n_chances = 0
         self.forget()
 
     def forget(self) -> None:
@@ -73,7 +75,10 @@ class Interrupts:
 
     def after_each(self, op: str) -> HalError | None:
         """For Hal.after_each: the stop that replaces the answer to `op`."""
-        if self.pending is None or self.thread or op.startswith(_SILENT_OPS) or not self.is_due(op):
+        if op.startswith(_SILENT_OPS):
+            return None
+        self.n_chances += 1
+        if self.pending is None or self.thread or not self.is_due(op):
             return None
         stop, self.pending = self.pending, None
         return stop

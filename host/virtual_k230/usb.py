@@ -45,8 +45,8 @@ class UsbPort:
         self.is_script_running: Callable[[], bool] = lambda: False
         self.on_interrupt: Callable[[], None] = lambda: None
         """Called for a lone Ctrl-C while a script runs."""
-        self.ide_takes: Callable[[bytes], bool] = lambda packet: False
-        """Asked for each packet first; True when it was the IDE's."""
+        self.ide_takes: Callable[[bytes], bytes] = lambda packet: packet
+        """Given each packet first; returns what of it is not the IDE's."""
         self.on_closed: Callable[[], None] = lambda: None
         """Called when the host has closed the port, dropped DTR or pulled the cable."""
         self.ring = bytearray()
@@ -57,6 +57,7 @@ class UsbPort:
         self.path = str(Path(self.folder) / "ttyACM0")
         self._master = -1
         self._master_lock = threading.Lock()
+        self._write_lock = threading.Lock()
         self._closing = False
         self._was_open = False
         self._late: collections.deque[tuple[float, bytes]] = collections.deque()
@@ -118,8 +119,13 @@ class UsbPort:
 
     # -- board to host ------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes | memoryview) -> None:
-        """Send to the host; waits while it reads slowly, discards when nobody has the port open or DTR is low."""
+    def write(self, data: bytes | memoryview, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Send to the host; waits while it reads slowly, discards when nobody has the port open or DTR is low.
+
+        Args:
+            data: what to send.
+            is_wanted: asked before each piece, while no other thread can write; what is left is discarded when it says no.
+        """
         if self.faults.delay_ms:
             time.sleep(self.faults.delay_s("to host"))
         view = memoryview(self.faults.bend(bytes(data), "to host"))
@@ -128,7 +134,10 @@ class UsbPort:
             if not self.is_open():
                 return
             try:
-                view = view[os.write(master, view[:_CHUNK]) :]
+                with self._write_lock:
+                    if not is_wanted():
+                        return
+                    view = view[os.write(master, view[:_CHUNK]) :]
             except BlockingIOError:
                 _poll(master, select.POLLOUT, 100)
             except OSError as error:
@@ -164,7 +173,8 @@ class UsbPort:
 
     def feed(self, packet: bytes) -> None:
         """Handle one packet from the host: the IDE's, a lone Ctrl-C while a script runs, or input."""
-        if self.ide_takes(packet):
+        packet = self.ide_takes(packet)
+        if not packet:
             return
         if self.is_script_running() and packet in (b"\x03", b"\x03\r\n"):
             self.on_interrupt()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fakes.ide_client import NONE, VERIFY_OK, IdeClient
+from fakes.ide_client import ATTACH, NONE, VERIFY_OK, IdeClient
 from virtual_k230.board import VirtualK230
 
 MAIN_LOOPS = (
@@ -55,6 +55,24 @@ def test_attach_stops_main_and_the_ide_runs_a_script_each_in_a_fresh_interpreter
     assert board.log.count("main runs") == 1
     ide.leave()  # and the board starts as after power-on
     board.wait_for("main runs", start=len(board.log))
+
+
+def test_the_first_answer_is_followed_by_nothing_of_a_script_that_prints_without_end(started) -> None:
+    board, ide = started("D", "import sys\nwhile True:\n    sys.stdout.write('noise ' * 3000)\n")
+    time.sleep(0.5)  # what nobody reads fills the terminal, and the script waits in the middle of a line
+    assert ide.handshake() == (1, 8, 0)
+    ide.wait_until_running(False)
+    board.wait_for("IDE interrupt")
+
+
+def test_an_ide_is_known_though_the_terminal_glued_its_query_to_what_came_before(started) -> None:
+    board, ide = started("D", "import time\nprint('main runs')\nwhile True:\n    time.sleep_ms(5)\n")
+    board.wait_for("main runs")
+    while not ide.silent():
+        pass
+    board.usb.feed(b"the end of another program's line" + ATTACH[0])
+    assert ide.receive(4) == b"\xaa\xbb\xee\xff"
+    assert board.usb.take() == b"the end of another program's line"
 
 
 def test_a_script_that_raises_shows_its_traceback_and_stop_stops_a_loop(started) -> None:

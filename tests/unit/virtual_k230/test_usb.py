@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
@@ -67,8 +68,6 @@ def test_a_low_dtr_discards_too(usb: UsbPort) -> None:
 
 
 def test_a_slow_reader_loses_nothing(usb: UsbPort) -> None:
-    import threading
-
     fd = opened(usb)
     sent = os.urandom(200_000)
     writer = threading.Thread(target=usb.write, args=(sent,))
@@ -115,15 +114,35 @@ def test_at_the_repl_ctrl_c_is_input(usb: UsbPort) -> None:
 def test_the_ide_is_asked_first_and_its_packets_are_no_input(usb: UsbPort) -> None:
     seen: list[bytes] = []
 
-    def takes(packet: bytes) -> bool:
+    def take(packet: bytes) -> bytes:
         seen.append(packet)
-        return packet.startswith(b"\x30")
+        return b"" if packet.startswith(b"\x30") else packet
 
-    usb.ide_takes = takes
+    usb.ide_takes = take
     usb.feed(b"\x30ide")
     usb.feed(b"text")
     assert seen == [b"\x30ide", b"text"]
     assert usb.take() == b"text"
+
+
+def test_a_write_that_is_no_longer_wanted_ends_and_the_next_one_follows_at_once(usb: UsbPort) -> None:
+    fd = opened(usb)
+    wanted = threading.Event()
+    wanted.set()
+    writer = threading.Thread(target=usb.write, args=(bytes(1 << 20), wanted.is_set))
+    writer.start()
+    until(lambda: bool(select.select([fd], [], [], 0)[0]))
+    wanted.clear()
+    answer = threading.Thread(target=usb.write, args=(b"answer",))
+    answer.start()
+    received = b""
+    while not received.endswith(b"answer"):
+        received += os.read(fd, 65536)
+    writer.join(timeout=5)
+    answer.join(timeout=5)
+    assert not writer.is_alive() and not answer.is_alive()
+    assert len(received) < 1 << 20 and not received[: -len(b"answer")].strip(b"\0")
+    os.close(fd)
 
 
 def test_closing_the_port_is_noticed_once(usb: UsbPort) -> None:

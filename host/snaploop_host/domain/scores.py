@@ -1,0 +1,94 @@
+"""How well a model did on pictures, in the same words for every task. Pure, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+DETECT, CLASSIFY, MULTILABEL, SEGMENT = "detect", "classify", "multilabel", "segment"
+EMBED, OCR_DETECT, OCR_RECOGNIZE = "embed", "ocr_detect", "ocr_recognize"
+
+METRICS: Mapping[str, tuple[str, ...]] = {
+    DETECT: ("map50_95", "map50"),
+    CLASSIFY: ("top1", "macro_f1"),
+    MULTILABEL: ("mean_ap", "macro_f1"),
+    SEGMENT: ("miou", "pixel_accuracy"),
+    EMBED: ("recall_at_1", "map_at_r"),
+    OCR_DETECT: ("hmean", "precision", "recall"),
+    OCR_RECOGNIZE: ("accuracy", "character_accuracy"),
+}
+"""Task → its metrics, each 0…1 and better when larger. The first is the strict one: the best weights are chosen by it."""
+
+METRIC_TITLES: Mapping[str, str] = {
+    "map50_95": "mAP50-95",
+    "map50": "mAP50",
+    "top1": "top-1 accuracy",
+    "macro_f1": "macro F1",
+    "mean_ap": "mean AP",
+    "miou": "mIoU",
+    "pixel_accuracy": "pixel accuracy",
+    "recall_at_1": "recall@1",
+    "map_at_r": "mAP@R",
+    "hmean": "hmean",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "words right",
+    "character_accuracy": "characters right",
+}
+"""What people read for a metric's name."""
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class: how many true examples the pictures hold, and its own metrics (0…1)."""
+
+    index: int
+    examples: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ThresholdPoint:
+    """What a score threshold would give over all classes."""
+
+    threshold: float
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """Scores over a set of pictures.
+
+    Attributes:
+        images: how many pictures.
+        values: metric name → 0…1; the task's metrics are all there (`METRICS`).
+        classes: those with a true example, by index.
+        confusion: counts, rows truth and columns prediction; of detections the last row and column stand for "nothing".
+        curve: along the threshold, where the task has one.
+        best_threshold: recommended score threshold; None where the task has none.
+    """
+
+    images: int
+    values: Mapping[str, float]
+    classes: tuple[ClassScore, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    curve: tuple[ThresholdPoint, ...] = field(default=(), repr=False)
+    best_threshold: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As result.json keeps it, figures to four digits."""
+        raw: dict[str, Any] = _rounded(asdict(self))
+        return raw
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, Mapping):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(one) for one in value]
+    return value

@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from .detection_decode import Detections
 from .geometry import FloatArray, IntArray, pairwise_iou
+from .scores import ClassScore, Score
+from .threshold_curves import GRID, curve_points, f1_of, recommended
 
 IOU_LIMITS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0, 1, 101)
-SCORE_GRID = np.linspace(0, 1, 1000)
-PLATEAU = 0.99  # scores whose F1 is within 1 % of the best count as equally good
 LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.10, 0.40  # live pictures score lower than validation ones: never ask for more
 
 
@@ -31,29 +31,24 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class ClassScore:
-    """One class: how many true boxes the pictures hold, and the two average precisions."""
+class _ClassCurves:
+    """Average precision at each IoU limit (10,); precision and recall at IoU 0.5 over GRID (1000,)."""
 
-    index: int
-    boxes: int
-    map50: float
-    map50_95: float
-
-
-@dataclass(frozen=True)
-class DetectionScore:
-    """Scores over a set of pictures. `classes` lists only classes with a true box; the means are over those."""
-
-    map50: float
-    map50_95: float
-    score_threshold: float
-    f1: float
-    classes: tuple[ClassScore, ...]
-    images: int
+    average_precision: FloatArray
+    precision: FloatArray
+    recall: FloatArray
 
 
-def score_detections(found: Sequence[Detections], truths: Sequence[Truth]) -> DetectionScore:
-    """mAP50, mAP50-95 and the recommended score threshold over pictures; both sequences in the same picture order.
+def score_detections(found: Sequence[Detections], truths: Sequence[Truth], class_count: int | None = None) -> Score:
+    """mAP50-95, mAP50 and the recommended score threshold over pictures; both sequences in the same picture order.
+
+    The means and the curve (precision, recall and F1 at IoU 0.5) are over the classes that have a true box; each class also
+    says its precision and recall at the recommended threshold. The confusion matrix is `confusion` at that threshold.
+
+    Args:
+        found: per picture, down to a low score: average precision needs the whole curve.
+        truths: per picture.
+        class_count: how many classes the model knows; without it the confusion matrix ends at the largest index seen.
 
     Raises:
         ValueError: different numbers of pictures, or no true box in any of them.
@@ -71,21 +66,70 @@ def score_detections(found: Sequence[Detections], truths: Sequence[Truth]) -> De
     order = np.argsort(-scores, kind="stable")
     hits, scores, classes = hits[order], scores[order], classes[order]
 
-    per_class, f1_curves = [], []
-    for index, count in zip(*np.unique(true_classes, return_counts=True), strict=True):
-        mine = classes == index
-        precisions, f1_curve = _class_curves(hits[mine], scores[mine], int(count))
-        f1_curves.append(f1_curve)
-        per_class.append(ClassScore(int(index), int(count), float(precisions[0]), float(precisions.mean())))
-    threshold, f1 = _best_threshold(np.mean(f1_curves, axis=0))
-    return DetectionScore(
-        map50=float(np.mean([entry.map50 for entry in per_class])),
-        map50_95=float(np.mean([entry.map50_95 for entry in per_class])),
-        score_threshold=threshold,
-        f1=f1,
-        classes=tuple(per_class),
+    indices, examples = np.unique(true_classes, return_counts=True)
+    curves = [
+        _class_curves(hits[classes == index], scores[classes == index], int(count))
+        for index, count in zip(indices, examples, strict=True)
+    ]
+    precision, recall = (np.array([getattr(one, name) for one in curves]) for name in ("precision", "recall"))
+    f1 = f1_of(precision, recall).mean(axis=0)
+    threshold = recommended(f1, LOWEST_THRESHOLD, HIGHEST_THRESHOLD)
+    per_class = []
+    for index, count, one in zip(indices, examples, curves, strict=True):
+        right = hits[(classes == index) & (scores >= threshold), 0]
+        values = {
+            "map50_95": float(one.average_precision.mean()),
+            "map50": float(one.average_precision[0]),
+            "precision": float(right.mean()) if len(right) else 0.0,
+            "recall": float(right.sum() / count),
+        }
+        per_class.append(ClassScore(int(index), int(count), values))
+    size = class_count or 1 + int(max(true_classes.max(), classes.max(initial=0)))
+    return Score(
         images=len(truths),
+        values={name: float(np.mean([one.values[name] for one in per_class])) for name in ("map50_95", "map50")},
+        classes=tuple(per_class),
+        confusion=tuple(map(tuple, confusion(found, truths, threshold, size).tolist())),
+        curve=curve_points(precision.mean(axis=0), recall.mean(axis=0), f1),
+        best_threshold=threshold,
     )
+
+
+def confusion(
+    found: Sequence[Detections], truths: Sequence[Truth], threshold: float, class_count: int
+) -> npt.NDArray[np.int64]:
+    """What each true box was taken for: counts, rows truth and columns detection; the last row and column are "nothing".
+
+    Only detections with at least the threshold's score count. A true box belongs to the detection of its own class that
+    overlaps it most, one to one; what is left over is paired regardless of class; every pair has an IoU of 0.5 or more.
+    """
+    counts = np.zeros((class_count + 1, class_count + 1), np.int64)
+    for detections, truth in zip(found, truths, strict=True):
+        shown = detections.above(threshold)
+        pairs = pair_boxes(shown, truth)
+        for seen, true in pairs:
+            counts[truth.classes[true], shown.classes[seen]] += 1
+        missed = np.delete(truth.classes, [true for _, true in pairs])
+        invented = np.delete(shown.classes, [seen for seen, _ in pairs])
+        counts[:class_count, class_count] += np.bincount(missed, minlength=class_count)
+        counts[class_count, :class_count] += np.bincount(invented, minlength=class_count)
+    return counts
+
+
+def pair_boxes(found: Detections, truth: Truth) -> list[tuple[int, int]]:
+    """Detections and true boxes that belong together, one to one: (index in found, index in truth), as `confusion` says."""
+    overlap = pairwise_iou(found.boxes_xyxy, truth.boxes_xyxy)
+    same = found.classes[:, None] == truth.classes[None, :]
+    rows, columns = np.nonzero(overlap >= IOU_LIMITS[0])
+    pairs: list[tuple[int, int]] = []
+    seen, claimed = set(), set()
+    for place in np.lexsort((-overlap[rows, columns], ~same[rows, columns])):
+        row, column = int(rows[place]), int(columns[place])
+        if row not in seen and column not in claimed:
+            seen.add(row)
+            claimed.add(column)
+            pairs.append((row, column))
+    return pairs
 
 
 def match(found: Detections, truth: Truth) -> npt.NDArray[np.bool_]:
@@ -104,19 +148,19 @@ def match(found: Detections, truth: Truth) -> npt.NDArray[np.bool_]:
     return hits
 
 
-def _class_curves(hits: npt.NDArray[np.bool_], scores: FloatArray, boxes: int) -> tuple[FloatArray, FloatArray]:
-    """Average precision at each IoU limit (10,), and F1 at IoU 0.5 over SCORE_GRID (1000,), for one class, score order."""
+def _class_curves(hits: npt.NDArray[np.bool_], scores: FloatArray, boxes: int) -> _ClassCurves:
+    """The curves of one class: hits (N, 10) and scores (N,) in score order, and how many true boxes there are."""
     if len(hits) == 0:
-        return np.zeros(len(IOU_LIMITS)), np.zeros(len(SCORE_GRID))
+        return _ClassCurves(np.zeros(len(IOU_LIMITS)), np.zeros(len(GRID)), np.zeros(len(GRID)))
     true_positives = hits.cumsum(axis=0)
     recall = true_positives / boxes
     precision = true_positives / np.arange(1, len(hits) + 1)[:, None]
     average = np.array(
         [_average_precision(recall[:, column], precision[:, column]) for column in range(len(IOU_LIMITS))]
     )
-    recall_at = np.interp(-SCORE_GRID, -scores, recall[:, 0], left=0)  # negated: interp wants rising abscissae
-    precision_at = np.interp(-SCORE_GRID, -scores, precision[:, 0], left=1)
-    return average, 2 * precision_at * recall_at / np.maximum(precision_at + recall_at, 1e-16)
+    recall_at = np.interp(-GRID, -scores, recall[:, 0], left=0)  # negated: interp wants rising abscissae
+    precision_at = np.interp(-GRID, -scores, precision[:, 0], left=1)
+    return _ClassCurves(average, precision_at, recall_at)
 
 
 def _average_precision(recall: FloatArray, precision: FloatArray) -> float:
@@ -126,11 +170,3 @@ def _average_precision(recall: FloatArray, precision: FloatArray) -> float:
     envelope = np.flip(np.maximum.accumulate(np.flip(envelope)))
     sampled = np.interp(RECALL_POINTS, recalls, envelope)
     return float(((sampled[1:] + sampled[:-1]) / 2 * np.diff(RECALL_POINTS)).sum())
-
-
-def _best_threshold(f1_curve: FloatArray) -> tuple[float, float]:
-    """The middle of the scores whose mean F1 is within 1 % of the best, kept between 0.10 and 0.40; and the F1 there."""
-    best = float(f1_curve.max())
-    good = SCORE_GRID[f1_curve >= best * PLATEAU] if best > 0 else np.array([0.25])
-    threshold = float(np.clip((good[0] + good[-1]) / 2, LOWEST_THRESHOLD, HIGHEST_THRESHOLD))
-    return round(threshold, 3), float(np.interp(threshold, SCORE_GRID, f1_curve))

@@ -1,6 +1,6 @@
 """From an ONNX file to a kmodel that was seen to work: compile, simulate, compare with float, climb the ladder or refuse.
 
-Called by `detect_job`. Float and kmodel see the same uint8 pictures and the same decoder, so their difference is quantisation alone.
+Called by `job`. Float and kmodel see the same uint8 pictures and the same decoder, so their difference is quantisation alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from ..compiling.calibration import choose_stratified
 from ..compiling.kmodel_compiler import LADDER, Kmodel, Rung, compile_kmodel
 from ..compiling.simulator import simulate
 from ..domain.detection_decode import Detections, decode_raw_heads
-from ..domain.detection_metrics import DetectionScore, Truth, score_detections
+from ..domain.detection_metrics import Truth, score_detections
 from ..domain.run_report import RungTried
+from ..domain.scores import DETECT, METRIC_TITLES, METRICS, Score
 from .errors import GateRefusedError
 from .job_spec import Gate
 from .picture_dataset import PictureSplit
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 SCORE_FLOOR = 0.001  # as in training's validation
 Report = Callable[..., None]
-Attempt = tuple[Kmodel, DetectionScore, float]  # what a rung made, its score, seconds in the simulator
+Attempt = tuple[Kmodel, Score, float]  # what a rung made, its score, seconds in the simulator
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def run_float(onnx_file: Path, evaluation: Evaluation) -> list[Detections]:
 
 
 def climb(
-    available: int, float_score: DetectionScore, gate: Gate, attempt: Callable[[int, Rung], Attempt], report: Report
+    available: int, float_score: Score, gate: Gate, attempt: Callable[[int, Rung], Attempt], report: Report
 ) -> tuple[Kmodel, list[RungTried]]:
     """Try rung by rung until one keeps the kmodel within the gate's limit.
 
@@ -111,8 +112,8 @@ def climb(
         ):
             continue  # too few pictures to make a difference: it would be the same kmodel again
         kmodel, score, seconds = attempt(number, rung)
-        lost = max(float_score.map50 - score.map50, float_score.map50_95 - score.map50_95)
-        figures = (kmodel.seconds, seconds, round(score.map50, 4), round(score.map50_95, 4))
+        lost = max(float_score.values[name] - score.values[name] for name in METRICS[DETECT])
+        figures = (kmodel.seconds, seconds, round(score.values["map50"], 4), round(score.values["map50_95"], 4))
         tried.append(RungTried(rung.name, kmodel.size_bytes, *figures, passed=lost <= gate.limit_points))
         line = verdict(tried[-1], float_score, gate)
         logger.info("%s", line)
@@ -176,9 +177,10 @@ def simulated_detections(
     return [decode_raw_heads(heads, SCORE_FLOOR) for heads in outputs]
 
 
-def verdict(rung: RungTried, float_score: DetectionScore, gate: Gate) -> str:
+def verdict(rung: RungTried, float_score: Score, gate: Gate) -> str:
     """One line with the numbers of a rung."""
-    return (
-        f"{rung.name}: mAP50 {rung.kmodel_map50:.3f} of {float_score.map50:.3f}, mAP50-95 {rung.kmodel_map50_95:.3f} of "
-        f"{float_score.map50_95:.3f} ({'within' if rung.passed else 'not within'} {gate.limit_points:g})"
+    figures = ", ".join(
+        f"{METRIC_TITLES[name]} {kept:.3f} of {float_score.values[name]:.3f}"
+        for name, kept in (("map50", rung.kmodel_map50), ("map50_95", rung.kmodel_map50_95))
     )
+    return f"{rung.name}: {figures} ({'within' if rung.passed else 'not within'} {gate.limit_points:g})"

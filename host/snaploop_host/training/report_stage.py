@@ -1,6 +1,6 @@
 """The last stage: choose the golden picture and the thresholds, and gather everything into a `RunReport`.
 
-Called by `detect_job`.
+Called by `job`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import numpy as np
 
 from ..compiling.nncase_environment import nncase_version
 from ..domain.detection_decode import NMS_IOU, Detections
-from ..domain.detection_metrics import DetectionScore
 from ..domain.geometry import xyxy_to_xywh
 from ..domain.run_report import ClassRow, Golden, GoldenDetection, RungTried, RunReport, Thresholds
+from ..domain.scores import Score
+from ..domain.threshold_curves import curve_at
 from .errors import TrainingError
 from .gate_stage import Evaluation
 from .job_spec import TrainingJob
@@ -62,16 +63,18 @@ def write_report(
     artifacts: Path,
     evaluation: Evaluation,
     float_found: Sequence[Detections],
-    float_all: DetectionScore,
-    float_gate: DetectionScore,
+    float_all: Score,
+    float_gate: Score,
     kmodel_found: Sequence[Detections],
-    kmodel_score: DetectionScore,
+    kmodel_score: Score,
     gate_result: dict[str, Any],
     training: dict[str, Any],
     timings_s: dict[str, float],
 ) -> RunReport:
     """Write golden_input.bin and the validation pictures into `artifacts`, and return the report for result.json."""
-    threshold = job.parameters.score_threshold or float_all.score_threshold
+    threshold = job.parameters.score_threshold or float_all.best_threshold
+    if threshold is None:
+        raise TrainingError("the float score recommends no threshold: set score_threshold")
     pixels = np.load(evaluation.pixels_file, mmap_mode="r")
     position = choose_golden(kmodel_found, threshold)
     golden_pixels = pixels[evaluation.gate_indices[position]]
@@ -99,10 +102,10 @@ def write_report(
         labels=job.classes,
         thresholds=Thresholds(round(threshold, 3), NMS_IOU),
         evaluated_images=len(evaluation.gate_indices),
-        float_map50=round(float_gate.map50, 4),
-        kmodel_map50=round(kmodel_score.map50, 4),
-        float_map50_95=round(float_gate.map50_95, 4),
-        kmodel_map50_95=round(kmodel_score.map50_95, 4),
+        float_map50=round(float_gate.values["map50"], 4),
+        kmodel_map50=round(kmodel_score.values["map50"], 4),
+        float_map50_95=round(float_gate.values["map50_95"], 4),
+        kmodel_map50_95=round(kmodel_score.values["map50_95"], 4),
         gate_limit_points=job.gate.limit_points,
         classes=_class_rows(job, float_gate, kmodel_score),
         rungs=tuple(RungTried(**rung) for rung in gate_result["rungs"]),
@@ -111,15 +114,15 @@ def write_report(
         training={
             **training,
             "all_val_images": float_all.images,
-            "all_val_float_map50": round(float_all.map50, 4),
-            "all_val_float_map50_95": round(float_all.map50_95, 4),
-            "f1_at_threshold": round(float_all.f1, 4),
+            "all_val_float_map50": round(float_all.values["map50"], 4),
+            "all_val_float_map50_95": round(float_all.values["map50_95"], 4),
+            "f1_at_threshold": round(curve_at(float_all.curve, threshold).f1, 4),
         },
         timings_s=timings_s,
     )
 
 
-def _class_rows(job: TrainingJob, float_score: DetectionScore, kmodel_score: DetectionScore) -> tuple[ClassRow, ...]:
+def _class_rows(job: TrainingJob, float_score: Score, kmodel_score: Score) -> tuple[ClassRow, ...]:
     floats = {entry.index: entry for entry in float_score.classes}
     kmodels = {entry.index: entry for entry in kmodel_score.classes}
     rows = []
@@ -130,11 +133,11 @@ def _class_rows(job: TrainingJob, float_score: DetectionScore, kmodel_score: Det
                 name=name,
                 train_boxes=sum(box.cls == index for photo in job.train for box in photo.boxes),
                 val_boxes=sum(box.cls == index for photo in job.val for box in photo.boxes),
-                evaluated_boxes=one.boxes if one else 0,
-                float_map50=round(one.map50, 4) if one else None,
-                kmodel_map50=round(other.map50, 4) if other else None,
-                float_map50_95=round(one.map50_95, 4) if one else None,
-                kmodel_map50_95=round(other.map50_95, 4) if other else None,
+                evaluated_boxes=one.examples if one else 0,
+                float_map50=round(one.values["map50"], 4) if one else None,
+                kmodel_map50=round(other.values["map50"], 4) if other else None,
+                float_map50_95=round(one.values["map50_95"], 4) if one else None,
+                kmodel_map50_95=round(other.values["map50_95"], 4) if other else None,
             )
         )
     return tuple(rows)

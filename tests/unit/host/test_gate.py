@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="torch is not installed: pip install 'snaplo
 
 from snaploop_host.compiling.kmodel_compiler import LADDER, Kmodel
 from snaploop_host.domain.detection_decode import Detections
-from snaploop_host.domain.detection_metrics import DetectionScore
+from snaploop_host.domain.scores import Score
 from snaploop_host.training.errors import GateRefusedError, TrainingError
 from snaploop_host.training.gate_stage import climb
 from snaploop_host.training.job_spec import Gate
@@ -18,7 +18,7 @@ from snaploop_host.training.report_stage import choose_golden, golden_record
 
 
 def score(map50, map50_95):
-    return DetectionScore(map50, map50_95, 0.3, 0.9, (), 24)
+    return Score(24, {"map50": map50, "map50_95": map50_95}, best_threshold=0.3)
 
 
 def climbing(scores, available=60, limit=0.03):

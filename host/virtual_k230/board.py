@@ -49,6 +49,7 @@ _MEDIA_MODULES = (
     "kpu",
     "ai2d",
     "postprocess",
+    "trackers",
 )
 _FORCE_AFTER_S = 3.0  # a script that only computes or prints for this long after a stop is ended with its process
 _FORCE_AGAIN_S = 0.1
@@ -149,7 +150,7 @@ class VirtualK230:
         self.usb.on_interrupt = self.stop
         self.ide = Ide(self)
         """The IDE's side of the USB port."""
-        self.usb.ide_takes = self.ide.take
+        self.usb.ide_takes, self.usb.ide_releases = self.ide.take, self.ide.release
         self.usb.on_closed = self.ide.leave
         self._register()
         atexit.register(self.close)  # a program that ends without close(), as by an exception, leaves nothing behind

@@ -11,28 +11,25 @@ import io
 import logging
 import struct
 import time
+from collections.abc import Generator
 from typing import Any
 
-from .ide_files import IdeFiles
+from .ide_files import INFO_BYTES, IdeFiles
+from .ide_session import PacketWatch, StreamWatch
 from .ide_talk import Command, Talk, payload
 from .ide_version_2 import version_2_commands
 from .profiles import FIRMWARE
 
 logger = logging.getLogger(__name__)
 
-ATTACH_PACKETS = (b"\x30\x8d\x04\x00\x00\x00", b"\x30\x80\x0c\x00\x00\x00", b"\x30\x87\x04\x00\x00\x00")
 STATUS_MAGIC = 0xFFEEBBAA
 TX_RING_BYTES = 128 * 1024 - 1
-_PAYLOAD_MAX = 8 << 20
 _FRAME_INTERVAL_S = 0.033
 
 SCRIPT_EXEC, SCRIPT_STOP, SCRIPT_SAVE, SYS_RESET, FB_ENABLE, TX_INPUT = 0x05, 0x06, 0x07, 0x0C, 0x0D, 0x11
 CREATEFILE, WRITEFILE = 0x20, 0x21
 FW_VERSION, FRAME_SIZE, FRAME_DUMP, ARCH_STR, SCRIPT_RUNNING = 0x80, 0x81, 0x82, 0x83, 0x87
 QUERY_STATUS, TX_BUF_LEN, TX_BUF, QUERY_FILE_STAT, VERIFYFILE = 0x8D, 0x8E, 0x8F, 0xA0, 0xA1
-# What newer firmware takes for the beginning of a session: everything that it has a name for.
-_KNOWN = frozenset((0x00, *range(0x05, 0x0A), 0x0B, 0x0C, 0x0D, 0x11, 0x12, 0x20, 0x21, *range(0x80, 0x84), 0x87, 0x8A,
-                    *range(0x8D, 0x91), *range(0xA0, 0xB1)))  # fmt: skip
 
 
 class Ide:
@@ -57,6 +54,7 @@ class Ide:
         self._ring = bytearray()
         self._inbox = bytearray()
         self._handshake: list[int] = []
+        self._watch = StreamWatch() if self.has_version_2 else PacketWatch()
         self._handlers = self._commands()
         if self.has_version_2:
             self._handlers.update(version_2_commands(self))
@@ -66,21 +64,19 @@ class Ide:
     # -- attaching --------------------------------------------------------------------------------------------------
 
     def take(self, packet: bytes) -> bytes:
-        """Handle what of a packet is the IDE's, attaching when it begins a session; returns the rest.
-
-        A pseudo-terminal glues together what two programs wrote one after the other; a status query at the end of a packet
-        counts as a packet of its own, as it is on a USB cable.
-        """
-        rest = b""
-        if not self.attached:
-            if not self._begins_session(packet) and packet.endswith(ATTACH_PACKETS[0]):
-                cut = len(packet) - len(ATTACH_PACKETS[0])
-                rest, packet = packet[:cut], packet[cut:]
-            if not self._begins_session(packet):
-                return rest + packet
+        """Handle what of a packet is the IDE's, attaching when it begins a session; returns what is console input."""
+        if self.attached:
+            self.feed(packet)
+            return b""
+        rest, frames = self._watch.split(packet)
+        if frames:
             self._attach()
-        self.feed(packet)
+            self.feed(frames)
         return rest
+
+    def release(self) -> bytes:
+        """Console input that was held back because it might have become a frame; the USB port asks when no more comes."""
+        return self._watch.release()
 
     def _attach(self) -> None:
         logger.info("the IDE attaches")
@@ -93,13 +89,6 @@ class Ide:
         self.attached = True
         if not self.has_version_2:
             self.board.ide_interrupt()
-
-    def _begins_session(self, packet: bytes) -> bool:
-        if len(packet) < 6 or packet[0] != 0x30:
-            return False
-        if self.has_version_2:
-            return packet[1] in _KNOWN and struct.unpack_from("<I", packet, 2)[0] <= _PAYLOAD_MAX
-        return packet[:6] in ATTACH_PACKETS and packet[6:7] in (b"", b"0")
 
     def leave(self) -> None:
         """The cable was pulled, the port closed, or the IDE said goodbye: a script of its own or main.py is stopped first."""
@@ -200,7 +189,9 @@ class Ide:
 
     def _fb_enable(self, length: int) -> Talk:
         # Older IDEs say length 0 and send the two bytes all the same; they count when they came in the same packet.
-        flag = (yield from payload(length)) or self._inbox[:1]
+        flag = yield from payload(length)
+        if not flag and self._inbox[:2] in (b"\0\0", b"\1\0"):
+            flag = yield 2
         if flag:
             self._sends_pictures = bool(flag[0])
 
@@ -224,7 +215,11 @@ class Ide:
         self._picture = b""
 
     def _create_file(self, length: int) -> Talk:
-        self.files.create((yield from payload(length)))
+        self.files.create((yield from self.file_info(length)))
+
+    def file_info(self, length: int) -> Generator[int, bytes, bytes]:
+        """What begins an upload; newer firmware expects it even where the header says 0 bytes."""
+        return (yield from payload(length or (INFO_BYTES if self.has_version_2 else 0)))
 
     def _write_file(self, length: int) -> Talk:
         self.files.write((yield from payload(length)))

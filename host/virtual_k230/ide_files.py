@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import stat
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 from .card import Card
 from .hal import HalError
@@ -59,6 +61,8 @@ class IdeFiles:
             self.status = PATH_ERR
         else:
             self.status = self._open(path)
+        if self.status != NONE:
+            self._chunk_bytes = 0
         return self.status
 
     def _open(self, path: str) -> int:
@@ -90,9 +94,30 @@ class IdeFiles:
             self.status = WRITE_ERR
         return self.status
 
+    def append(self, chunk: bytes) -> int:
+        """As `write`, for version 2: goes on after another command has closed the file; returns the status."""
+        if not self._chunk_bytes or len(chunk) > self._chunk_bytes:
+            self.status = CHUNK_ERR
+            return self.status
+        path = resolve(self._name)
+        if self._path is None and path is not None and self._reopen(path) != NONE:
+            self.status = WRITE_ERR
+            return self.status
+        return self.write(chunk)
+
+    def _reopen(self, path: str) -> int:
+        try:
+            position = self._card.host_path(path).stat().st_size
+            self._card.open_for_writing(path, survives_resets=True)
+        except (HalError, OSError):
+            return OPEN_ERR
+        self._path, self._position = path, position
+        return NONE
+
     def verify(self) -> int:
         """Close the file and compare its SHA-256; returns VERIFY_OK, NOT_OPEN or SHA2_ERR."""
         self.close()
+        self._chunk_bytes = 0
         path = resolve(self._name)
         try:
             if path is None:
@@ -113,30 +138,28 @@ class IdeFiles:
     def stat(self, name: str | None) -> bytes:
         """Status (0: found), kind (1: folder), size, time of change."""
         try:
-            found = self._card.host_path(_resolved(name)).stat()
+            path = _resolved(name)
+            if path == "/":
+                return struct.pack("<4I", 0, 1, 0, 0)
+            found = self._card.host_path(path).stat()
         except (HalError, OSError) as error:
             return struct.pack("<4I", _status(error), 0, 0, 0)
-        is_folder = stat.S_ISDIR(found.st_mode)
-        return struct.pack("<4I", 0, int(is_folder), 0 if is_folder else found.st_size, int(found.st_mtime))
+        return struct.pack("<4I", 0, *_facts(found))
 
     def list(self, name: str | None) -> bytes:
         """Status, bytes of the entries, their number; then for each: kind, length of name, size, time of change, name."""
         try:
             path = _resolved(name)
-            paths = [self._card.host_path(root) for root in _ROOTS] if path == "/" else None
-            names = [root[1:] for root in _ROOTS]
-            if paths is None:
-                paths = sorted(self._card.host_path(path).iterdir())
-                names = [entry.name for entry in paths]
+            if path == "/":
+                paths = [(root[1:].encode(), self._card.host_path(root)) for root in _ROOTS]
+            else:
+                paths = [(os.fsencode(one.name), one) for one in sorted(self._card.host_path(path).iterdir())]
         except (HalError, OSError) as error:
             return struct.pack("<3I", _status(error), 0, 0)
         entries = []
-        for entry, shown in zip(paths, names, strict=True):
-            found = entry.stat()
-            is_folder = stat.S_ISDIR(found.st_mode)
-            text = shown.encode()[:255]
-            size = 0 if is_folder else found.st_size
-            entries.append(struct.pack("<BBII", int(is_folder), len(text), size, int(found.st_mtime)) + text)
+        for text, entry in paths:
+            kind, size, changed = _describe(entry)
+            entries.append(struct.pack("<BBII", kind, len(text[:255]), size, changed) + text[:255])
         body = b"".join(entries)
         return struct.pack("<3I", 0, len(body), len(entries)) + body
 
@@ -152,7 +175,7 @@ class IdeFiles:
                 data = file.read(min(n_bytes, CHUNK_MAX))
         except (HalError, OSError) as error:
             return struct.pack("<3I", _status(error), 0, 0)
-        return struct.pack("<3I", 0, len(data), size) + data
+        return struct.pack("<3I", 0, len(data), size & 0xFFFFFFFF) + data
 
     def delete(self, name: str | None) -> int:
         """Remove a file; returns the status."""
@@ -164,20 +187,34 @@ class IdeFiles:
 
     def mkdir(self, name: str | None) -> int:
         """Make a folder; returns the status."""
-        status = self._change(lambda: self._card.mkdir(_resolved(name)), done=NONE)
+        status = self._change(lambda: self._card.mkdir(_resolved(name)), done=NONE, closes=False)
         return INVALID_PATH if status == NOT_FOUND else status
 
     def rmdir(self, name: str | None) -> int:
         """Remove an empty folder; returns the status."""
         return self._change(lambda: self._card.rmdir(_resolved(name)), done=NONE)
 
-    def _change(self, action: Callable[[], None], done: int) -> int:
-        self.close()
+    def _change(self, action: Callable[[], None], done: int, closes: bool = True) -> int:
+        if closes:
+            self.close()
         try:
             action()
         except (HalError, OSError) as error:
             return _status(error)
         return done
+
+
+def _facts(found: os.stat_result) -> tuple[int, int, int]:
+    """Kind (1: folder), size, time of change; what does not fit into 32 bits is cut as the firmware cuts it."""
+    is_folder = stat.S_ISDIR(found.st_mode)
+    return int(is_folder), 0 if is_folder else found.st_size & 0xFFFFFFFF, int(found.st_mtime) & 0xFFFFFFFF
+
+
+def _describe(entry: Path) -> tuple[int, int, int]:
+    try:
+        return _facts(entry.stat())
+    except OSError:  # it went away since the folder was read
+        return 0, 0, 0
 
 
 class _InvalidPathError(OSError):

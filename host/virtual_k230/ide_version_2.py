@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from .ide_files import CHUNK_ERR, CHUNK_MAX, NONE, resolve
+from .ide_files import NONE, resolve
 from .ide_talk import Command, Talk, path, payload
 
 CAPABILITIES, FW_VERSION_FULL, SCRIPT_STATUS, QUERY_FILE_STAT2, LIST_DIR, READ_FILE = range(0xA2, 0xA8)
@@ -18,6 +18,7 @@ VTOUCH_STATUS, VTOUCH_EVENT = 0xAF, 0xB0
 _VERSION, _FLAGS = 2, 0x3FF  # list, read, write, delete, rename, mkdir, rmdir, exec, touch, REPL input
 _TOUCH_EVENTS = {1: "up", 2: "down", 3: "move"}
 _TOUCH_BYTES = 12
+_TOUCH_QUEUE_EVENTS = 16  # what the firmware keeps; the oldest goes when another one comes
 
 
 def version_2_commands(ide: Any) -> dict[int, Command]:
@@ -41,14 +42,13 @@ def _file_commands(ide: Any) -> dict[int, Command]:
         ide.send(files.read(offset, n_bytes, (yield from path())))
 
     def create_file(length: int) -> Talk:
-        ide.send_u32(_acknowledged(files.create((yield from payload(length)))))
+        ide.send_u32(_acknowledged(files.create((yield from ide.file_info(length)))))
 
     def write_file(length: int) -> Talk:
         n_bytes = length
         if not n_bytes:
             (n_bytes,) = struct.unpack("<I", (yield 4))
-        chunk = yield from payload(n_bytes)
-        ide.send_u32(CHUNK_ERR if n_bytes > CHUNK_MAX else _acknowledged(files.write(chunk)))
+        ide.send_u32(_acknowledged(files.append((yield from payload(n_bytes)))))
 
     def rename(length: int) -> Talk:
         old = yield from path()
@@ -82,7 +82,7 @@ def _run_file(ide: Any, name: str | None) -> None:
         ide.capture(b"FILE_EXEC ERROR: script already running\n")
         return
     try:
-        ide.run(ide.board.host_path(found).read_text())
+        ide.run(ide.board.host_path(found).read_bytes().decode("utf-8", "replace"))
     except OSError as error:
         ide.capture(f"OSError: [Errno {error.errno}] {found}\n".encode())
 
@@ -92,7 +92,7 @@ def _touch(board: Any, length: int) -> Talk:
     if length == _TOUCH_BYTES:
         x, y, kind = struct.unpack_from("<HHB", event)
         if kind in _TOUCH_EVENTS and board.touches.is_open:
-            board.touches.put(_TOUCH_EVENTS[kind], x, y)
+            board.touches.put(_TOUCH_EVENTS[kind], x, y, limit=_TOUCH_QUEUE_EVENTS)
 
 
 def _acknowledged(status: int) -> int:

@@ -35,8 +35,8 @@ class TouchQueue:
         self.n_reads = 0
         """How often the script looked: what tells that its loop went round."""
 
-    def put(self, event: str, x: int, y: int) -> None:
-        """Queue one event.
+    def put(self, event: str, x: int, y: int, limit: int | None = None) -> None:
+        """Queue one event; the oldest ones go when there would be more than `limit`.
 
         Raises:
             ValueError: event is not "down", "move" or "up".
@@ -44,6 +44,8 @@ class TouchQueue:
         if event not in _EVENTS:
             raise ValueError(f"touch event {event!r}: use down, move or up")
         self._events.append((_EVENTS[event], int(x), int(y)))
+        while limit is not None and len(self._events) > limit:
+            self._events.popleft()
 
     def __len__(self) -> int:
         return len(self._events)

@@ -1,7 +1,7 @@
 """The board's end of the USB cable: a pseudo-terminal, the 4096-byte input ring, the Ctrl-C rule.
 
-The host opens `UsbPort.path` as its serial port. A pseudo-terminal has no DTR line: an open port counts as DTR set, and
-`dtr = False` clears it for tests.
+The host opens `UsbPort.path` as its serial port. A pseudo-terminal has no DTR line, so the board goes by what a host's system does
+to that line: opening the port raises it, closing it or setting the speed to 0 (B0, "hang up") lowers it. `dtr = False` is a fault.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import os
 import select
 import tempfile
+import termios
 import threading
 import time
 import tty
@@ -28,6 +29,8 @@ BOARD_RTT_MS = (
     4.0  # with this `mpremote fs cp` writes 10 KB/s and reads 15 KB/s, about as on boards (§9.8: 15 KB/s or less)
 )
 _POLL_S = 0.02  # how often a closed port is looked at
+_SILENCE_S = 0.2  # after so long without a byte newer firmware gives what it held back for the IDE to the console
+_OUTPUT_SPEED = 5  # index in what termios.tcgetattr returns
 _CHUNK = 4096
 
 
@@ -47,6 +50,8 @@ class UsbPort:
         """Called for a lone Ctrl-C while a script runs."""
         self.ide_takes: Callable[[bytes], bytes] = lambda packet: packet
         """Given each packet first; returns what of it is not the IDE's."""
+        self.ide_releases: Callable[[], bytes] = lambda: b""
+        """Asked when no more bytes come: what the IDE's side held back, which is console input then."""
         self.on_closed: Callable[[], None] = lambda: None
         """Called when the host has closed the port, dropped DTR or pulled the cable."""
         self.ring = bytearray()
@@ -58,8 +63,10 @@ class UsbPort:
         self._master = -1
         self._master_lock = threading.Lock()
         self._write_lock = threading.Lock()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = False
         self._was_open = False
+        self._fed_at = time.monotonic()
         self._late: collections.deque[tuple[float, bytes]] = collections.deque()
         self._open_master()
         self._thread = threading.Thread(target=self._read_loop, name="virtual-k230-usb", daemon=True)
@@ -79,8 +86,11 @@ class UsbPort:
         self._master = master
 
     def _close_master(self) -> None:
-        with self._master_lock:
+        with self._master_lock:  # nobody reads or writes meanwhile: the number may mean another file a moment later
             master, self._master = self._master, -1
+            os.eventfd_write(
+                self._wake_fd, 1
+            )  # the host sees the hang-up only when nobody waits for its bytes any more
             if master >= 0:
                 os.close(master)
             with contextlib.suppress(FileNotFoundError):
@@ -103,19 +113,25 @@ class UsbPort:
 
     def close(self) -> None:
         """Remove the port; the host sees a hang-up."""
+        if self._closing:
+            return
         self._closing = True
         self._close_master()
         self._thread.join(timeout=2)
         with contextlib.suppress(OSError):
             os.rmdir(self.folder)
         os.close(self.ready_fd)
+        os.close(self._wake_fd)
 
     def is_open(self) -> bool:
         """Has the host opened the port (and set DTR)?"""
         master = self._master
-        if master < 0 or not self.dtr:
+        if master < 0 or not self.dtr or _poll(master, 0, 0) & select.POLLHUP:
             return False
-        return not _poll(master, 0, 0) & select.POLLHUP
+        try:
+            return bool(termios.tcgetattr(master)[_OUTPUT_SPEED] != termios.B0)
+        except termios.error:  # unplugged meanwhile
+            return False
 
     # -- board to host ------------------------------------------------------------------------------------------
 
@@ -137,7 +153,10 @@ class UsbPort:
                 with self._write_lock:
                     if not is_wanted():
                         return
-                    view = view[os.write(master, view[:_CHUNK]) :]
+                    with self._master_lock:
+                        if master != self._master:
+                            return
+                        view = view[os.write(master, view[:_CHUNK]) :]
             except BlockingIOError:
                 _poll(master, select.POLLOUT, 100)
             except OSError as error:
@@ -173,6 +192,7 @@ class UsbPort:
 
     def feed(self, packet: bytes) -> None:
         """Handle one packet from the host: the IDE's, a lone Ctrl-C while a script runs, or input."""
+        self._fed_at = time.monotonic()
         packet = self.ide_takes(packet)
         if not packet:
             return
@@ -184,48 +204,68 @@ class UsbPort:
     def _read_loop(self) -> None:
         while not self._closing:
             master = self._master
-            self._notice_closing()
-            if master < 0:
-                time.sleep(_POLL_S)
-                continue
-            timeout_ms = 200.0
-            if self._late:
-                timeout_ms = max(0.0, (self._late[0][0] - time.monotonic()) * 1000)
-            happened = _poll(master, select.POLLIN, timeout_ms)
-            if happened & select.POLLIN:
+            happened = (
+                _poll(master, select.POLLIN, self._patience_ms(), self._wake_fd) if master >= 0 else select.POLLHUP
+            )
+            if happened & select.POLLIN:  # first what the host sent before it closed the port
                 self._read_packet(master)
-            elif happened:
-                time.sleep(_POLL_S)
+            else:
+                if not self._late:
+                    self._notice(self.is_open() and not happened & select.POLLHUP)
+                if happened:
+                    time.sleep(min(_POLL_S, self._patience_ms() / 1000))
             while self._late and self._late[0][0] <= time.monotonic():
-                self.feed(self._late.popleft()[1])
+                self._feed_safely(self._late.popleft()[1])
+            if time.monotonic() - self._fed_at >= _SILENCE_S:
+                self.push(self.ide_releases())
 
-    def _notice_closing(self) -> None:
-        is_open = self.is_open()
+    def _patience_ms(self) -> float:
+        """How long to wait for the host's next bytes."""
+        if self._late:
+            return max(0.0, (self._late[0][0] - time.monotonic()) * 1000)
+        since_ms = (time.monotonic() - self._fed_at) * 1000
+        return max(1.0, _SILENCE_S * 1000 - since_ms) if since_ms < _SILENCE_S * 1000 else _SILENCE_S * 1000
+
+    def _notice(self, is_open: bool) -> None:
         was_open, self._was_open = self._was_open, is_open
         if was_open and not is_open:
             self.on_closed()
 
+    def _feed_safely(self, packet: bytes) -> None:
+        try:
+            self.feed(packet)
+        except Exception:  # boundary: a bug in one command of the IDE must not silence the port for good
+            logger.exception("the board could not handle %r", packet[:80])
+
     def _read_packet(self, master: int) -> None:
         try:
-            packet = os.read(master, _CHUNK)
-        except OSError:  # hung up or unplugged between poll and read
+            with self._master_lock:
+                packet = os.read(master, _CHUNK) if master == self._master else b""
+        except OSError:  # hung up between poll and read
             return
         if not packet or not self.dtr:
             return
+        self._was_open = True
         packet = self.faults.bend(packet, "to board")
         late_s = self.rtt_ms / 1000 + self.faults.delay_s("to board")
         if late_s > 0:
             due = time.monotonic() + late_s
             self._late.append((max(due, self._late[-1][0]) if self._late else due, packet))
         else:
-            self.feed(packet)
+            self._feed_safely(packet)
 
 
-def _poll(fd: int, mask: int, timeout_ms: float) -> int:
+def _poll(fd: int, mask: int, timeout_ms: float, wake_fd: int = -1) -> int:
+    """What happened to fd; an event on wake_fd ends the wait."""
     waiter = select.poll()
     try:
         waiter.register(fd, mask)
-        found = waiter.poll(timeout_ms)
+        if wake_fd >= 0:
+            waiter.register(wake_fd, select.POLLIN)
+        found = dict(waiter.poll(timeout_ms))
+        if found.pop(wake_fd, 0):
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(wake_fd)
     except (OSError, ValueError):  # closed meanwhile
         return select.POLLHUP
-    return found[0][1] if found else 0
+    return found.get(fd, 0)

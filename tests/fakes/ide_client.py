@@ -36,7 +36,12 @@ class IdeClient:
         return self.receive(n_bytes)
 
     def numbers(self, command: int, count: int = 1, payload: bytes = b"") -> tuple[int, ...]:
-        return struct.unpack(f"<{count}I", self.ask(command, 4 * count, payload))
+        self.send(command, len(payload) or 4 * count, payload)
+        return self.numbers_now(count)
+
+    def numbers_now(self, count: int) -> tuple[int, ...]:
+        """Numbers that answer what was sent before."""
+        return struct.unpack(f"<{count}I", self.receive(4 * count))
 
     def silent(self, seconds: float = 0.2) -> bool:
         """Does nothing arrive for so long?"""

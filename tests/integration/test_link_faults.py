@@ -60,11 +60,13 @@ def session_of(tmp_path: Path) -> Iterator[Callable[..., contextlib.AbstractCont
     """A board whose app has PHOTOS to sync over USB; `main` runs before the app, `damage` prepares the cable."""
 
     @contextlib.contextmanager
-    def start(main: str = "", damage: Callable[[VirtualK230], None] | None = None) -> Iterator[Session]:
+    def start(
+        main: str = "", damage: Callable[[VirtualK230], None] | None = None, profile: str = "B"
+    ) -> Iterator[Session]:
         desk = Desk(tmp_path)
         desk.install(main=main)
         put_samples(desk.samples, 1, PHOTOS, noise_jpegs(PHOTO_BYTES))
-        with contextlib.closing(make_host(desk.host_data)) as host, desk.board(usb_rtt_ms=10) as board:
+        with contextlib.closing(make_host(desk.host_data)) as host, desk.board(usb_rtt_ms=10, profile=profile) as board:
             if damage is not None:
                 damage(board)
             bridge = UsbBridge(board.pty, lambda request: host.board_api.handle(request, "usb"))
@@ -84,6 +86,15 @@ def test_bad_cable_and_noise_of_a_script(session_of, tally):
         hit = session.board.usb.faults.hit
         assert hit > 10 and session.board.log.count("noise of a script") > 20
         tally(f"bad cable on the virtual board: {hit} bytes lost, flipped or doubled, {PHOTOS} samples arrived whole")
+
+
+def test_firmware_that_holds_back_what_may_be_an_ides_frame(session_of, tally):
+    with session_of(profile="D") as session:
+        started = time.monotonic()
+        session.check()
+        took_s = time.monotonic() - started
+        assert not session.board.ide.attached
+        tally(f"firmware v1.8 holds a 0 and what follows it back: {PHOTOS} samples arrived in {took_s:.1f} s")
 
 
 def test_mpremote_attaches_in_the_middle(session_of):

@@ -117,11 +117,22 @@ copies = []
 """Streams that os.dupterm() added; they get what is written to sys.stdout (print() goes straight to the console)."""
 
 
+def _part(data, where):
+    """What write(data[, n]) or write(data, start, n) means, as MicroPython's streams count: in bytes; n < 0 is all."""
+    data = data.encode() if isinstance(data, str) else bytes(data)
+    if not where:
+        return data
+    start = where[0] if len(where) > 1 else 0
+    n = where[-1]
+    return data[start : start + n] if n >= 0 else data[start:]
+
+
 class _ByteOutput(io.IOBase):
     """Bytes as they are; sys.stdout turns \\n into \\r\\n."""
 
-    def write(self, data):
-        if len(data):
+    def write(self, data, *where):
+        data = _part(data, where)
+        if data:
             call_blob("console.write_bytes", data)
         return len(data)
 
@@ -135,7 +146,9 @@ class _TextOutput(io.IOBase):
     def __init__(self, native):
         self._write = native.write
 
-    def write(self, text):
+    def write(self, text, *where):
+        if where:
+            text = _part(text, where)
         self._write(text)
         for stream in copies:
             stream.write(text)

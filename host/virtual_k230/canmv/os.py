@@ -5,6 +5,8 @@ from collections import namedtuple
 from _hal import call, call_blob
 from uos import chdir, getcwd, listdir, mkdir, remove, rename, rmdir, stat, unlink  # noqa: F401  scripts import these from here
 from uos import ilistdir as _ilistdir
+from vfs import mount as _mount
+from vfs import umount as _umount
 
 sep = "/"
 EXITPOINT_DISABLE = 0
@@ -13,6 +15,7 @@ EXITPOINT_ENABLE_SLEEP = 2
 
 _Uname = namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))
 _environment = {}
+_mounted = []
 _terminals = {}
 _last_error = 0
 
@@ -21,8 +24,31 @@ def uname():
     return _Uname(*call("os.uname"))
 
 
+def mount(file_system, path, **options):
+    """Let a file system that a script made (as `mpremote mount` does) appear at path."""
+    _mount(file_system, path, **options)
+    _mounted.append((file_system, path))
+
+
+def umount(path_or_file_system):
+    _umount(path_or_file_system)
+    _mounted[:] = [pair for pair in _mounted if path_or_file_system not in pair]
+
+
+def _is_mounted(path):
+    """Does path lie in a file system that a script made?"""
+    full = path if path.startswith("/") else getcwd() + "/" + path
+    return any((full + "/").startswith(point + "/") for _, point in _mounted)
+
+
 def ilistdir(path="."):
-    """(name, type, inode, size) of each entry, as FAT lists them."""
+    """(name, type, inode, size) of each entry, as FAT lists them; what a mounted file system says, as it says it."""
+    if _is_mounted(path):
+        return _ilistdir(path)
+    return _with_sizes(path)
+
+
+def _with_sizes(path):
     folder = path if path.endswith("/") else path + "/"
     for entry in _ilistdir(path):
         yield (entry[0], entry[1], 0, stat(folder + entry[0])[6] if entry[1] & 0x8000 else 0)

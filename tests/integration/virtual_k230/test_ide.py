@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -73,6 +74,28 @@ def test_an_ide_is_known_though_the_terminal_glued_its_query_to_what_came_before
     board.usb.feed(b"the end of another program's line" + ATTACH[0])
     assert ide.receive(4) == b"\xaa\xbb\xee\xff"
     assert board.usb.take() == b"the end of another program's line"
+
+
+@pytest.mark.parametrize(("profile", "is_swallowed"), [("B", True), ("D", False)])
+def test_a_packet_that_begins_like_an_old_ide_looking_for_its_port(started, profile: str, is_swallowed: bool) -> None:
+    board, _ = started(profile)
+    board.wait_for(">>> ")
+    board.usb.feed(b"from machine import UART\rprint('ran')\r")
+    board.usb.feed(b"print('next')\r")
+    assert ("\nran" in board.wait_for("\nnext")) is not is_swallowed
+
+
+def test_a_typed_zero_that_newer_firmware_holds_back_arrives_all_the_same(started) -> None:
+    board, _ = started("D")
+    board.wait_for(">>> ")
+    with open(board.pty, "wb", buffering=0) as port:
+        port.write(b"print(7 * 10)\r")
+        board.wait_for(
+            "\n70\n"
+        )  # a fifth of a second later than on older firmware: unit/virtual_k230/test_ide_session.py
+        port.write(b"print(0)\rprint(000000000)\rprint(8 * 10)\r")
+        board.wait_for("\n80\n")
+    assert board.log.count("\n0\n") == 2
 
 
 def test_a_script_that_raises_shows_its_traceback_and_stop_stops_a_loop(started) -> None:
@@ -287,3 +310,73 @@ def test_version_2_lists_a_thousand_files(started) -> None:
     ide.capabilities()
     status, entries = ide.list("/data")
     assert status == 0 and len(entries) == 1000
+
+
+def test_version_2_answers_every_command_of_the_list(started) -> None:
+    """One exchange each; the tests above look closer."""
+    board, ide = started("D")
+    (board.host_path("/sdcard") / "tap.py").write_bytes(b"print('file ran \xff')\n")
+    assert ide.handshake() == (1, 8, 0)
+    assert ide.numbers(0x8D) == (0xFFEEBBAA,)
+    assert ide.ask(0x83, 64).count(b"[CanMV K230 HiWonder - 1G:") == 1
+    assert ide.numbers(0x81, 3) == (0, 0, 0)
+    assert ide.capabilities() == (2, 0x3FF)
+    assert ide.ask(0xA3, 128).startswith(b"K230-v1.8\0")
+    ide.send(0x07)  # SCRIPT_SAVE does nothing, and says nothing
+    assert ide.numbers(0x87) == (0,) and ide.numbers(0xA4) == (0,)
+    assert ide.upload("old.txt", b"older command") == VERIFY_OK
+    ide.send(0xA8, 0, ide.info("new.txt", b"newer command"))  # without a length: the firmware reads what it needs
+    assert ide.numbers_now(1) == (0,)
+    ide.send(0xA9, 0, struct.pack("<I", 5) + b"newer")
+    assert ide.numbers_now(1) == (0,)
+    assert ide.path_command(0xAA, "/sdcard/old.txt") == NONE  # closes the upload, which goes on all the same
+    assert ide.numbers(0xA9, 1, b" command") == (0,)
+    assert ide.numbers(0xA1) == (VERIFY_OK,)
+    assert ide.numbers(0xA9, 1, b"too late") == (1028,)
+    assert ide.stat("/sdcard/new.txt")[:3] == (0, 0, 13)
+    assert ide.stat("/")[:3] == (0, 1, 0)
+    assert ide.path_command(0xAC, "made") == NONE
+    assert ide.path_command(0xAB, "new.txt", "made/moved.txt") == 0
+    assert ide.list("/sdcard/made") == (0, [("moved.txt", 0, 13)])
+    assert ide.list("/sdcard/tap.py")[0] == 1038
+    assert ide.list("/nowhere")[0] == 1033
+    assert ide.read("made/moved.txt", 6) == (0, 13, b"command")
+    assert ide.path_command(0xAA, "made/moved.txt") == NONE
+    assert ide.path_command(0xAD, "made") == NONE
+    assert ide.path_command(0xAC, "no/such") == 1035
+    assert ide.path_command(0xAA, "x" * 600) == 1035
+    ide.send(0x0D, 2, b"\x01\x00")
+    ide.send(0xAE, 0, b"tap.py\0")
+    assert "file ran" in ide.console_until("file ran")
+    ide.send(0xAE, 0, b"none.py\0")
+    assert "Errno 2" in ide.console_until("none.py")
+    assert ide.numbers(0xAF, 5) == (1, 0, 0, 0, 0)
+    ide.send(0xB0, 12, struct.pack("<HHBBHI", 1, 1, 2, 0, 1, 0))  # nobody has opened the panel: dropped
+    assert ide.numbers(0xAF, 5) == (1, 0, 0, 0, 0)
+
+
+def test_virtual_touch_keeps_the_last_16_events(started) -> None:
+    board, ide = started("D")
+    ide.attach()
+    ide.capabilities()
+    ide.run("from machine import TOUCH\nimport time\nTOUCH(0)\nprint('ready')\ntime.sleep(20)\n")
+    ide.console_until("ready")
+    for number in range(20):
+        ide.send(0xB0, 12, struct.pack("<HHBBHI", number, 5, 3, 0, 1, 0))
+    assert ide.numbers(0xAF, 5) == (1, 1, 800, 480, 16)
+    assert board.touches.take(1)[0][3:5] == [4, 5]
+    ide.stop()
+
+
+def test_names_that_are_no_text_and_files_that_vanish_are_listed(started) -> None:
+    board, ide = started("D")
+    folder = board.host_path("/data")
+    os.close(os.open(os.fsencode(folder) + b"/\xff\xfe.bin", os.O_CREAT))
+    (folder / "gone").symlink_to(folder / "nothing")
+    ide.attach()
+    ide.capabilities()
+    body = b"/data\0"
+    status, length, count = ide.numbers(0xA6, 3, body)
+    assert (status, count) == (0, 2)
+    assert ide.receive(length).count(b"\xff\xfe.bin") == 1
+    assert ide.numbers(0x8D) == (0xFFEEBBAA,)

@@ -12,6 +12,24 @@ import pytest
 
 from virtual_k230 import VirtualK230
 
+USES_THE_PC = """
+import os
+with open('data.bin', 'rb') as file:
+    data = file.read()
+print(len(data), data == bytes(range(256)) * 8)
+with open('/remote/made/on_the_board.txt', 'w') as file:
+    print(file.write('one\\ntwo\\n'))
+for line in open('made/on_the_board.txt'):
+    print('line', line.strip())
+os.rename('made/on_the_board.txt', 'renamed.txt')
+os.rmdir('made')
+print(os.getcwd(), sorted(os.listdir('/remote')), os.stat('renamed.txt')[6], sorted(os.ilistdir('empty')))
+try:
+    open('none.txt')
+except OSError as error:
+    print('no file:', error)
+"""
+
 
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[VirtualK230]:
@@ -91,3 +109,41 @@ def test_a_looping_main_keeps_mpremote_out_until_a_lone_ctrl_c(board: VirtualK23
     while board.state != "repl" or board.usb.ring:  # the fresh prompt reads what the first mpremote had sent in vain
         time.sleep(0.05)
     assert mpremote(board, "resume", "exec", "print('in')").stdout == "in\n"
+
+
+@pytest.mark.parametrize("profile", ["A", "D"])  # without and with holding back what may be an IDE's frame
+def test_a_mounted_folder_of_the_pc_is_imported_from_run_read_and_written(tmp_path: Path, profile: str) -> None:
+    folder = tmp_path / "folder"
+    for name in ("made", "empty"):
+        (folder / name).mkdir(parents=True)
+    (folder / "imported.py").write_text("value = 7\nprint('imported from', __name__)\n")
+    (folder / "data.bin").write_bytes(bytes(range(256)) * 8)
+    (folder / "script.py").write_text("import imported\nprint('ran', imported.value)\n")
+    with VirtualK230(profile=profile) as board:
+        board.wait_for(">>> ")
+        mounted = f"Local directory {folder} is mounted at /remote\n"
+        done = mpremote(board, "mount", folder, "exec", "import imported; print(imported.value)")
+        assert done.stdout == mounted + "imported from imported\n7\n", done.stderr
+        done = mpremote(board, "mount", folder, "run", folder / "script.py")
+        assert done.stdout == mounted + "imported from imported\nran 7\n", done.stderr
+        done = mpremote(board, "mount", folder, "ls", "/remote")
+        listed = [line.split() for line in done.stdout.splitlines()[2:]]
+        assert sorted(listed) == [["0", name] for name in ("data.bin", "empty/", "imported.py", "made/", "script.py")]
+        done = mpremote(board, "mount", folder, "exec", USES_THE_PC)
+        assert done.stdout == mounted + (
+            "2048 True\n8\nline one\nline two\n"
+            "/remote ['data.bin', 'empty', 'imported.py', 'renamed.txt', 'script.py'] 8 []\nno file: [Errno 2] ENOENT\n"
+        ), done.stderr
+        assert (folder / "renamed.txt").read_text() == "one\ntwo\n"
+
+
+def test_unmounting_and_a_soft_reset_take_the_folder_away(board: VirtualK230, tmp_path: Path) -> None:
+    (tmp_path / "sd/boot.py").unlink()
+    look = "import os\ntry:\n    print(os.listdir('/remote'))\nexcept OSError as error:\n    print(error, os.getcwd())"
+    done = mpremote(board, "resume", "mount", tmp_path / "sd", "exec", look, "umount", "exec", look)
+    assert done.stdout.splitlines()[1:] == ["['main.py']", "[Errno 2] ENOENT /"], done.stderr
+    resets = board.resets
+    done = mpremote(board, "resume", "mount", tmp_path / "sd", "exec", look, "soft-reset", "exec", look)
+    assert done.stdout.splitlines()[1:] == ["['main.py']", "[Errno 2] ENOENT /"], done.stderr
+    assert board.resets == resets + 1
+    assert mpremote(board, "resume", "exec", "print(lives)").stdout == "9\n"  # main.py ran, and the board is well

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import termios
 import threading
 import time
 import tty
@@ -154,6 +155,77 @@ def test_closing_the_port_is_noticed_once(usb: UsbPort) -> None:
     until(lambda: bool(closed))
     time.sleep(0.1)
     assert closed == [1]
+
+
+def test_what_the_host_sent_before_it_closed_the_port_comes_first(usb: UsbPort) -> None:
+    seen: list[bytes] = []
+    usb.ide_takes = lambda packet: seen.append(packet) or b""
+    usb.on_closed = lambda: seen.append(b"closed")
+    for _ in range(5):
+        fd = os.open(usb.path, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(fd, termios.TCSANOW)
+        os.write(fd, b"last words")
+        os.close(fd)
+        until(lambda: b"closed" in seen)
+        assert seen == [b"last words", b"closed"]
+        seen.clear()
+
+
+def test_the_speed_0_lowers_dtr_as_on_a_serial_port(usb: UsbPort) -> None:
+    closed: list[int] = []
+    usb.on_closed = lambda: closed.append(1)
+    fd = opened(usb)
+    os.write(fd, b"x")
+    until(lambda: bool(usb.ring))
+    usual = termios.tcgetattr(fd)
+    hung_up = [*usual[:4], termios.B0, termios.B0, usual[6]]
+    termios.tcsetattr(fd, termios.TCSANOW, hung_up)
+    assert not usb.is_open()
+    usb.write(b"lost")
+    until(lambda: bool(closed))
+    termios.tcsetattr(fd, termios.TCSANOW, usual)
+    usb.write(b"seen")
+    assert os.read(fd, 100) == b"seen"
+    os.close(fd)
+
+
+def test_held_back_bytes_become_input_when_the_host_is_silent(usb: UsbPort) -> None:
+    held = [b"0\r"]
+    usb.ide_takes = lambda packet: b"1" if packet == b"10\r" else packet
+    usb.ide_releases = lambda: held.pop() if held and usb.ring else b""
+    started = time.monotonic()
+    fd = opened(usb)
+    os.write(fd, b"10\r")
+    until(lambda: len(usb.ring) == 3)
+    assert time.monotonic() - started >= 0.2
+    assert usb.take() == b"10\r"
+    os.close(fd)
+
+
+def test_a_bug_in_the_ides_side_is_logged_and_the_port_goes_on(usb: UsbPort, caplog: pytest.LogCaptureFixture) -> None:
+    def take(packet: bytes) -> bytes:
+        if packet == b"bad":
+            raise ValueError("a bug")
+        return packet
+
+    usb.ide_takes = take
+    fd = opened(usb)
+    os.write(fd, b"bad")
+    until(lambda: "could not handle b'bad'" in caplog.text)
+    os.write(fd, b"good")
+    until(lambda: len(usb.ring) == 4)
+    os.close(fd)
+
+
+def test_a_hard_reset_hangs_up_at_once(usb: UsbPort) -> None:
+    fd = opened(usb)
+    waiter = select.poll()
+    waiter.register(fd, select.POLLHUP)
+    started = time.monotonic()
+    usb.re_enumerate()
+    assert waiter.poll(2000)
+    assert time.monotonic() - started < 0.15
+    os.close(fd)
 
 
 def test_unplugging_hangs_up_and_the_name_comes_back(usb: UsbPort) -> None:

@@ -123,7 +123,7 @@ class Actions(CaptureActions, LabelActions, GalleryActions, LiveActions, PairAct
         state.run = run
         if run is None or not run.get("epoch") or (state.curve and state.curve[-1][0] == run["epoch"]):
             return
-        state.curve.append((run["epoch"], run.get("map50_permille"), run.get("loss_milli")))
+        state.curve.append((run["epoch"], run.get("score_permille"), run.get("loss_milli")))
         if len(state.curve) > CURVE_POINTS:
             state.curve = state.curve[::2]
 

@@ -98,7 +98,8 @@ class FakeHost:
                 "stage": "train",
                 "epoch": 1,
                 "epochs": 3,
-                "map50_permille": 100,
+                "score_name": "mAP50",
+                "score_permille": 100,
                 "loss_milli": 2000,
             }
             return Response(messages.OK, {"run": 1})

@@ -38,23 +38,33 @@ def write_artifacts(
     (folder / "best.pt").write_bytes(b"weights")
     (folder / "model.kmodel").write_bytes(kmodel)
     (folder / "golden_input.bin").write_bytes(golden)
+    scores = {
+        "float": {"map50": 0.95, "map50_95": 0.8},
+        "kmodel": {"map50": 0.94, "map50_95": 0.79} if passed else {"map50": 0.5, "map50_95": 0.3},
+    }
     result = {
+        "run_id": "1",
+        "task": "detect",
+        "head": "dfl6",
         "digest": hashlib.sha256(kmodel).hexdigest(),
         "input": [320, 192],
         "labels": list(CLASSES),
         "thresholds": {"score": 0.4, "iou": 0.5},
         "nncase_version": "2.11.0",
         "kmodel_bytes": len(kmodel),
-        "float_map50": 0.95,
-        "kmodel_map50": 0.94 if passed else 0.5,
-        "float_map50_95": 0.8,
-        "kmodel_map50_95": 0.79 if passed else 0.3,
+        "kmodel_version": 7,
+        **{f"{form}_score": {"images": 24, "values": values} for form, values in scores.items()},
+        "classes": [],
+        "rungs": [],
+        "pictures": [],
+        "training": {},
+        "timings_s": {},
         "evaluated_images": 24,
         "simulator": "nncase 2.11.0",
         "golden": {
             "input_sha256": hashlib.sha256(golden).hexdigest(),
             "input_bytes": len(golden),
-            "detections": [{"class": 0, "score_permille": 900, "box_xywh_px": [10, 20, 30, 40]}],
+            "answer": {"detections": [[0, 900, 10, 20, 30, 40]]},
         },
         "gate_limit_points": 0.03,
     }

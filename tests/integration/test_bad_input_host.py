@@ -100,7 +100,7 @@ def test_photo_that_rots_in_the_store_ends_the_job_before_it_trains(tmp_path, co
     folder = make_job(tmp_path / "job", 2, {"epochs": 1, "imgsz": 96})
     photo = Path(json.loads((folder / "job.json").read_text())["dataset"]["train"][1]["image"])
     photo.write_bytes(content(photo.read_bytes()))
-    done = run(sys.executable, "-m", "snaploop_host.training.detect_job", folder)
+    done = run(sys.executable, "-m", "snaploop_host.training.job", folder)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith(f"photo {photo.name} {words}: put the right file at {photo}")
     assert events(folder, "error")[0]["text"] == done.stderr.strip()
@@ -109,7 +109,7 @@ def test_photo_that_rots_in_the_store_ends_the_job_before_it_trains(tmp_path, co
 
 def test_job_without_dotnet_or_without_a_package_says_so_before_it_trains(tmp_path):
     folder = make_job(tmp_path / "job", 2, {"epochs": 1, "imgsz": 96})
-    job = "snaploop_host.training.detect_job"
+    job = "snaploop_host.training.job"
     done = run(sys.executable, "-m", job, folder, **BARE | {"HOME": str(tmp_path)})
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("no .NET runtime (7 or newer) for nncase: run `make setup`")

@@ -268,7 +268,7 @@ def test_train_needs_photos_and_says_so(host):
         board.send_sample(f"b1-{number:06}", jpeg(number), [Box("red", 1, 1, 20, 20)])
     run_id = board.ask("POST", messages.TRAIN).arguments["run"]
     run = board.ask("GET", messages.STATUS).arguments["run"]
-    assert (run["id"], run["state"], run["queue"], run["map50_permille"]) == (run_id, "queued", 0, None)
+    assert (run["id"], run["state"], run["queue"], run["score_permille"]) == (run_id, "queued", 0, None)
     again = board.ask("POST", messages.TRAIN)
     assert again.status == 409
     assert "already" in again.arguments["error"]

@@ -21,7 +21,7 @@ from snaploop_host.errors import (
 )
 from snaploop_host.files import write_atomically
 from snaploop_host.storage.blobs import BlobFolder
-from snaploop_host.storage.database import open_database
+from snaploop_host.storage.database import open_database, upgrade
 from snaploop_host.storage.schema import metadata
 
 
@@ -33,6 +33,28 @@ def test_migrations_make_exactly_the_schema(tmp_path):
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     engine.dispose()
     open_database(tmp_path / "snaploop.db").dispose()  # a second start changes nothing
+
+
+def test_scores_of_an_older_database_are_kept(tmp_path):
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'snaploop.db'}")
+    upgrade(engine, "0001")
+    with engine.begin() as db:
+        for statement in (
+            "INSERT INTO projects (id, name, task, classes, created_at_s) VALUES (1, 'p', 'detect', '[\"red\"]', 1)",
+            "INSERT INTO dataset_versions (id, project_id, classes, created_at_s) VALUES (1, 1, '[\"red\"]', 1)",
+            "INSERT INTO runs (id, project_id, dataset_version_id, state, created_at_s, map50) VALUES (1, 1, 1, 'succeeded', 1, 0.5)",
+            "INSERT INTO models (id, project_id, run_id, serial, digest, kmodel_bytes, golden_digest, manifest, is_gate_passed, "
+            "gate_text, float_map50, kmodel_map50, float_map50_95, kmodel_map50_95, evaluated_images, simulator, input_w_px, "
+            "input_h_px, created_at_s) VALUES (1, 1, 1, 1, 'ab', 3, 'cd', x'7b7d', 1, 'passed', 0.9, 0.8, 0.7, 0.6, 24, 's', 320, 192, 1)",
+        ):
+            db.exec_driver_sql(statement)
+    engine.dispose()
+    host = make_host(tmp_path)
+    assert host.store.run(1).scores == {"map50": 0.5}
+    (model,) = host.store.models()
+    assert (model.task, model.float_scores) == ("detect", {"map50": 0.9, "map50_95": 0.7})
+    assert model.flat_scores()["kmodel_map50_95"] == 0.6
+    host.close()
 
 
 def test_database_of_a_newer_snaploop_is_left_alone(tmp_path):

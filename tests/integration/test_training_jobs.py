@@ -47,7 +47,7 @@ def follow(host, run, until=lambda run: not run.is_active, seconds=20.0):
 
 def test_good_run_ends_with_an_offered_model_and_the_next_starts_from_it(host):
     run = follow(host, host.train.start(1))
-    assert (run.state, run.epoch, run.epochs, run.map50) == ("succeeded", 3, 3, 0.9)
+    assert (run.state, run.epoch, run.epochs, run.scores["map50"]) == ("succeeded", 3, 3, 0.9)
     assert run.text.startswith("passed")
     model = host.store.offered_model(1)
     assert (model.run_id, model.serial, model.is_gate_passed) == (run.id, 1, True)
@@ -57,7 +57,7 @@ def test_good_run_ends_with_an_offered_model_and_the_next_starts_from_it(host):
     assert job["warm_start"] is None
     assert len(job["dataset"]["train"]) + len(job["dataset"]["val"]) == 12
     assert job["dataset"]["val"][0]["boxes"][0]["box_xywh_px"] == [1, 1, 20, 20]
-    assert [(point["epoch"], point["loss"], point["map50"]) for point in host.train.curve(run.id)] == [
+    assert [(point["epoch"], point["loss"], point["scores"].get("map50")) for point in host.train.curve(run.id)] == [
         (1, 2.5, 0.2),
         (2, 1.5, 0.9),
         (3, 1.4, None),

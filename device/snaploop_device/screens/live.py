@@ -165,13 +165,20 @@ def _slider(canvas, state, rect):
     canvas.circle(knob, middle, 12, w.ACCENT if state.pressed == "slider" else w.WHITE, fill=True)
 
 
+SCORE_TITLES = {"map50": "mAP50", "map50_95": "mAP50-95", "miou": "mIoU", "top1": "right"}
+
+
 def score_lines(scores: dict) -> "list[tuple[str, str]]":
     """Up to two scores of the manifest as (name, text): the kmodel's own first, then the float model's for comparison."""
     lines = []
-    for key, title in (("kmodel_map50", "mAP50"), ("float_map50", "float"), ("kmodel_map50_95", "mAP50-95")):
-        value = scores.get(key)
-        if isinstance(value, (int, float)) and len(lines) < 2:
-            lines.append((title, "{:.1f} %".format(value * 100)))
+    for name in sorted([key[7:] for key in scores if key.startswith("kmodel_")], key=len):
+        for key, title in (
+            ("kmodel_" + name, SCORE_TITLES.get(name) or name.replace("_", " ")),
+            ("float_" + name, "float"),
+        ):
+            value = scores.get(key)
+            if isinstance(value, (int, float)) and len(lines) < 2:
+                lines.append((title, "{:.1f} %".format(value * 100)))
     return lines
 
 

@@ -115,9 +115,9 @@ def _run(canvas, state, x, width):
         )
     else:
         canvas.text(x + 14, 52, 17, w.fitted(_stage(run), 17, width - 28), w.DIM)
-    if run.get("map50_permille") is not None:
-        canvas.text(x + 14, 82, 34, w.percent(run["map50_permille"]), w.GOOD)
-        canvas.text(x + 132, 96, 16, "mAP50", w.DIM)
+    if run.get("score_permille") is not None:
+        canvas.text(x + 14, 82, 34, w.percent(run["score_permille"]), w.GOOD)
+        canvas.text(x + 132, 96, 16, w.fitted(run.get("score_name") or "", 16, 62), w.DIM)
     if run.get("loss_milli") is not None:
         canvas.text(
             x + 198, 96, 16, "loss {}.{:03d}".format(run["loss_milli"] // 1000, run["loss_milli"] % 1000), w.DIM

@@ -77,8 +77,9 @@ class BenchHost:
             store.add_model(
                 Model(
                     id=0, project_id=board.project_id, run_id=run.id, serial=1, digest=digest, kmodel_bytes=size,
-                    golden_digest=digest, manifest=b"{}", is_gate_passed=True, gate_text="", float_map50=0.0,
-                    kmodel_map50=0.0, float_map50_95=0.0, kmodel_map50_95=0.0, evaluated_images=1, simulator="none",
+                    golden_digest=digest, manifest=b"{}", is_gate_passed=True, gate_text="", task="detect",
+                    float_scores={"map50": 0.0, "map50_95": 0.0}, kmodel_scores={"map50": 0.0, "map50_95": 0.0},
+                    evaluated_images=1, simulator="none",
                     input_w_px=320, input_h_px=192, created_at_s=0.0,
                 )
             )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..config import Config, data_dir
+from ..domain.scores import METRIC_TITLES, scores_text
 from ..errors import HostError
 from .options import DataOption, JsonOption, ago, opened, show
 
@@ -86,14 +87,22 @@ def runs(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOp
     with opened(data) as host:
         rows = Overview(host.store, host.train).runs(host.store.project_named(project) if project else None)
     if not as_json:
-        rows = [row | {"when": ago(row["created_at_s"]), "epochs": f"{row['epoch']}/{row['epochs']}"} for row in rows]
+        rows = [
+            row
+            | {
+                "when": ago(row["created_at_s"]),
+                "epochs": f"{row['epoch']}/{row['epochs']}",
+                "score": scores_text(row["scores"]),
+            }
+            for row in rows
+        ]
     columns = {
         "id": "run",
         "project": "project",
         "state": "state",
         "stage": "stage",
         "epochs": "epochs",
-        "map50": "mAP50",
+        "score": "score",
         "when": "made",
         "text": "",
     }
@@ -108,15 +117,22 @@ def models(project: ProjectFilter = None, data: DataOption = None, as_json: Json
         rows = Overview(host.store, host.train).models(host.store.project_named(project) if project else None)
         live = {board.name: board.model for board in host.store.boards()}
     if not as_json:
-        rows = [row | {"where": [name for name, model in live.items() if model == row["digest"]]} for row in rows]
+        rows = [
+            row
+            | {
+                "where": [name for name, model in live.items() if model == row["digest"]],
+                "scores": [
+                    f"{METRIC_TITLES[name]} {row[f'float_{name}']:.3f} → {row[f'kmodel_{name}']:.3f}"
+                    for name in row["metrics"]
+                ],
+            }
+            for row in rows
+        ]
     columns = {
         "short": "model",
         "run_id": "run",
         "is_gate_passed": "gate",
-        "float_map50": "float mAP50",
-        "kmodel_map50": "kmodel",
-        "float_map50_95": "float mAP50-95",
-        "kmodel_map50_95": "kmodel",
+        "scores": "float → kmodel",
         "where": "live on",
     }
     show(rows, columns, as_json, "no model yet: `snaploop train --project NAME` makes one")
@@ -130,8 +146,8 @@ def _watch(host: Host, run_id: int) -> None:
         line = f"run {run.id}: {run.state} {run.stage}"
         if run.epochs:
             line += f", epoch {run.epoch} of {run.epochs}"
-        if run.map50 is not None:
-            line += f", mAP50 {run.map50:.3f}"
+        if run.scores:
+            line += ", " + scores_text(run.scores)
         if run.eta_s is not None:
             line += f", about {run.eta_s:.0f} s to go"
         if line != said and run.is_active:

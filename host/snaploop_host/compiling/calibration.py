@@ -1,7 +1,7 @@
 """Which pictures stand for a data set: a choice that gives every class its turn. Standard library only.
 
 Used for the compiler's calibration pictures and for the pictures the gate evaluates; a sorted list would give both mostly the first
-class. Called by `training.detect_job`.
+class. Called by `training.job`.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ def main() -> None:
     options.input_layout = "NCHW"
     options.input_shape = [1, *samples.shape[1:]]
     options.input_range = [0, 1]
-    options.mean = [0, 0, 0]
-    options.std = [1, 1, 1]
+    options.mean = spec["mean"]
+    options.std = spec["std"]
     options.swapRB = False
     options.dump_ir = False
     options.dump_asm = False  # the default writes 160 files

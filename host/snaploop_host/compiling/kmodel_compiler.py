@@ -1,6 +1,6 @@
 """ONNX to kmodel in a child process, and the ladder of ever more careful settings that the gate climbs.
 
-Called by `training.detect_job`. The ladder's order and its first rung are measured (docs/lab_log.md): NoClip with uint8 keeps
+Called by `training.job`. The ladder's order and its first rung are measured (docs/lab_log.md): NoClip with uint8 keeps
 the raw head within a point, the library's default Kld does not.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..domain.preprocess import UNIT_RANGE, Preprocess
 from .child_process import ChildFailedError, run_children
 from .errors import CompileFailedError
 
@@ -50,8 +51,17 @@ class Kmodel:
     peak_mib: int
 
 
-def compile_kmodel(onnx_file: Path, samples_file: Path, rung: Rung, kmodel_file: Path, scratch: Path) -> Kmodel:
+def compile_kmodel(
+    onnx_file: Path,
+    samples_file: Path,
+    rung: Rung,
+    kmodel_file: Path,
+    scratch: Path,
+    preprocess: Preprocess = UNIT_RANGE,
+) -> Kmodel:
     """Compile `onnx_file` with calibration pictures from `samples_file` (.npy, N×3×H×W uint8, letterboxed as on the board).
+
+    `preprocess` is done inside the kmodel: it takes the camera's uint8 pixels.
 
     Raises:
         CompileFailedError: with nncase's own reason.
@@ -64,6 +74,8 @@ def compile_kmodel(onnx_file: Path, samples_file: Path, rung: Rung, kmodel_file:
         "activations": rung.activations,
         "weights": rung.weights,
         "method": rung.method,
+        "mean": preprocess.mean,
+        "std": preprocess.std,
         "kmodel": str(kmodel_file.resolve()),
     }
     try:

@@ -1,6 +1,6 @@
 """A kmodel over many pictures in Canaan's K230 simulator, one child per core.
 
-Called by `training.detect_job`. A yolov8n frame of 320×192 costs about 4 CPU seconds; answers are kept per picture, so a killed job
+Called by `training.job`. A yolov8n frame of 320×192 costs about 4 CPU seconds; answers are kept per picture, so a killed job
 goes on where it stopped.
 """
 

@@ -159,7 +159,8 @@ def _run_seen(run: dict[str, Any]) -> RunSeen:
     )
     training_s = first_compile_ms / 1000 - run["created_at_s"]
     proving_s = (ended_ms - first_compile_ms) / 1000
-    epochs = [{key: value for key, value in point.items() if value is not None} for point in run["curve"]]
+    curve = [{"epoch": point["epoch"], "loss": point["loss"], **point["scores"]} for point in run["curve"]]
+    epochs = [{key: value for key, value in point.items() if value is not None} for point in curve]
     return RunSeen(
         [("train", training_s), ("compile and prove", proving_s)], epochs, run["warm_start_run_id"] is not None
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-GATE_LIMIT_POINTS = 0.03  # how much mAP the kmodel may lose against the float model on the same images
+from .scores import METRICS
+
+GATE_LIMIT_POINTS = 0.03  # how much of each metric the kmodel may lose against the float model on the same images
 # How many validation images go through Canaan's simulator, which takes about 3 s an image on two cores: 20 for a project's first
 # model, 12 for one that was warm-started from a model whose kmodel has passed (same network, same calibration rule).
 GATE_IMAGES = 20
@@ -13,7 +16,12 @@ GATE_IMAGES_AGAIN = 12
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A compiled model. Scores are fractions on `evaluated_images` validation images, float and kmodel on the same ones."""
+    """A compiled model.
+
+    Attributes:
+        float_scores: metric name → 0…1 of the float model on `evaluated_images` validation images (`scores.METRICS` of its task).
+        kmodel_scores: of the kmodel in Canaan's simulator, on the same images.
+    """
 
     id: int
     project_id: int
@@ -25,10 +33,9 @@ class Model:
     manifest: bytes
     is_gate_passed: bool
     gate_text: str
-    float_map50: float
-    kmodel_map50: float
-    float_map50_95: float
-    kmodel_map50_95: float
+    task: str
+    float_scores: Mapping[str, float]
+    kmodel_scores: Mapping[str, float]
     evaluated_images: int
     simulator: str
     input_w_px: int
@@ -39,3 +46,13 @@ class Model:
     def short(self) -> str:
         """The first 12 digits of the digest."""
         return self.digest[:12]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Its task's metrics, the strict one first."""
+        return METRICS[self.task]
+
+    def flat_scores(self) -> dict[str, float]:
+        """{"float_map50": …, "kmodel_map50": …}: both scores of each metric, as manifests and the API name them."""
+        pairs = (("float", self.float_scores), ("kmodel", self.kmodel_scores))
+        return {f"{form}_{name}": scores[name] for name in self.metrics for form, scores in pairs}

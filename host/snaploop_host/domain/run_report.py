@@ -1,53 +1,48 @@
 """What one finished training run hands on: result.json as typed values. Pure, no I/O.
 
-Written by the job process (`training.detect_job`), read by whoever publishes the model, shows it or makes the demo's report.
+Written by the job process (`training.job`), read by whoever publishes the model, shows it or makes the demo's report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from .scores import JUDGED, METRICS
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What the board should use: least score of a detection, and the overlap above which the weaker of two boxes goes."""
+    """What the board should use: least score of an answer, and the overlap above which the weaker of two boxes goes."""
 
     score: float
     iou: float
 
 
 @dataclass(frozen=True)
-class GoldenDetection:
-    """One box that the simulated kmodel finds in the golden picture; px of the model input, whole numbers."""
-
-    cls: int
-    score_permille: int
-    box_xywh_px: tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
 class Golden:
-    """A model input (uint8, 3×H×W, RGB) and what the kmodel must find in it."""
+    """A model input (uint8, 3×H×W, RGB) and what the simulated kmodel answers to it.
+
+    Attributes:
+        answer: what the manifest's "golden" says beside digest and size; see snaploop_shared.manifest for each head.
+    """
 
     input_sha256: str
     input_bytes: int
-    detections: tuple[GoldenDetection, ...]
+    answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class over the evaluated pictures; None where those hold no box of it."""
+    """One class: labelled examples of each side, those in the evaluated pictures, and its scores there (empty: none there)."""
 
     name: str
-    train_boxes: int
-    val_boxes: int
-    evaluated_boxes: int
-    float_map50: float | None
-    kmodel_map50: float | None
-    float_map50_95: float | None
-    kmodel_map50_95: float | None
+    train_examples: int
+    val_examples: int
+    evaluated_examples: int
+    float_scores: Mapping[str, float] = field(default_factory=dict)
+    kmodel_scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,16 +53,17 @@ class RungTried:
     kmodel_bytes: int
     compile_seconds: float
     simulate_seconds: float
-    kmodel_map50: float
-    kmodel_map50_95: float
+    scores: Mapping[str, float]
     passed: bool
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """A model that passed the gate. Scores are 0…1 and float and kmodel figures come from the same pictures."""
+    """A compiled model with its scores. Both scores are `Score.to_json()` of the same pictures."""
 
     run_id: str
+    task: str
+    head: str
     digest: str
     kmodel_bytes: int
     kmodel_version: int
@@ -77,10 +73,8 @@ class RunReport:
     labels: tuple[str, ...]
     thresholds: Thresholds
     evaluated_images: int
-    float_map50: float
-    kmodel_map50: float
-    float_map50_95: float
-    kmodel_map50_95: float
+    float_score: Mapping[str, Any]
+    kmodel_score: Mapping[str, Any]
     gate_limit_points: float
     classes: tuple[ClassRow, ...]
     rungs: tuple[RungTried, ...]
@@ -89,32 +83,48 @@ class RunReport:
     training: dict[str, Any]
     timings_s: dict[str, float]
 
+    def scores(self, form: str) -> dict[str, float]:
+        """Metric name → 0…1 of "float" or "kmodel", the strict metric first."""
+        values = {"float": self.float_score, "kmodel": self.kmodel_score}[form]["values"]
+        return {name: float(values[name]) for name in METRICS[self.task]}
+
+    def flat_scores(self) -> dict[str, float]:
+        """{"float_map50": …, "kmodel_map50": …}: both scores of each metric."""
+        forms = {form: self.scores(form) for form in ("float", "kmodel")}
+        return {f"{form}_{name}": scores[name] for name in METRICS[self.task] for form, scores in forms.items()}
+
+    def gained(self) -> dict[str, float]:
+        """Metric that the gate judges → how much better the kmodel is than the float model; negative: it lost."""
+        floats, kmodels = self.scores("float"), self.scores("kmodel")
+        return {name: kmodels[name] - floats[name] for name in JUDGED[self.task]}
+
+    def is_gate_passed(self) -> bool:
+        """The gate, from the numbers themselves: no metric may lose more than the limit."""
+        return min(self.gained().values()) >= -self.gate_limit_points - 1e-9
+
     def to_json(self) -> dict[str, Any]:
-        """The report as result.json holds it; a golden detection's class is called "class" there."""
-        raw = asdict(self)
-        for detection in raw["golden"]["detections"]:
-            detection["class"] = detection.pop("cls")
-        return raw
+        """The report as result.json holds it."""
+        return asdict(self)
 
 
 def report_from_json(raw: Mapping[str, Any]) -> RunReport:
     """The report in a parsed result.json.
 
     Raises:
-        KeyError, TypeError: a field is missing or unknown.
+        KeyError, TypeError, ValueError: a field is missing, unknown or of the wrong kind.
     """
-    golden = raw["golden"]
-    detections = tuple(
-        GoldenDetection(int(one["class"]), int(one["score_permille"]), tuple(one["box_xywh_px"]))
-        for one in golden["detections"]
-    )
+    width, height = raw["input"]
     typed = {
-        "input": tuple(raw["input"]),
+        "input": (int(width), int(height)),
         "labels": tuple(raw["labels"]),
         "thresholds": Thresholds(**raw["thresholds"]),
         "classes": tuple(ClassRow(**row) for row in raw["classes"]),
         "rungs": tuple(RungTried(**row) for row in raw["rungs"]),
-        "golden": Golden(golden["input_sha256"], golden["input_bytes"], detections),
+        "golden": Golden(**raw["golden"]),
         "pictures": tuple(raw["pictures"]),
     }
-    return RunReport(**{**raw, **typed})
+    report = RunReport(**{**raw, **typed})
+    if report.task not in METRICS:
+        raise ValueError(f"task {report.task!r} is none of {', '.join(METRICS)}")
+    report.flat_scores()
+    return report

@@ -9,7 +9,8 @@ queued --> running --> succeeded     the kmodel passed the gate and is offered t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..errors import IllegalMoveError
 
@@ -33,7 +34,11 @@ ACTIVE = (QUEUED, RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training. Progress fields are those of the newest events of its job; scores are fractions, `eta_s` seconds to go."""
+    """One training. Progress fields are those of the newest events of its job; `eta_s`: seconds to go.
+
+    Attributes:
+        scores: metric name → 0…1 on the validation photos, of the newest epoch that was validated.
+    """
 
     id: int
     project_id: int
@@ -46,8 +51,7 @@ class Run:
     epoch: int = 0
     epochs: int = 0
     loss: float | None = None
-    map50: float | None = None
-    map50_95: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
     eta_s: float | None = None
     text: str = ""
     attempts: int = 0

@@ -20,6 +20,11 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 }
 """Task → its metrics, each 0…1 and better when larger. The first is the strict one: the best weights are chosen by it."""
 
+JUDGED: Mapping[str, tuple[str, ...]] = {task: names[:1] for task, names in METRICS.items()} | {DETECT: METRICS[DETECT]}
+"""Task → the metrics of which a kmodel may lose no more than the gate's limit."""
+
+_HEADLINES: Mapping[str, str] = {DETECT: "map50"}
+
 METRIC_TITLES: Mapping[str, str] = {
     "map50_95": "mAP50-95",
     "map50": "mAP50",
@@ -37,6 +42,16 @@ METRIC_TITLES: Mapping[str, str] = {
     "character_accuracy": "characters right",
 }
 """What people read for a metric's name."""
+
+
+def scores_text(scores: Mapping[str, float]) -> str:
+    """Scores in words, "mAP50-95 0.812, mAP50 0.990", in the order of METRICS; empty without any."""
+    return ", ".join(f"{title} {scores[name]:.3f}" for name, title in METRIC_TITLES.items() if name in scores)
+
+
+def headline(task: str) -> str:
+    """The one metric to show where there is room for one: mAP50 of detection, as people are used to; else the strict one."""
+    return _HEADLINES.get(task, METRICS[task][0])
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from ..files import write_atomically
 
 logger = logging.getLogger(__name__)
 
-WORKER = (sys.executable, "-m", "snaploop_host.training.detect_job")
+WORKER = (sys.executable, "-m", "snaploop_host.training.job")
 NICE = 10  # the daemon, the page and the desktop come first
 STOP_WAIT_S = 10.0  # time to write "cancelled" and close files, then SIGKILL
 LAST_WORDS_BYTES = 2000

@@ -65,7 +65,7 @@ class Overview:
         }
 
     def curve(self, run_id: int) -> list[dict[str, Any]]:
-        """{"epoch", "loss", "map50", "map50_95"} of each epoch that the run reported."""
+        """{"epoch", "loss", "scores"} of each epoch that the run reported."""
         return self._train.curve(run_id)
 
     def models(self, project: Project | None = None) -> list[dict[str, Any]]:
@@ -101,10 +101,12 @@ def sample_fields(sample: Sample) -> dict[str, Any]:
 
 
 def model_fields(model: Model) -> dict[str, Any]:
-    """A model without its manifest bytes; `input` is [w, h] in px."""
+    """A model without its manifest bytes; `input` is [w, h] in px, scores are "float_<metric>" and "kmodel_<metric>"."""
     fields = dataclasses.asdict(model)
-    del fields["manifest"]
-    return fields | {"short": model.short, "input": [model.input_w_px, model.input_h_px]}
+    for name in ("manifest", "float_scores", "kmodel_scores"):
+        del fields[name]
+    more = {"short": model.short, "input": [model.input_w_px, model.input_h_px], "metrics": list(model.metrics)}
+    return fields | model.flat_scores() | more
 
 
 def board_fields(board: Board, project: str, now_s: float) -> dict[str, Any]:

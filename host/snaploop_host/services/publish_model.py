@@ -9,7 +9,7 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from typing import Any
 from snaploop_shared import manifest
 from snaploop_shared.errors import RecordError
 
-from ..domain.models import GATE_LIMIT_POINTS, Model
+from ..domain.models import Model
+from ..domain.run_report import RunReport, report_from_json
 from ..domain.runs import Run
+from ..domain.scores import METRIC_TITLES
 from ..errors import BadInputError, ConflictError, NotFoundError
 from ..ports import Blobs, Jobs, Store
 
@@ -27,7 +29,6 @@ logger = logging.getLogger(__name__)
 RESULT = "result.json"
 KMODEL = "model.kmodel"
 GOLDEN_INPUT = "golden_input.bin"
-SCORES = ("float_map50", "kmodel_map50", "float_map50_95", "kmodel_map50_95")
 
 
 class PublishModel:
@@ -53,11 +54,11 @@ class PublishModel:
         result = self._result(run)
         kmodel, golden = self._file(run, KMODEL), self._file(run, GOLDEN_INPUT)
         try:
-            _check_file(kmodel, result["digest"], int(result["kmodel_bytes"]))
-            _check_file(golden, result["golden"]["input_sha256"], int(result["golden"]["input_bytes"]))
-            raw = self._manifest(run, result, kmodel)
-            parsed = manifest.parse(raw)
-            model = self._model(run, result, parsed)
+            report = report_from_json(result)
+            _check_file(kmodel, report.digest, report.kmodel_bytes)
+            _check_file(golden, report.golden.input_sha256, report.golden.input_bytes)
+            parsed = manifest.parse(self._manifest(run, report, kmodel))
+            model = self._model(run, report, parsed)
         except (KeyError, TypeError, ValueError) as error:
             raise BadInputError(f"result of run {run.id} is incomplete ({error!r}): see the job's log") from error
         except RecordError as error:
@@ -108,34 +109,31 @@ class PublishModel:
             raise BadInputError(f"the job of run {run.id} left no {name}: see the job's log")
         return path
 
-    def _manifest(self, run: Run, result: Mapping[str, Any], kmodel: Path) -> bytes:
-        golden = result["golden"]
+    def _manifest(self, run: Run, report: RunReport, kmodel: Path) -> bytes:
         fields = {
             "v": manifest.VERSION,
             "serial": self._store.next_serial(),
-            "digest": result["digest"],
-            "bytes": result["kmodel_bytes"],
-            "task": "detect",
-            "head": manifest.HEAD_DFL6,
-            "input": [int(side) for side in result["input"]],
-            "labels": result["labels"],
-            "score_permille": round(result["thresholds"]["score"] * 1000),
-            "iou_permille": round(result["thresholds"]["iou"] * 1000),
-            "nncase": result["nncase_version"],
+            "digest": report.digest,
+            "bytes": report.kmodel_bytes,
+            "task": report.task,
+            "head": report.head,
+            "input": list(report.input),
+            "labels": list(report.labels),
+            "score_permille": round(report.thresholds.score * 1000),
+            "iou_permille": round(report.thresholds.iou * 1000),
+            "nncase": report.nncase_version,
             "kmodel_version": _kmodel_version(kmodel),
             "golden": {
-                "digest": golden["input_sha256"],
-                "bytes": golden["input_bytes"],
-                "detections": [
-                    [one["class"], one["score_permille"], *one["box_xywh_px"]] for one in golden["detections"]
-                ],
+                "digest": report.golden.input_sha256,
+                "bytes": report.golden.input_bytes,
+                **report.golden.answer,
             },
-            "scores": {name: round(float(result[name]), 4) for name in SCORES},
+            "scores": {name: round(value, 4) for name, value in report.flat_scores().items()},
             "made_by": f"run {run.id}",
         }
         return json.dumps(fields, separators=(",", ":")).encode()
 
-    def _model(self, run: Run, result: Mapping[str, Any], parsed: manifest.Manifest) -> Model:
+    def _model(self, run: Run, report: RunReport, parsed: manifest.Manifest) -> Model:
         return Model(
             id=0,
             project_id=run.project_id,
@@ -145,40 +143,26 @@ class PublishModel:
             kmodel_bytes=parsed.kmodel_bytes,
             golden_digest=parsed.golden_digest,
             manifest=parsed.raw,
-            is_gate_passed=_is_passed(result),
-            gate_text=_gate_text(result),
-            evaluated_images=int(result["evaluated_images"]),
-            simulator=str(result["simulator"])[:100],
+            is_gate_passed=report.is_gate_passed(),
+            gate_text=_gate_text(report),
+            task=report.task,
+            float_scores=report.scores("float"),
+            kmodel_scores=report.scores("kmodel"),
+            evaluated_images=report.evaluated_images,
+            simulator=report.simulator[:100],
             input_w_px=parsed.input_w,
             input_h_px=parsed.input_h,
             created_at_s=self._clock(),
-            **{name: float(result[name]) for name in SCORES},
         )
 
 
-def _lost(result: Mapping[str, Any]) -> tuple[float, float]:
-    """How much the kmodel loses against the float model: mAP50 and mAP50-95."""
-    lost = [float(result[f"float_{name}"]) - float(result[f"kmodel_{name}"]) for name in ("map50", "map50_95")]
-    return lost[0], lost[1]
-
-
-def _limit(result: Mapping[str, Any]) -> float:
-    return float(result.get("gate_limit_points", GATE_LIMIT_POINTS))
-
-
-def _is_passed(result: Mapping[str, Any]) -> bool:
-    """The gate, from the numbers themselves: neither score may lose more than the limit."""
-    return max(_lost(result)) <= _limit(result) + 1e-9
-
-
-def _gate_text(result: Mapping[str, Any]) -> str:
+def _gate_text(report: RunReport) -> str:
     """The verdict with its numbers, in one line."""
-    strict, loose = _lost(result)[1], _lost(result)[0]
-    verdict = "passed" if _is_passed(result) else "refused"
-    photos = result["evaluated_images"]
+    verdict = "passed" if report.is_gate_passed() else "refused"
+    lost = " and ".join(f"{-gained:+.3f} {METRIC_TITLES[name]}" for name, gained in report.gained().items())
     return (
-        f"{verdict}: on {photos} validation photos the kmodel has {loose:+.3f} mAP50 and {strict:+.3f} mAP50-95 "
-        f"less than the float model (limit {_limit(result):.3f})"
+        f"{verdict}: on {report.evaluated_images} validation photos the kmodel has {lost} "
+        f"less than the float model (limit {report.gate_limit_points:.3f})"
     )
 
 

@@ -20,6 +20,7 @@ from ..domain.boards import CONFIRMED, OFFERED, ROLLED_BACK, TRIAL, Board, Deplo
 from ..domain.models import Model
 from ..domain.runs import QUEUED, Run
 from ..domain.samples import Box, Sample
+from ..domain.scores import METRIC_TITLES, headline
 from ..errors import (
     BadInputError,
     ConflictError,
@@ -325,12 +326,16 @@ class BoardApi:
             "stage": run.stage,
             "epoch": run.epoch,
             "epochs": run.epochs,
-            "map50_permille": _scaled(run.map50),
+            **self._score_fields(run),
             "loss_milli": _scaled(run.loss),
             "eta_s": None if run.eta_s is None else round(run.eta_s),
             "queue": ahead,
             "text": run.text[:MAX_RUN_TEXT],
         }
+
+    def _score_fields(self, run: Run) -> dict[str, Any]:
+        name = headline(self._store.project(run.project_id).task)
+        return {"score_name": METRIC_TITLES[name], "score_permille": _scaled(run.scores.get(name))}
 
 
 def _offer(model: Model | None) -> dict[str, Any] | None:

@@ -120,7 +120,7 @@ class TrainModel:
                 self._begin(waiting[0])
 
     def curve(self, run_id: int) -> list[dict[str, Any]]:
-        """{"epoch", "loss", "map50", "map50_95"} of each epoch in order; scores are None where an epoch was not validated."""
+        """{"epoch", "loss", "scores": {metric: 0…1}} of each epoch in order; no scores where an epoch was not validated."""
         epochs = {}
         for event in self._jobs.events(run_id):
             if event.get("kind") == "epoch" and isinstance(event.get("epoch"), int):
@@ -203,6 +203,7 @@ class TrainModel:
 
         return {
             "run_id": run.id,
+            "task": project.task,
             "project": project.name,
             "classes": list(project.classes),
             "dataset": {side: [entry(item) for item in version.side(side)] for side in (TRAIN, VAL)},
@@ -247,16 +248,15 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _epoch_values(event: Mapping[str, Any]) -> dict[str, float | None]:
-    """Sum of the losses, and the scores when the epoch was validated: "losses" and "metrics" of the event, or plain fields."""
-    losses, metrics = event.get("losses"), event.get("metrics")
-    parts = [_number(value) for value in losses.values()] if isinstance(losses, dict) else [_number(event.get("loss"))]
-    known = [part for part in parts if part is not None]
-    scores = metrics if isinstance(metrics, dict) else event
-    return {
-        "loss": sum(known) if known else None,
-        **{name: _number(scores.get(name)) for name in ("map50", "map50_95")},
-    }
+def _epoch_values(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Sum of the event's "losses", and its "metrics" when the epoch was validated."""
+    losses = _numbers(event.get("losses"))
+    return {"loss": sum(losses.values()) if losses else None, "scores": _numbers(event.get("metrics"))}
+
+
+def _numbers(values: object) -> dict[str, float]:
+    known = {name: _number(value) for name, value in values.items()} if isinstance(values, dict) else {}
+    return {str(name): value for name, value in known.items() if value is not None}
 
 
 def _with_progress(run: Run, events: list[dict[str, Any]]) -> Run:
@@ -270,6 +270,6 @@ def _with_progress(run: Run, events: list[dict[str, Any]]) -> Run:
         elif event.get("kind") == "epoch":
             fields["epoch"] = int(event.get("epoch") or 0)
             fields["epochs"] = int(event.get("epochs") or 0)
-            fields.update({name: value for name, value in _epoch_values(event).items() if value is not None})
+            fields.update({name: value for name, value in _epoch_values(event).items() if value})
             fields["eta_s"] = _number(event.get("eta_s"))
     return replace(run, **fields) if fields else run

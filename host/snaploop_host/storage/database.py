@@ -42,8 +42,8 @@ def open_database(path: Path) -> Engine:
     return engine
 
 
-def upgrade(engine: Engine) -> None:
-    """Run the migrations that the database has not seen.
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Run the migrations that the database has not seen, as far as revision `to`.
 
     Raises:
         StorageError: the database has a migration that this version does not know.
@@ -62,7 +62,7 @@ def upgrade(engine: Engine) -> None:
             context.configure(
                 connection=connection,
                 target_metadata=metadata,
-                fn=lambda revision, _context: script._upgrade_revs("head", revision),
+                fn=lambda revision, _context: script._upgrade_revs(to, revision),
                 transactional_ddl=True,
             )
             with context.begin_transaction():

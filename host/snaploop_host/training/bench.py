@@ -63,12 +63,13 @@ def train_vs_yolo_cli(
 
 def _write_job(root: Path, epochs: int, pictures: int) -> Path:
     """A job folder with made-up photos, and the same set in YOLO's layout."""
-    from .yolo_layout import write_layout
+    from .detect.yolo_layout import write_layout
 
     folder = root / "job"
     folder.mkdir()
     content = {
         "run_id": "bench",
+        "task": "detect",
         "project": "bench",
         "classes": list(CLASSES),
         "dataset": {
@@ -126,12 +127,13 @@ def train_only(job_folder: Path, out: Path) -> None:
     from .ultralytics_runtime import isolate_ultralytics
 
     isolate_ultralytics(out / "settings")
-    from .train_stage import train
-    from .yolo_layout import write_layout
+    from .detect.task import TASK
+    from .detect.train import train
+    from .detect.yolo_layout import write_layout
 
     job = read_job(job_folder / "job.json")
     write_layout(job, out / "data")
-    train(job, out / "data", out / "train", lambda *_, **__: None, None)
+    train(job, TASK.input_wh(job), out / "data", out / "train", lambda *_, **__: None, None)
 
 
 if __name__ == "__main__":

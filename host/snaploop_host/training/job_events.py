@@ -1,6 +1,6 @@
 """A job's diary: events.jsonl for the daemon, state.json for the job itself after a restart. Standard library only.
 
-Called by `detect_job`; the daemon's job runner tails events.jsonl.
+Called by `job`; the daemon's job runner tails events.jsonl.
 """
 
 from __future__ import annotations

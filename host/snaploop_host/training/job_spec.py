@@ -1,4 +1,4 @@
-"""What job.json asks for, as typed values, checked once. Standard library only; called by `detect_job` and by tests."""
+"""What job.json asks for, as typed values, checked once. Standard library only; called by `job` and by tests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from snaploop_shared.letterbox import input_size
-
 from .errors import BadJobError
 
 SHORTEST_RUN_EPOCHS, LONGEST_RUN_EPOCHS = 20, 300
@@ -19,10 +17,19 @@ SHORTEST_RUN_EPOCHS, LONGEST_RUN_EPOCHS = 20, 300
 
 @dataclass(frozen=True)
 class Box:
-    """One labelled object: class index and left, top, width, height in px of the photo."""
+    """One labelled object, in px of the photo.
+
+    Attributes:
+        cls: class index.
+        box_xywh_px: left, top, width, height; as large as the photo when the class is said of the whole photo.
+        points_px: outline (segmentation) or corners from the top left clockwise (text); empty for a plain box.
+        text: what is written there, for text recognition.
+    """
 
     cls: int
     box_xywh_px: tuple[float, float, float, float]
+    points_px: tuple[tuple[float, float], ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Parameters:
     epochs: int | None = None
     patience: int | None = None
     batch: int = 8
-    imgsz: int = 320  # longer side of the model input, px; a multiple of 32
+    imgsz: int | None = None  # longer side of the model input, px; a multiple of 32; None: the task's own
     lr0: float | None = None
     lrf: float = 0.02  # last learning rate as a share of the first
     optimizer: str = "AdamW"
@@ -62,7 +69,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         """Refuse what no training can use."""
-        if self.imgsz % 32 or not 96 <= self.imgsz <= 1280:
+        if self.imgsz is not None and (self.imgsz % 32 or not 96 <= self.imgsz <= 1280):
             raise BadJobError(f"imgsz {self.imgsz} is no multiple of 32 between 96 and 1280: use 320")
         if self.batch < 1 or (self.epochs is not None and self.epochs < 1):
             raise BadJobError(f"batch {self.batch} and epochs {self.epochs} must be at least 1")
@@ -85,6 +92,7 @@ class TrainingJob:
     """One training run of a dataset version."""
 
     run_id: str
+    task: str
     project: str
     classes: tuple[str, ...]
     train: tuple[Photo, ...]
@@ -93,11 +101,11 @@ class TrainingJob:
     warm_start: Path | None
     gate: Gate
 
-    def input_wh(self) -> tuple[int, int]:
-        """Model input (w, h): the photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32."""
-        shapes = Counter((photo.width, photo.height) for photo in self.train + self.val)
-        (width, height), _ = shapes.most_common(1)[0]
-        return input_size(width, height, self.parameters.imgsz)
+
+def commonest_size(job: TrainingJob) -> tuple[int, int]:
+    """Width and height in px that most photos have."""
+    sizes = Counter((photo.width, photo.height) for photo in job.train + job.val)
+    return sizes.most_common(1)[0][0]
 
 
 STEPS_FROM_SCRATCH = (
@@ -146,6 +154,7 @@ def _job(raw: Mapping[str, Any]) -> TrainingJob:
         )
     return TrainingJob(
         run_id=str(raw["run_id"]),
+        task=str(raw["task"]),
         project=str(raw.get("project", "")),
         classes=classes,
         train=train,
@@ -157,7 +166,7 @@ def _job(raw: Mapping[str, Any]) -> TrainingJob:
 
 
 def _photo(entry: Mapping[str, Any]) -> Photo:
-    boxes = tuple(Box(int(box["class"]), tuple(float(value) for value in box["box_xywh_px"])) for box in entry["boxes"])  # type: ignore[arg-type]  # length is checked with the box
+    boxes = tuple(_box(box) for box in entry["boxes"])
     return Photo(
         str(entry.get("name") or Path(entry["image"]).name),
         Path(entry["image"]),
@@ -165,6 +174,12 @@ def _photo(entry: Mapping[str, Any]) -> Photo:
         int(entry["height"]),
         boxes,
     )
+
+
+def _box(entry: Mapping[str, Any]) -> Box:
+    values: Any = tuple(float(value) for value in entry["box_xywh_px"])  # its length is checked with the box
+    points = tuple((float(px), float(py)) for px, py in entry.get("points_px", ()))
+    return Box(int(entry["class"]), values, points, str(entry.get("text", "")))
 
 
 def _known(kind: Any, values: Mapping[str, Any]) -> Any:

@@ -1,10 +1,12 @@
-"""The training curve as points of a small SVG: loss and mAP50 over epochs. Drawn by templates/_curve.html."""
+"""The training curve as points of a small SVG: loss and scores over epochs. Drawn by templates/_parts.html."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ..domain.scores import METRIC_TITLES
 
 WIDTH = 560
 HEIGHT = 180
@@ -12,24 +14,32 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 10, 10, 22
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """Polylines in SVG units; empty strings where nothing is known yet. `last` holds the newest known values."""
+class Line:
+    """One polyline: what it is called, its points in SVG units, the newest known value (None: nothing known yet)."""
 
-    map50: str
-    map50_95: str
-    loss: str
+    title: str
+    points: str
+    last: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Lines in SVG units: the metrics in the order to show them, and the loss, whose largest value is at the top."""
+
+    scores: tuple[Line, ...]
+    loss: Line
     epochs: int
-    last: dict[str, Any]
     most_loss: float
     marks: tuple[tuple[float, int], ...]
     lines: tuple[tuple[float, str], ...]
 
 
-def curve(points: list[dict[str, Any]], epochs: int) -> Curve | None:
+def curve(points: list[dict[str, Any]], metrics: Sequence[str], epochs: int) -> Curve | None:
     """The curve of these epochs, None before the first.
 
     Args:
-        points: {"epoch", "loss", "map50", "map50_95"} in order.
+        points: {"epoch", "loss", "scores"} in order.
+        metrics: names of the scores to draw.
         epochs: how many there will be; 0 when that is not known.
     """
     if not points:
@@ -43,20 +53,19 @@ def curve(points: list[dict[str, Any]], epochs: int) -> Curve | None:
     def y(share: float) -> float:
         return TOP + (1 - min(1.0, max(0.0, share))) * (HEIGHT - TOP - BOTTOM)
 
-    def line(name: str, share: Callable[[float], float]) -> str:
-        known = [point for point in points if point.get(name) is not None]
-        return " ".join(f"{x(point['epoch']):.1f},{y(share(float(point[name]))):.1f}" for point in known)
+    def line(title: str, value: Callable[[dict[str, Any]], float | None], top: float = 1.0) -> Line:
+        known = [(point["epoch"], float(found)) for point in points if (found := value(point)) is not None]
+        drawn = " ".join(f"{x(epoch):.1f},{y(value / top):.1f}" for epoch, value in known)
+        return Line(title, drawn, known[-1][1] if known else None)
 
-    def newest(name: str) -> float | None:
-        return next((point[name] for point in reversed(points) if point[name] is not None), None)
+    def score(name: str) -> Callable[[dict[str, Any]], float | None]:
+        return lambda point: point["scores"].get(name)
 
     step = max(1, round(last_epoch / 5))
     return Curve(
-        map50=line("map50", lambda value: value),
-        map50_95=line("map50_95", lambda value: value),
-        loss=line("loss", lambda value: value / most_loss),
+        scores=tuple(line(METRIC_TITLES[name], score(name)) for name in metrics),
+        loss=line("loss", lambda point: point["loss"], most_loss),
         epochs=last_epoch,
-        last={name: newest(name) for name in ("loss", "map50", "map50_95")},
         most_loss=most_loss,
         marks=tuple((x(epoch), epoch) for epoch in sorted({1, *range(step, last_epoch + 1, step)})),
         lines=tuple((y(share), f"{share:g}") for share in (0, 0.25, 0.5, 0.75, 1)),

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from ..domain.models import GATE_LIMIT_POINTS
 from ..domain.projects import DETECT, Project, check_classes, check_project_name
+from ..domain.scores import METRIC_TITLES, METRICS, headline
 from ..errors import HostError, NotFoundError, http_status
 from ..services.overview import sample_fields
 from .context import CONTEXT, Context
@@ -158,17 +159,22 @@ def _project_values(context: Context, project: Project) -> dict[str, Any]:
     overview, now_s = context.overview, context.clock()
     runs, models, boards = overview.runs(project), overview.models(project), overview.boards(now_s, project)
     counts = overview.project(project)
+    # The one people look for first comes first: its line is the boldest.
+    metrics = sorted(METRICS[project.task], key=lambda name: name != headline(project.task))
     run = next((one for one in runs if one["is_active"]), runs[0] if runs else None)
     return {
         "counts": counts,
         "samples": overview.samples(project, SHOWN_PHOTOS),
         "run": run,
         "earlier": [one for one in runs if run is None or one["id"] != run["id"]][:4],
-        "curve": None if run is None else curve(overview.curve(run["id"]), run["epochs"]),
+        "curve": None if run is None else curve(overview.curve(run["id"]), metrics, run["epochs"]),
         "models": models[:SHOWN_MODELS],
         "boards": boards,
         "offered": next((model["digest"] for model in models if model["is_gate_passed"]), ""),
         "colour": _colours(project),
+        "metrics": metrics,
+        "headline": metrics[0],
+        "titles": METRIC_TITLES,
         "limit_points": GATE_LIMIT_POINTS,
         "step": next_step(counts, run, models, boards),
     }

@@ -258,7 +258,7 @@ def test_train_button_waits_for_the_photos(rig, host):
     rig.until(lambda: host.trained)
     assert len(host.records) == 1
     rig.until(lambda: rig.state.run is not None)
-    host.run = dict(host.run, epoch=2, map50_permille=500)
+    host.run = dict(host.run, epoch=2, score_permille=500)
     rig.until(lambda: len(rig.state.curve) == 2)
     assert rig.state.curve == [(1, 100, 2000), (2, 500, 2000)]
     rig.steps(2)

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
 
 
-from snaploop_host.training.augment import (
+from snaploop_host.training.detect.augment import (
     Augmentation,
     Example,
     letterbox,

@@ -43,7 +43,7 @@ def test_packages_import_without_the_heavy_libraries():
 
     program = (
         "import snaploop_host.training, snaploop_host.compiling, snaploop_host.compiling.dotnet, snaploop_host.training.job_spec, "
-        "snaploop_host.training.detect_job, sys; "
+        "snaploop_host.training.job, sys; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'ultralytics', 'nncase', 'onnxruntime', 'cv2')))"
     )
     paths = [path for path in sys.path if path]

@@ -11,10 +11,10 @@ pytest.importorskip("torch", reason="torch is not installed: pip install 'snaplo
 from snaploop_host.compiling.kmodel_compiler import LADDER, Kmodel
 from snaploop_host.domain.detection_decode import Detections
 from snaploop_host.domain.scores import Score
+from snaploop_host.training.detect.task import TASK, golden_rows
 from snaploop_host.training.errors import GateRefusedError, TrainingError
 from snaploop_host.training.gate_stage import climb
 from snaploop_host.training.job_spec import Gate
-from snaploop_host.training.report_stage import choose_golden, golden_record
 
 
 def score(map50, map50_95):
@@ -31,7 +31,7 @@ def climbing(scores, available=60, limit=0.03):
     def report(kind, **fields):
         notes.append((kind, fields))
 
-    return climb(available, score(0.99, 0.90), Gate(limit, 24), attempt, report), attempts, notes
+    return climb("detect", available, score(0.99, 0.90), Gate(limit, 24), attempt, report), attempts, notes
 
 
 def test_first_rung_that_passes_wins():
@@ -55,7 +55,8 @@ def test_rung_without_more_pictures_is_passed_over():
 
 def test_refusal_has_the_numbers_and_the_mend():
     with pytest.raises(
-        GateRefusedError, match=r"mAP50-95 0\.460 of 0\.900 \(not within 0\.03\).*Label more varied photos"
+        GateRefusedError,
+        match=r"mAP50-95 0\.460 of 0\.900, mAP50 0\.990 of 0\.990 \(not within 0\.03\).*Label more varied photos",
     ):
         climbing([score(0.99, 0.46)] * 3)
 
@@ -69,13 +70,11 @@ def found(*scores):
 
 
 def test_golden_picture_has_a_clear_answer():
-    assert choose_golden([found(), found(0.9, 0.45), found(0.9), found(0.95, 0.92)], 0.4) == 3
+    position, answer = TASK.golden(None, [found(), found(0.9, 0.45), found(0.9), found(0.95, 0.92)], 0.4)
+    assert (position, len(answer["detections"])) == (3, 2)
     with pytest.raises(TrainingError, match="finds nothing"):
-        choose_golden([found(), found(0.2)], 0.4)
+        TASK.golden(None, [found(), found(0.2)], 0.4)
 
 
-def test_golden_record_is_in_whole_numbers():
-    record = golden_record(found(0.9123), np.zeros((3, 4, 8), np.uint8))
-    assert record.input_bytes == 96
-    assert record.detections[0].score_permille == 912
-    assert record.detections[0].box_xywh_px == (10, 20, 20, 20)
+def test_golden_rows_are_in_whole_numbers():
+    assert golden_rows(found(0.9123)) == [[0, 912, 10, 20, 20, 20]]

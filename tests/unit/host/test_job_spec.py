@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from snaploop_host.training.detect.task import TASK
 from snaploop_host.training.errors import BadJobError
 from snaploop_host.training.job_spec import Parameters, chosen_epochs, read_job
 
@@ -12,6 +13,7 @@ def job(tmp_path, **changes):
     photo = {"image": "/p.jpg", "width": 640, "height": 360, "boxes": [{"class": 0, "box_xywh_px": [1, 2, 3, 4]}]}
     raw = {
         "run_id": "7",
+        "task": "detect",
         "project": "p",
         "classes": ["a"],
         "dataset": {"train": [photo], "val": [photo]},
@@ -36,7 +38,7 @@ def test_defaults(tmp_path):
 def test_input_follows_the_photos(tmp_path, size, expected):
     photo = {"image": "/p.jpg", "width": size[0], "height": size[1], "boxes": []}
     odd = {"image": "/q.jpg", "width": 100, "height": 100, "boxes": []}
-    assert read_job(job(tmp_path, dataset={"train": [photo, photo, odd], "val": [photo]})).input_wh() == expected
+    assert TASK.input_wh(read_job(job(tmp_path, dataset={"train": [photo, photo, odd], "val": [photo]}))) == expected
 
 
 @pytest.mark.parametrize(

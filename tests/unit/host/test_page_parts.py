@@ -9,26 +9,30 @@ from snaploop_host.web.next_step import CAPTURE, LABEL, LIVE, SYNC, TRAIN, next_
 
 
 def point(epoch, map50=0.5, loss=1.0):
-    return {"epoch": epoch, "loss": loss, "map50": map50, "map50_95": None}
+    return {"epoch": epoch, "loss": loss, "scores": {} if map50 is None else {"map50": map50}}
+
+
+METRICS = ("map50", "map50_95")
 
 
 def test_no_curve_before_the_first_epoch():
-    assert curve([], 10) is None
+    assert curve([], METRICS, 10) is None
 
 
 def test_curve_stays_in_its_frame_and_rises_with_the_score():
-    drawn = curve([point(1, 0.0, 4.0), point(2, 0.5, 2.0), point(3, 2.0, 1.0)], 10)
-    pairs = [tuple(map(float, pair.split(","))) for pair in drawn.map50.split()]
+    drawn = curve([point(1, 0.0, 4.0), point(2, 0.5, 2.0), point(3, 2.0, 1.0)], METRICS, 10)
+    pairs = [tuple(map(float, pair.split(","))) for pair in drawn.scores[0].points.split()]
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in pairs)
     assert [x for x, _ in pairs] == sorted(x for x, _ in pairs)
     assert pairs[0][1] > pairs[1][1] > pairs[2][1]
-    assert drawn.map50_95 == ""
+    assert (drawn.scores[0].title, drawn.scores[0].last) == ("mAP50", 2.0)
+    assert (drawn.scores[1].points, drawn.scores[1].last) == ("", None)
     assert drawn.most_loss == 4.0
 
 
 @pytest.mark.parametrize("points", [[point(1)], [point(7, None, None)], [point(1, 0, 0)]])
 def test_curve_of_little_is_no_crash(points):
-    assert curve(points, 0).epochs >= 2
+    assert curve(points, METRICS, 0).epochs >= 2
 
 
 def counts(photos=0, new=0, labelled=0):

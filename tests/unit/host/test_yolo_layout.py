@@ -10,11 +10,11 @@ pytest.importorskip("torch", reason="torch is not installed: pip install 'snaplo
 
 import cv2
 
-from snaploop_host.training.augment import Augmentation
+from snaploop_host.training.detect.augment import Augmentation
+from snaploop_host.training.detect.picture_dataset import PictureSplit, TrainingBatches
+from snaploop_host.training.detect.yolo_layout import write_layout
 from snaploop_host.training.errors import BadDatasetError
 from snaploop_host.training.job_spec import read_job
-from snaploop_host.training.picture_dataset import PictureSplit, TrainingBatches
-from snaploop_host.training.yolo_layout import write_layout
 
 BOX = (0, [1, 1, 9, 9])
 
@@ -36,6 +36,7 @@ def photo(tmp_path, name, boxes, size=(64, 48), content=None):
 def lay_out(tmp_path, train, val=None):
     raw = {
         "run_id": "1",
+        "task": "detect",
         "project": "p",
         "classes": ["red", 'green: "x"'],
         "dataset": {"train": train, "val": val or train},

@@ -14,7 +14,7 @@ import numpy as np
 
 from snaploop_shared.letterbox import PAD_VALUE, placement
 
-from ..domain.geometry import FloatArray, IntArray
+from ...domain.geometry import FloatArray, IntArray
 
 SMALLEST_SIDE_PX = 2  # a box thinner than this after cutting teaches nothing
 SMALLEST_LEFT = 0.15  # share of a box that must stay inside the canvas, else the box is dropped

@@ -1,7 +1,7 @@
 """The pictures of a YOLO-layout split, decoded once, and batches of them for the trainer.
 
 Reads `images/<split>` and `labels/<split>` as `yolo_layout` writes them. Pictures stay in memory (as RGB, not larger than the
-model needs) up to a limit; beyond it they are decoded again each time. Called by `detection_trainer` and by evaluation.
+model needs) up to a limit; beyond it they are decoded again each time. Called by `trainer` and by evaluation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One training job, start to end, as a process of its own: `python -m snaploop_host.training.detect_job JOB_DIR`.
+"""One training job, start to end, as a process of its own: `python -m snaploop_host.training.job JOB_DIR`.
 
 JOB_DIR/job.json says what to do. The process leaves events.jsonl (one JSON object per line), log.txt and artifacts/ with best.pt,
 model.onnx, model.kmodel, golden_input.bin, val_NN.jpg and result.json (`domain.run_report.RunReport`). Started by the daemon's job runner.
@@ -22,52 +22,28 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..compiling.dotnet import ensure_runtime
 from ..compiling.errors import CompilingError
 from ..compiling.nncase_environment import nncase_version
+from ..domain.scores import Score, scores_text
 from .errors import BadJobError, GateRefusedError, JobCancelled, TrainingError
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
+from .task import Folders, Task, task_named
 from .ultralytics_runtime import isolate_ultralytics
-from .yolo_layout import write_layout
+
+if TYPE_CHECKING:
+    from .gate_stage import Evaluation
 
 logger = logging.getLogger(__name__)
 
 DONE, FAILED, CANCELLED = 0, 1, 3
-LEAST_MAP50 = 0.02  # below it minutes of compiling and simulating would be for nothing
-PRETRAINED = Path("weights/yolov8n.pt")  # used when somebody put it there; never downloaded
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where the job keeps what."""
-
-    job: Path
-
-    @property
-    def data(self) -> Path:
-        """The data set in YOLO's layout."""
-        return self.job / "work" / "data"
-
-    @property
-    def run(self) -> Path:
-        """The training library's run folder."""
-        return self.job / "work" / "train"
-
-    @property
-    def compile(self) -> Path:
-        """Pixels, kmodels of every rung, simulator answers."""
-        return self.job / "work" / "compile"
-
-    @property
-    def artifacts(self) -> Path:
-        """What is kept for ever."""
-        return self.job / "artifacts"
+LEAST_SCORE = 0.02  # below it minutes of compiling and simulating would be for nothing
 
 
 def run_job(folder: Path, report: EventWriter) -> None:
@@ -77,6 +53,7 @@ def run_job(folder: Path, report: EventWriter) -> None:
         TrainingError, CompilingError: one line that names the thing and the mend.
     """
     job = read_job(folder / "job.json")
+    task = task_named(job.task)
     folders, stages = Folders(folder), FinishedStages(folder / "state.json")
     for path in (folders.artifacts, folders.compile):
         path.mkdir(parents=True, exist_ok=True)
@@ -98,111 +75,87 @@ def run_job(folder: Path, report: EventWriter) -> None:
         report("stage", stage=name, state="finished", seconds=round(time.monotonic() - started, 2))
         return result
 
-    stage("prepare", lambda: _prepare(job, folders, report))
-    training = stage("train", lambda: _train(job, folders, report))
-    stage("export", lambda: _export(job, folders))
-    stage("compile", lambda: _compile(job, folders, report))
-    result = stage("report", lambda: _report(job, folders, report, training, stages))
+    stage("prepare", lambda: _prepare(task, job, folders, report))
+    training = stage("train", lambda: task.train(job, folders, report))
+    stage("export", lambda: _export(task, job, folders))
+    stage("compile", lambda: _compile(task, job, folders, report))
+    result = stage("report", lambda: _report(task, job, folders, report, training, stages))
     shutil.rmtree(folders.compile, ignore_errors=True)
-    report(
-        "done",
-        **{key: result[key] for key in ("digest", "float_map50", "kmodel_map50", "float_map50_95", "kmodel_map50_95")},
-    )
+    report("done", **result)
 
 
-def _prepare(job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
-    notes = write_layout(job, folders.data)
+def _prepare(task: Task, job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
+    notes = task.prepare(job, folders)
     for note in notes:
         report("note", text=note)
-    return {"train": len(job.train), "val": len(job.val), "input": list(job.input_wh()), "notes": notes}
+    return {"train": len(job.train), "val": len(job.val), "input": list(task.input_wh(job)), "notes": notes}
 
 
-def _train(job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
-    from .train_stage import train
-
-    pretrained = PRETRAINED if PRETRAINED.exists() else None
-    result = train(job, folders.data, folders.run, report, pretrained)
-    shutil.copyfile(folders.run / result.pop("weights"), folders.artifacts / "best.pt")
-    return result
-
-
-def _export(job: TrainingJob, folders: Folders) -> dict[str, Any]:
-    from .export_onnx import export_raw_heads
-
-    export_raw_heads(folders.artifacts / "best.pt", folders.artifacts / "model.onnx", *job.input_wh())
+def _export(task: Task, job: TrainingJob, folders: Folders) -> dict[str, Any]:
+    task.export(job, folders)
     return {"onnx_bytes": (folders.artifacts / "model.onnx").stat().st_size}
 
 
-def _evaluation(job: TrainingJob, folders: Folders) -> Any:
-    """Pixels, truth, and the float model's findings; cheap, so it is made again after a restart instead of kept."""
-    from ..domain.detection_metrics import score_detections
+def _evaluation(task: Task, job: TrainingJob, folders: Folders) -> tuple[Evaluation, Score, Score]:
+    """Pixels and truth, the float model's score on all validation pictures and on the gate's.
+
+    Cheap, so it is made again after a restart instead of kept.
+    """
     from .gate_stage import prepare_evaluation, run_float
-    from .picture_dataset import PictureSplit
 
-    evaluation = prepare_evaluation(
-        PictureSplit(folders.data, "val", *job.input_wh()), job.gate, folders.compile, job.parameters.seed
-    )
-    found = run_float(folders.artifacts / "model.onnx", evaluation)
-    gate_score = score_detections([found[index] for index in evaluation.gate_indices], evaluation.gate_truths())
-    return evaluation, found, gate_score
+    examples = task.examples(job, folders, "val")
+    evaluation = prepare_evaluation(examples, job.gate, folders.compile, job.parameters.seed)
+    answers = run_float(task, job, folders.artifacts / "model.onnx", evaluation)
+    of_gate = task.score(job, [answers[index] for index in evaluation.gate_indices], evaluation.gate_truths())
+    return evaluation, task.score(job, answers, evaluation.truths), of_gate
 
 
-def _compile(job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
+def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
     from .gate_stage import climb, compile_and_score, prepare_calibration
-    from .picture_dataset import PictureSplit
 
-    evaluation, _, float_score = _evaluation(job, folders)
-    if float_score.map50 < LEAST_MAP50:
+    evaluation, _, float_score = _evaluation(task, job, folders)
+    best = max(float_score.values.values())
+    if best < LEAST_SCORE:
         raise TrainingError(
-            f"the trained model finds next to nothing (mAP50 {float_score.map50:.3f} on {float_score.images} validation pictures): "
+            f"the trained model finds next to nothing ({scores_text(float_score.values)} on {float_score.images} validation pictures): "
             "label more photos, or train for more epochs"
         )
-    split = PictureSplit(folders.data, "train", *job.input_wh())
-    calibration_file, available = prepare_calibration(split, folders.compile, job.parameters.seed)
-    attempt = partial(
-        compile_and_score, folders.artifacts / "model.onnx", calibration_file, evaluation, folders.compile, report
-    )
-    kmodel, tried = climb(available, float_score, job.gate, attempt, report)
+    examples = task.examples(job, folders, "train")
+    calibration_file, available = prepare_calibration(examples, folders.compile, job.parameters.seed)
+    attempt = partial(compile_and_score, task, job, folders, calibration_file, evaluation, report)
+    kmodel, tried = climb(task.name, available, float_score, job.gate, attempt, report)
     shutil.copyfile(kmodel.path, folders.artifacts / "model.kmodel")
     return {"digest": kmodel.digest, "peak_mib": kmodel.peak_mib, "rungs": [asdict(rung) for rung in tried]}
 
 
 def _report(
-    job: TrainingJob, folders: Folders, report: EventWriter, training: dict[str, Any], stages: FinishedStages
+    task: Task,
+    job: TrainingJob,
+    folders: Folders,
+    report: EventWriter,
+    training: dict[str, Any],
+    stages: FinishedStages,
 ) -> dict[str, Any]:
-    from ..domain.detection_metrics import score_detections
-    from .gate_stage import simulated_detections
+    from .gate_stage import simulated_answers
     from .report_stage import write_report
 
-    evaluation, found, float_gate = _evaluation(job, folders)
+    evaluation, float_all, float_gate = _evaluation(task, job, folders)
     gate_result = stages.get("compile")
-    kmodel_found = simulated_detections(
-        folders.artifacts / "model.kmodel", gate_result["digest"], evaluation, folders.compile, report
-    )
-    kmodel_score = score_detections(kmodel_found, evaluation.gate_truths())
-    float_all = score_detections(found, evaluation.truths)
+    kmodel = folders.artifacts / "model.kmodel"
+    answers = simulated_answers(task, job, kmodel, gate_result["digest"], evaluation, folders.compile, report)
+    timings = stages.timings_s()
     written = write_report(
-        job,
-        folders.artifacts,
-        evaluation,
-        found,
-        float_all,
-        float_gate,
-        kmodel_found,
-        kmodel_score,
-        gate_result,
-        training,
-        stages.timings_s(),
-    ).to_json()
-    write_whole(folders.artifacts / "result.json", json.dumps(written, indent=1))
-    return written
+        task, job, folders.artifacts, evaluation, float_all, float_gate, answers, gate_result, training, timings
+    )
+    write_whole(folders.artifacts / "result.json", json.dumps(written.to_json(), indent=1))
+    return written.flat_scores() | {"digest": written.digest}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job whose folder is named on the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
-        sys.stderr.write("usage: python -m snaploop_host.training.detect_job JOB_DIR (a folder with job.json)\n")
+        sys.stderr.write("usage: python -m snaploop_host.training.job JOB_DIR (a folder with job.json)\n")
         return FAILED
     folder = Path(arguments[0]).resolve()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,6 @@
 """Validation pictures for people: what was labelled (white) and what the simulated kmodel found (coloured).
 
-Called by `detect_job`; the files go into the report and the model page.
+Called by `training.job`; the files go into the report and the model page.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..domain.detection_decode import Detections
-from ..domain.detection_metrics import Truth
+from ...domain.detection_decode import Detections
+from ...domain.detection_metrics import Truth
 
 PALETTE_RGB = (
     (230, 60, 60),

@@ -1,33 +1,32 @@
 """The train stage: from the YOLO layout to best.pt, reporting every epoch, resumable after a kill.
 
-Called by `detect_job`.
+Called by `training.job`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import statistics
-import time
-from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .job_spec import TrainingJob, chosen_epochs
+from ..epoch_curve import EpochCurve
+from ..job_spec import TrainingJob, chosen_epochs
+from ..task import Report
 
 logger = logging.getLogger(__name__)
 
 MODEL = "yolov8n.yaml"
 LR_FROM_SCRATCH, LR_WARM = 0.002, 0.0005
-Report = Callable[..., None]
 
 
-def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrained: Path | None) -> dict[str, Any]:
+def train(
+    job: TrainingJob, input_wh: tuple[int, int], layout: Path, folder: Path, report: Report, pretrained: Path | None
+) -> dict[str, Any]:
     """Train and return what result.json says about it: best.pt's path under `folder`, epochs, curve, seconds, and the best epoch's scores.
 
     Args:
         job: what to train.
+        input_wh: the model's input.
         layout: folder written by `yolo_layout.write_layout`.
         folder: the library's run folder; `weights/last.pt` in it is resumed from.
         report: called as report("epoch", **fields).
@@ -35,7 +34,7 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
     """
     from ultralytics.utils.torch_utils import strip_optimizer
 
-    from .detection_trainer import QuickDetectionTrainer, fast_bf16_cpu
+    from .trainer import QuickDetectionTrainer, fast_bf16_cpu
 
     start_weights = job.warm_start or pretrained
     warm = job.warm_start is not None
@@ -57,7 +56,7 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
         else (max(5, epochs // 4) if warm else max(10, epochs // 2)),
         "batch": parameters.batch,
         "nbs": parameters.batch,  # every batch is a step
-        "imgsz": parameters.imgsz,
+        "imgsz": max(input_wh),
         "device": "cpu",
         "optimizer": parameters.optimizer,
         "lr0": rate,
@@ -77,7 +76,7 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
         "amp": False,  # the library's AMP is for GPUs; the trainer brings its own
     }
     curve_file = folder / "curve.jsonl"
-    curve = _Curve(curve_file, epochs, report)
+    curve = EpochCurve(curve_file, epochs, report)
     last, best = folder / "weights" / "last.pt", folder / "weights" / "best.pt"
     done = epochs_in(last)
     threads: dict[str, int] = {}
@@ -85,7 +84,16 @@ def train(job: TrainingJob, layout: Path, folder: Path, report: Report, pretrain
         if done:
             overrides["resume"] = str(last)
             report("note", text=f"training continues after epoch {done}")
-        trainer = QuickDetectionTrainer(layout, list(job.classes), job.input_wh(), parameters, overrides, curve.add)
+
+        def add(trainer: QuickDetectionTrainer, score: Any) -> None:
+            losses: dict[str, Any] = trainer.tloss or {}
+            curve.add(
+                trainer.epoch + 1,
+                {name: float(value) for name, value in losses.items()},
+                score.values if score else None,
+            )
+
+        trainer = QuickDetectionTrainer(layout, list(job.classes), input_wh, parameters, overrides, add)
         trainer.train()
         threads = {str(number): steps for number, steps in trainer.tuner.steps_with.items()}
         logger.info("trained; steps with each number of threads: %s", threads)
@@ -118,43 +126,3 @@ def epochs_in(last: Path) -> int:
     return (
         int(torch.load(last, map_location="cpu", weights_only=False)["epoch"]) + 1
     )  # our own file: it holds a whole model
-
-
-class _Curve:
-    """Turns the trainer's epochs into events, and keeps them in a file so that a resumed run has the whole curve."""
-
-    def __init__(self, path: Path, epochs: int, report: Report) -> None:
-        self.path, self.epochs, self.report = path, epochs, report
-        self._previous = time.monotonic()
-        self._recent: deque[float] = deque(maxlen=5)
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def add(self, trainer: Any, score: Any) -> None:
-        """Report one finished epoch."""
-        now = time.monotonic()
-        seconds, self._previous = now - self._previous, now
-        self._recent.append(seconds)
-        epoch = trainer.epoch + 1
-        losses = {name: round(float(value), 4) for name, value in (trainer.tloss or {}).items()}
-        fields = {
-            "epoch": epoch,
-            "epochs": self.epochs,
-            "losses": losses,
-            "metrics": {"map50": round(score.map50, 4), "map50_95": round(score.map50_95, 4)} if score else {},
-            "seconds": round(seconds, 2),
-            "eta_s": round(statistics.median(self._recent) * (self.epochs - epoch), 1),
-        }
-        with self.path.open("a") as file:
-            file.write(json.dumps(fields) + "\n")
-        self.report("epoch", **fields)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per epoch; an epoch repeated after a kill counts once, its later run."""
-        rows = {}
-        for line in self.path.read_text().splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:  # a kill cut this line off; the epoch was trained again
-                continue
-            rows[row["epoch"]] = row
-        return [{key: rows[epoch][key] for key in ("epoch", "losses", "metrics", "seconds")} for epoch in sorted(rows)]

@@ -8,7 +8,7 @@ What differs from `yolo detect train`, and why (measured figures in docs/lab_log
 - validation uses the board's decoder and our metric, so the curve shows what the gate will judge;
 - checkpoints go to disk every few seconds and at the end, not every epoch.
 
-Called by `train_stage` inside the job process. Everything else (model, loss, optimiser groups, resume) is the library's.
+Called by `train` inside the job process. Everything else (model, loss, optimiser groups, resume) is the library's.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.torch_utils import ModelEMA, strip_optimizer
 
-from ..domain.detection_decode import STRIDES_PX, decode_raw_heads
-from ..domain.detection_metrics import DetectionScore, Truth, score_detections
+from ...domain.detection_decode import STRIDES_PX, decode_raw_heads
+from ...domain.detection_metrics import Truth, score_detections
+from ...domain.scores import Score
+from ..job_spec import Parameters
+from ..thread_tuner import ThreadTuner
 from .augment import Augmentation
-from .job_spec import Parameters
 from .picture_dataset import PictureSplit, TrainingBatches
-from .thread_tuner import ThreadTuner
 
 SCORE_FLOOR = 0.001  # average precision needs the whole curve; the field's customary floor
 CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
@@ -80,13 +81,13 @@ class QuickDetectionTrainer(DetectionTrainer):
         canvas: tuple[int, int],
         parameters: Parameters,
         overrides: dict[str, Any],
-        on_epoch: Callable[[QuickDetectionTrainer, DetectionScore | None], None],
+        on_epoch: Callable[[QuickDetectionTrainer, Score | None], None],
     ) -> None:
         """Wire the library to our data; training starts with `train()`."""
         self.layout, self.class_names, self.canvas = layout, classes, canvas
         self.parameters, self.on_epoch = parameters, on_epoch
         self.bf16 = fast_bf16_cpu() and parameters.bf16
-        self.score: DetectionScore | None = None
+        self.score: Score | None = None
         self._last_checkpoint = time.monotonic()
         self._best_dirty = False
         super().__init__(overrides=overrides)
@@ -191,10 +192,10 @@ class QuickDetectionTrainer(DetectionTrainer):
     def validate(self) -> tuple[dict[str, float], float | None]:
         """Score the averaged model on the validation pictures with the board's decoder and our metric."""
         self.score = score_raw_heads(self.ema.ema, self._validation_pixels, self._validation_truth, self.bf16)
-        fitness = self.score.map50_95
+        fitness = self.score.values["map50_95"]
         if self.best_fitness is None or fitness > self.best_fitness:
             self.best_fitness = fitness
-        return {"metrics/mAP50(B)": self.score.map50, "metrics/mAP50-95(B)": self.score.map50_95}, fitness
+        return {"metrics/mAP50(B)": self.score.values["map50"], "metrics/mAP50-95(B)": fitness}, fitness
 
     def save_model(self) -> bool:
         """Keep the best weights in memory; write last.pt (and best.pt when it changed) every few seconds and at the end."""
@@ -243,7 +244,7 @@ class QuickDetectionTrainer(DetectionTrainer):
             strip_optimizer(self.best)
 
 
-def score_raw_heads(model: nn.Module, pixels: torch.Tensor, truths: list[Truth], bf16: bool = False) -> DetectionScore:
+def score_raw_heads(model: nn.Module, pixels: torch.Tensor, truths: list[Truth], bf16: bool = False) -> Score:
     """Score a float detection model on letterboxed pictures.
 
     Args:

@@ -12,16 +12,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import BadDatasetError
-from .job_spec import Box, Photo, TrainingJob
+from ..errors import BadDatasetError
+from ..job_spec import Box, Photo, TrainingJob
+from ..photo_check import check_photo
 
 BORDER_SLACK_PX = (
     1.5  # rounding on the way from finger to file may push a border out by this much; it is cut, not refused
 )
-
-
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-JPEG_TAIL_BYTES = 4096  # cameras may put a few bytes behind the end marker
 
 
 def write_layout(job: TrainingJob, root: Path) -> list[str]:
@@ -48,34 +45,6 @@ def write_layout(job: TrainingJob, root: Path) -> list[str]:
         f"path: {json.dumps(str(root.resolve()))}\ntrain: images/train\nval: images/val\nnames:\n{names}"
     )
     return split_notes(job)
-
-
-def check_photo(photo: Photo) -> None:
-    """Decode the photo once and hold it against its record.
-
-    Raises:
-        BadDatasetError: missing, undecodable, or not width×height.
-    """
-    import cv2  # heavy, and only workers get here
-    import numpy as np
-
-    if not photo.image.is_file():
-        raise BadDatasetError(
-            f"photo {photo.name} is missing ({photo.image}): restore it or remove the sample from the project"
-        )
-    data = photo.image.read_bytes()
-    # OpenCV decodes a JPEG that was cut off and fills it up with grey; its end marker tells.
-    is_cut = data[:2] == JPEG_START and JPEG_END not in data[-JPEG_TAIL_BYTES:]
-    image = None if is_cut or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise BadDatasetError(
-            f"photo {photo.name} is {'cut short' if is_cut else 'no readable picture'}: "
-            f"put the right file at {photo.image}, or delete it there and import or sync it again"
-        )
-    if image.shape[:2] != (photo.height, photo.width):
-        raise BadDatasetError(
-            f"photo {photo.name} is {image.shape[1]}x{image.shape[0]}, its record says {photo.width}x{photo.height}: import it again"
-        )
 
 
 def split_notes(job: TrainingJob) -> list[str]:

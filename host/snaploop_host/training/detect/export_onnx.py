@@ -1,7 +1,7 @@
 """best.pt to an ONNX file with six raw outputs, the form that loses nothing when the K230's compiler quantises it.
 
 The decode (soft-max over distance bins, grid, strides) stays outside, in float: see nncase facts in docs/lab_log.md.
-Called by `detect_job`.
+Called by `training.job`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import nn
 from ultralytics.nn.modules import C2f
 from ultralytics.nn.tasks import load_checkpoint
 
-from ..domain.detection_decode import STRIDES_PX
+from ...domain.detection_decode import STRIDES_PX
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,136 @@
+"""Detection: boxes around things, each of a class. yolov8n from ultralytics, six raw outputs (docs/decisions/0004)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snaploop_shared.letterbox import input_size
+from snaploop_shared.manifest import HEAD_DFL6
+
+from ...domain.detection_decode import NMS_IOU, Detections, decode_raw_heads
+from ...domain.detection_metrics import Truth, score_detections
+from ...domain.geometry import xyxy_to_xywh
+from ...domain.preprocess import UNIT_RANGE
+from ...domain.scores import DETECT, Score
+from ..errors import TrainingError
+from ..job_spec import TrainingJob, commonest_size
+from ..task import Folders, Outputs, Pixels, Report
+
+PRETRAINED = Path("weights/yolov8n.pt")  # used when somebody put it there; never downloaded
+LONGER_SIDE_PX = 320
+SCORE_FLOOR = 0.001  # as in training's validation
+DOUBTFUL = 0.1  # a detection this close to the threshold may flip on the board: no good for a golden answer
+
+
+class DetectTask:
+    """See `training.task.Task`. Answers are `Detections`, truths `Truth`, both in px of the model input."""
+
+    name = DETECT
+    head = HEAD_DFL6
+    preprocess = UNIT_RANGE
+    iou_threshold = NMS_IOU
+
+    def input_wh(self, job: TrainingJob) -> tuple[int, int]:
+        """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32."""
+        return input_size(*commonest_size(job), job.parameters.imgsz or LONGER_SIDE_PX)
+
+    def prepare(self, job: TrainingJob, folders: Folders) -> list[str]:
+        """YOLO's layout under `folders.data`."""
+        from .yolo_layout import write_layout
+
+        return write_layout(job, folders.data)
+
+    def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
+        """Through ultralytics' trainer."""
+        from .train import train
+
+        pretrained = PRETRAINED if PRETRAINED.exists() else None
+        result = train(job, self.input_wh(job), folders.data, folders.run, report, pretrained)
+        shutil.copyfile(folders.run / result.pop("weights"), folders.artifacts / "best.pt")
+        return result
+
+    def export(self, job: TrainingJob, folders: Folders) -> None:
+        """Cut before the decode."""
+        from .export_onnx import export_raw_heads
+
+        export_raw_heads(folders.artifacts / "best.pt", folders.artifacts / "model.onnx", *self.input_wh(job))
+
+    def examples(self, job: TrainingJob, folders: Folders, side: str) -> LetterboxedExamples:
+        """The pictures of "train" or "val", letterboxed."""
+        from .picture_dataset import PictureSplit
+
+        return LetterboxedExamples(PictureSplit(folders.data, side, *self.input_wh(job)))
+
+    def decode(self, job: TrainingJob, outputs: Outputs) -> Detections:
+        """Detections down to the score floor."""
+        return decode_raw_heads(outputs, SCORE_FLOOR)
+
+    def score(self, job: TrainingJob, answers: Sequence[Detections], truths: Sequence[Truth]) -> Score:
+        """mAP50-95 and mAP50."""
+        return score_detections(answers, truths)
+
+    def golden(
+        self, job: TrainingJob, answers: Sequence[Detections], threshold: float
+    ) -> tuple[int, Mapping[str, Any]]:
+        """The picture with no detection near the threshold if possible, then with most detections."""
+        ranked = []
+        for position, found in enumerate(answers):
+            clear = len(found.above(threshold).scores)
+            doubtful = int((np.abs(found.scores - threshold) < DOUBTFUL).sum())
+            if clear:
+                ranked.append((doubtful, -clear, position))
+        if not ranked:
+            raise TrainingError(
+                "the model finds nothing in any validation picture: label more photos, or train for more epochs"
+            )
+        position = min(ranked)[2]
+        return position, {"detections": golden_rows(answers[position].above(threshold))}
+
+    def draw(
+        self, job: TrainingJob, pixels: Pixels, truth: Truth, answer: Detections, threshold: float, file: Path
+    ) -> None:
+        """True boxes thin and white, detections in colour."""
+        from .draw import draw_findings
+
+        draw_findings(pixels, truth, answer.above(threshold), job.classes, file)
+
+
+class LetterboxedExamples:
+    """See `training.task.Examples`."""
+
+    def __init__(self, split: Any) -> None:
+        """Over a `PictureSplit`."""
+        self.split = split
+
+    def __len__(self) -> int:
+        """How many pictures."""
+        return len(self.split)
+
+    def pixels(self, index: int) -> Pixels:
+        """The letterboxed picture."""
+        image: np.ndarray = self.split.letterboxed(index).image
+        return image.transpose(2, 0, 1)
+
+    def truth(self, index: int) -> Truth:
+        """Its boxes in px of the model input."""
+        example = self.split.letterboxed(index)
+        return Truth(example.boxes_xyxy, example.classes)
+
+    def classes(self, index: int) -> set[int]:
+        """Classes of its boxes."""
+        return set(self.split.rows[index][:, 0].astype(int).tolist())
+
+
+def golden_rows(detections: Detections) -> list[list[int]]:
+    """[class, score in permille, x, y, w, h] per detection, whole px of the model input."""
+    boxes = np.rint(xyxy_to_xywh(detections.boxes_xyxy)).astype(int).tolist()
+    rows = zip(detections.classes, detections.scores, boxes, strict=True)
+    return [[int(cls), round(float(score) * 1000), *box] for cls, score, box in rows]
+
+
+TASK = DetectTask()

@@ -1,0 +1,60 @@
+"""Turns finished epochs into events, and keeps them in a file so that a resumed run has the whole curve.
+
+Used by every task's trainer.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .task import Report
+
+
+class EpochCurve:
+    """The curve of one run: `curve.jsonl` at `path`, and an "epoch" event for each epoch.
+
+    Args:
+        path: the file; what an earlier, killed run wrote there stays.
+        epochs: how many are planned.
+        report: gets the events.
+    """
+
+    def __init__(self, path: Path, epochs: int, report: Report) -> None:
+        self.path, self.epochs, self.report = path, epochs, report
+        self._previous = time.monotonic()
+        self._recent: deque[float] = deque(maxlen=5)
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def add(self, epoch: int, losses: Mapping[str, float], metrics: Mapping[str, float] | None) -> None:
+        """Report one finished epoch (1 is the first); no metrics where it was not validated."""
+        now = time.monotonic()
+        seconds, self._previous = now - self._previous, now
+        self._recent.append(seconds)
+        fields = {
+            "epoch": epoch,
+            "epochs": self.epochs,
+            "losses": {name: round(value, 4) for name, value in losses.items()},
+            "metrics": {name: round(value, 4) for name, value in (metrics or {}).items()},
+            "seconds": round(seconds, 2),
+            "eta_s": round(statistics.median(self._recent) * (self.epochs - epoch), 1),
+        }
+        with self.path.open("a") as file:
+            file.write(json.dumps(fields) + "\n")
+        self.report("epoch", **fields)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per epoch; an epoch repeated after a kill counts once, its later run."""
+        rows = {}
+        for line in self.path.read_text().splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:  # a kill cut this line off; the epoch was trained again
+                continue
+            rows[row["epoch"]] = row
+        return [{key: rows[epoch][key] for key in ("epoch", "losses", "metrics", "seconds")} for epoch in sorted(rows)]

@@ -8,7 +8,8 @@ import pytest
 from snaploop_host.compiling import child_process, kmodel_compiler
 from snaploop_host.compiling.dotnet import ensure_runtime
 from snaploop_host.compiling.errors import CompileFailedError, DotnetMissingError, SimulatorFailedError
-from snaploop_host.compiling.kmodel_compiler import LADDER, compile_kmodel
+from snaploop_host.compiling.kmodel_compiler import compile_kmodel
+from snaploop_host.compiling.ladder import LADDER
 from snaploop_host.compiling.simulator import simulate
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'snaploop[train]'")

@@ -29,6 +29,9 @@ REASON_STARTS = (
     "---> ",
     "RuntimeError:",
     "ValueError:",
+    "OSError:",
+    "MemoryError",
+    "snaploop_host.",  # one of our own errors, with its module before it
     "sh: ",
     "terminate called",
     "Process terminated.",
@@ -37,12 +40,16 @@ LONGEST_REASON = 400
 
 
 class ChildFailedError(Exception):
-    """A child ended without an answer; `reason` is one line of its own words, `exit_code` as subprocess gives it."""
+    """A child ended without an answer; `reason` is one line, `exit_code` as subprocess gives it, None when we ended it.
+
+    `is_own_words` is False when the line says no more than that it crashed or was ended.
+    """
 
     def __init__(self, reason: str, exit_code: int | None) -> None:
         """Keep both for the caller's message."""
         super().__init__(reason)
         self.reason, self.exit_code = reason, exit_code
+        self.is_own_words = exit_code == 1  # Python's own end with an exception; a crash or a limit tells of no cause
 
 
 class Child:

@@ -1,13 +1,14 @@
-"""ONNX to kmodel in a child process, and the ladder of ever more careful settings that the gate climbs.
+"""ONNX to kmodel in a child process, by one rung of the ladder.
 
-Called by `training.job`. The ladder's order and its first rung are measured (docs/lab_log.md): NoClip with uint8 keeps
-the raw head within a point, the library's default Kld does not.
+Called by `training.gate_stage` for the network of any task: one picture in, any number of outputs, any fixed size.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,40 +16,33 @@ from typing import Any
 from ..domain.preprocess import UNIT_RANGE, Preprocess
 from .child_process import ChildFailedError, run_children
 from .errors import CompileFailedError
+from .ladder import Rung
+from .onnx_graph import read_onnx, unproven_operators
 
 logger = logging.getLogger(__name__)
 
 TIME_LIMIT_S = 900.0  # yolov8n takes 15 CPU s; some graphs never end
 MEMORY_LIMIT_BYTES = 3 << 30
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One way to quantise: calibration pictures, bits of activations and weights (nncase's type names)."""
-
-    name: str
-    samples: int
-    activations: str = "uint8"
-    weights: str = "uint8"
-    method: str = "NoClip"
-
-
-LADDER = (
-    Rung("uint8, 20 samples", 20),
-    Rung("uint8, 60 samples", 60),
-    Rung("int16 activations, uint8 weights, 20 samples", 20, activations="int16"),
-)
+SCRATCH_BYTES = 256 << 20  # a detector leaves 60 MiB of temporary files, 110 with an exported scheme
 
 
 @dataclass(frozen=True)
 class Kmodel:
-    """A compiled file: digest is the SHA-256 of its bytes in hex."""
+    """A compiled file.
+
+    Attributes:
+        path: where it is.
+        digest: the SHA-256 of its bytes in hex; the compiler is deterministic, so a rung that changes nothing gives the same.
+        size_bytes, seconds, peak_mib: of the file, of compiling it, of memory while compiling.
+        notes: what was done to the network on the way, for people.
+    """
 
     path: Path
     digest: str
     size_bytes: int
     seconds: float
     peak_mib: int
+    notes: tuple[str, ...] = ()
 
 
 def compile_kmodel(
@@ -59,14 +53,25 @@ def compile_kmodel(
     scratch: Path,
     preprocess: Preprocess = UNIT_RANGE,
 ) -> Kmodel:
-    """Compile `onnx_file` with calibration pictures from `samples_file` (.npy, N×3×H×W uint8, letterboxed as on the board).
+    """Compile `onnx_file`, whose one input is a float32 picture [1, 3, H, W], to a kmodel that takes it as uint8 RGB.
 
-    `preprocess` is done inside the kmodel: it takes the camera's uint8 pixels.
+    Args:
+        onnx_file: any number of outputs; the kmodel gives them in the same order.
+        samples_file: calibration pictures, .npy (N, 3, H, W) uint8, prepared as on the board; the rung says how many are used.
+        rung: how to quantise.
+        kmodel_file: where it goes; written whole or not at all.
+        scratch: folder for the child process; needs up to `SCRATCH_BYTES`.
+        preprocess: the mean and std that the network was trained with; they become part of the kmodel.
 
     Raises:
-        CompileFailedError: with nncase's own reason.
+        CompileFailedError: with nncase's own reason, or because the network is not of that form or the kmodel not as asked.
         DotnetMissingError, NncaseMissingError: the machine lacks something; the message names the mend.
     """
+    scratch.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(scratch).free) < SCRATCH_BYTES:
+        raise CompileFailedError(
+            f"compiling {onnx_file.name} needs {SCRATCH_BYTES >> 20} MiB of disk in {scratch}, {free >> 20} MiB are free: free some"
+        )
     spec: dict[str, Any] = {
         "onnx": str(onnx_file.resolve()),
         "samples": str(samples_file.resolve()),
@@ -74,6 +79,8 @@ def compile_kmodel(
         "activations": rung.activations,
         "weights": rung.weights,
         "method": rung.method,
+        "equalise": rung.equalise,
+        "mixed": rung.mixed,
         "mean": preprocess.mean,
         "std": preprocess.std,
         "kmodel": str(kmodel_file.resolve()),
@@ -83,9 +90,33 @@ def compile_kmodel(
             "snaploop_host.compiling.compile_child", [spec], scratch, TIME_LIMIT_S, MEMORY_LIMIT_BYTES
         )[0]
     except ChildFailedError as error:
-        raise CompileFailedError(f"nncase could not compile {onnx_file.name} ({rung.name}): {error.reason}") from error
+        raise CompileFailedError(
+            f"nncase could not compile {onnx_file.name} ({rung.name}): {_reason(error, onnx_file)}"
+        ) from error
     content = kmodel_file.read_bytes()
     logger.info(
-        "compiled %s: %d bytes in %.1f s, peak %d MiB", rung.name, len(content), answer["seconds"], answer["peak_mib"]
+        "compiled %s: %d bytes in %.1f s, peak %d MiB; %s",
+        rung.name,
+        len(content),
+        answer["seconds"],
+        answer["peak_mib"],
+        "; ".join(answer["notes"]) or "network as it was",
     )
-    return Kmodel(kmodel_file, hashlib.sha256(content).hexdigest(), len(content), answer["seconds"], answer["peak_mib"])
+    return Kmodel(
+        kmodel_file,
+        hashlib.sha256(content).hexdigest(),
+        len(content),
+        answer["seconds"],
+        answer["peak_mib"],
+        tuple(answer["notes"]),
+    )
+
+
+def _reason(error: ChildFailedError, onnx_file: Path) -> str:
+    """The child's words, with the operator named where one is to blame or under suspicion."""
+    if refused := re.search(r"Not Supported Onnx op: (\w+)", error.reason):
+        return f"it has no operator {refused[1]}; build the network without it ({error.reason})"
+    if error.is_own_words:
+        return error.reason
+    strange = ", ".join(f"{count} {kind}" for kind, count in unproven_operators(read_onnx(onnx_file)).items())
+    return f"{error.reason}; operators that were not seen to compile before: {strange}" if strange else error.reason

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..compiling.calibration import choose_stratified
-from ..compiling.kmodel_compiler import LADDER, Kmodel, Rung, compile_kmodel
+from ..compiling.errors import CompilingError
+from ..compiling.kmodel_compiler import Kmodel, compile_kmodel
+from ..compiling.ladder import LADDER, Rung
 from ..compiling.simulator import simulate
 from ..domain.run_report import RungTried
 from ..domain.scores import JUDGED, METRIC_TITLES, Score
@@ -76,13 +78,18 @@ def run_float(task: Task, job: TrainingJob, onnx_file: Path, evaluation: Evaluat
 
 
 def climb(
-    task: str, available: int, float_score: Score, gate: Gate, attempt: Callable[[int, Rung], Attempt], report: Report
+    task: str,
+    rungs: Sequence[Rung],
+    float_score: Score,
+    gate: Gate,
+    attempt: Callable[[int, Rung], Attempt],
+    report: Report,
 ) -> tuple[Kmodel, list[RungTried]]:
     """Try rung by rung until one keeps the kmodel within the gate's limit.
 
     Args:
         task: says which metrics count.
-        available: how many calibration pictures there are; a rung that only wants more of them is passed over when there are none.
+        rungs: those that can differ, `compiling.ladder.rungs_for`.
         float_score: of the float model on the gate's pictures.
         gate: the limit.
         attempt: compiles and scores one rung; called with its number and the rung.
@@ -90,28 +97,32 @@ def climb(
 
     Raises:
         GateRefusedError: no rung passed; the message has each one's numbers.
-        CompilingError: the compiler or the simulator failed.
+        CompilingError: the first rung did not compile or run; that one of the others does not is no more than a note.
     """
     tried: list[RungTried] = []
-    for number, rung in enumerate(LADDER):
-        if any(
-            min(one.samples, available) == min(rung.samples, available) and one.activations == rung.activations
-            for one in LADDER[:number]
-        ):
-            continue  # too few pictures to make a difference: it would be the same kmodel again
-        kmodel, score, seconds = attempt(number, rung)
+    said: list[str] = []
+    for number, rung in enumerate(rungs):
+        try:
+            kmodel, score, seconds = attempt(number, rung)
+        except CompilingError as error:
+            if not tried:
+                raise
+            said.append(f"{rung.name}: {error}")
+            logger.warning("%s", said[-1])
+            report("note", text=said[-1])
+            continue
         lost = max(float_score.values[name] - score.values[name] for name in JUDGED[task])
         values = {name: round(value, 4) for name, value in score.values.items()}
         passed = lost <= gate.limit_points
         tried.append(RungTried(rung.name, kmodel.size_bytes, kmodel.seconds, seconds, values, passed))
-        line = verdict(task, tried[-1], float_score, gate)
-        logger.info("%s", line)
-        report("note", text=line, rung=asdict(tried[-1]))
+        said.append(verdict(task, tried[-1], float_score, gate))
+        logger.info("%s", said[-1])
+        report("note", text=said[-1], rung=asdict(tried[-1]))
         if passed:
             return kmodel, tried
     raise GateRefusedError(
         "the kmodel loses too much against the float model: "
-        + "; ".join(verdict(task, one, float_score, gate) for one in tried)
+        + "; ".join(said)
         + ". Label more varied photos and train again, or raise the gate's limit"
     )
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..compiling.dotnet import ensure_runtime
 from ..compiling.errors import CompilingError
+from ..compiling.ladder import rungs_for
 from ..compiling.nncase_environment import nncase_version
 from ..domain.scores import Score, scores_text
 from .errors import BadJobError, GateRefusedError, JobCancelled, TrainingError
@@ -123,7 +124,8 @@ def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
     examples = task.examples(job, folders, "train")
     calibration_file, available = prepare_calibration(examples, folders.compile, job.parameters.seed)
     attempt = partial(compile_and_score, task, job, folders, calibration_file, evaluation, report)
-    kmodel, tried = climb(task.name, available, float_score, job.gate, attempt, report)
+    rungs = rungs_for(folders.artifacts / "model.onnx", available)
+    kmodel, tried = climb(task.name, rungs, float_score, job.gate, attempt, report)
     shutil.copyfile(kmodel.path, folders.artifacts / "model.kmodel")
     return {"digest": kmodel.digest, "peak_mib": kmodel.peak_mib, "rungs": [asdict(rung) for rung in tried]}
 

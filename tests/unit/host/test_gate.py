@@ -8,7 +8,9 @@ import pytest
 pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
 pytest.importorskip("torch", reason="torch is not installed: pip install 'snaploop[train]'")
 
-from snaploop_host.compiling.kmodel_compiler import LADDER, Kmodel
+from snaploop_host.compiling.errors import CompileFailedError
+from snaploop_host.compiling.kmodel_compiler import Kmodel
+from snaploop_host.compiling.ladder import LADDER
 from snaploop_host.domain.detection_decode import Detections
 from snaploop_host.domain.scores import Score
 from snaploop_host.training.detect.task import TASK, golden_rows
@@ -21,17 +23,19 @@ def score(map50, map50_95):
     return Score(24, {"map50": map50, "map50_95": map50_95}, best_threshold=0.3)
 
 
-def climbing(scores, available=60, limit=0.03):
+def climbing(scores, limit=0.03):
     attempts, notes = [], []
 
     def attempt(number, rung):
         attempts.append(rung.name)
+        if scores[number] is None:
+            raise CompileFailedError("it crashed")
         return Kmodel(Path("k"), f"{number}", 1, 1.0, 1), scores[number], 2.0
 
     def report(kind, **fields):
         notes.append((kind, fields))
 
-    return climb("detect", available, score(0.99, 0.90), Gate(limit, 24), attempt, report), attempts, notes
+    return climb("detect", LADDER[:3], score(0.99, 0.90), Gate(limit, 24), attempt, report), attempts, notes
 
 
 def test_first_rung_that_passes_wins():
@@ -43,14 +47,21 @@ def test_first_rung_that_passes_wins():
 
 def test_strict_metric_alone_is_reason_enough_to_climb():
     (kmodel, tried), attempts, _ = climbing([score(0.99, 0.46), score(0.99, 0.80), score(0.99, 0.89)])
-    assert attempts == [rung.name for rung in LADDER]
+    assert attempts == [rung.name for rung in LADDER[:3]]
     assert kmodel.digest == "2"
     assert [rung.passed for rung in tried] == [False, False, True]
 
 
-def test_rung_without_more_pictures_is_passed_over():
-    _, attempts, _ = climbing([score(0.99, 0.46), None, score(0.99, 0.89)], available=15)
-    assert attempts == [LADDER[0].name, LADDER[2].name]
+def test_rung_that_does_not_compile_is_said_and_passed_over():
+    (kmodel, tried), _, notes = climbing([score(0.99, 0.46), None, score(0.99, 0.89)])
+    assert kmodel.digest == "2"
+    assert [rung.name for rung in tried] == [LADDER[0].name, LADDER[2].name]
+    assert notes[1][1]["text"] == f"{LADDER[1].name}: it crashed"
+
+
+def test_network_that_does_not_compile_at_all_is_the_compilers_error():
+    with pytest.raises(CompileFailedError):
+        climbing([None])
 
 
 def test_refusal_has_the_numbers_and_the_mend():

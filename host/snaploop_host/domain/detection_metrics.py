@@ -6,12 +6,13 @@ interpolation, IoU 0.50…0.95 in steps of 0.05), so figures compare with `yolo 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from .confidence import Tally
 from .detection_decode import Detections
 from .geometry import FloatArray, IntArray, pairwise_iou
 from .scores import ClassScore, Score
@@ -130,6 +131,87 @@ def pair_boxes(found: Detections, truth: Truth) -> list[tuple[int, int]]:
             claimed.add(column)
             pairs.append((row, column))
     return pairs
+
+
+def tally_detections(found: Sequence[Detections], truths: Sequence[Truth]) -> Tally:
+    """For `confidence`. Areas under the precision envelope are exact there, not sampled: their differences are what counts."""
+    score = score_detections(found, truths)
+    hits = np.concatenate([match(detections, truth) for detections, truth in zip(found, truths, strict=True)])
+    scores, classes = (np.concatenate([getattr(one, name) for one in found]) for name in ("scores", "classes"))
+    pictures = np.repeat(np.arange(len(found)), [len(one.scores) for one in found])
+    order = np.argsort(-scores, kind="stable")
+    ranked = [
+        (
+            np.array([(truth.classes == one.index).sum() for truth in truths], float),
+            _RankedHits.of(hits[mine], pictures[mine], len(found)),
+        )
+        for one in score.classes
+        for mine in [order[classes[order] == one.index]]
+    ]
+
+    def resample(counts: FloatArray) -> Mapping[str, FloatArray]:
+        total, classes_seen = np.zeros((len(IOU_LIMITS), len(counts))), np.zeros(len(counts))
+        for boxes_of, hits_of in ranked:
+            boxes = counts @ boxes_of
+            total += hits_of.areas(counts) / np.maximum(boxes, 1)
+            classes_seen += boxes > 0
+        means = total / np.maximum(classes_seen, 1)
+        return {"map50_95": means.mean(axis=0), "map50": means[0]}
+
+    return Tally(len(found), score.values, resample)
+
+
+def detection_qualities(found: Sequence[Detections], truths: Sequence[Truth], threshold: float) -> FloatArray:
+    """How good the answer to each picture is, (N,) 0…1: panoptic quality, F1 at the threshold with each hit worth its IoU.
+
+    1 where nothing is and nothing was found.
+    """
+    qualities = np.ones(len(found))
+    for number, (detections, truth) in enumerate(zip(found, truths, strict=True)):
+        shown = detections.above(threshold)
+        overlap = pairwise_iou(shown.boxes_xyxy, truth.boxes_xyxy)
+        worth = sum(
+            overlap[seen, true] for seen, true in pair_boxes(shown, truth) if shown.classes[seen] == truth.classes[true]
+        )
+        boxes = len(shown.scores) + len(truth.classes)
+        if boxes:
+            qualities[number] = 2 * worth / boxes
+    return qualities
+
+
+@dataclass(frozen=True)
+class _RankedHits:
+    """One class's detections in score order, only those that hit something at some IoU limit; T of them.
+
+    pictures: (T,) where each is; hits: (T, 10); given: (N, T), detections of each picture from the previous hit up to this one.
+    """
+
+    pictures: IntArray
+    hits: npt.NDArray[np.bool_]
+    given: FloatArray
+
+    @classmethod
+    def of(cls, hits: npt.NDArray[np.bool_], pictures: IntArray, count: int) -> _RankedHits:
+        """From all detections of the class in score order: hits (N, 10), pictures (N,); `count` pictures."""
+        kept = np.flatnonzero(hits.any(axis=1))
+        given = np.zeros((count, len(kept)))
+        step = np.searchsorted(kept, np.arange(len(hits)))
+        counting = step < len(kept)  # what comes after the last hit changes nothing
+        np.add.at(given, (pictures[counting], step[counting]), 1)
+        return cls(pictures[kept], hits[kept], given)
+
+    def areas(self, counts: FloatArray) -> FloatArray:
+        """Average precision times the number of true boxes, at each IoU limit, of (B, N) draws: (10, B)."""
+        given = np.maximum((counts @ self.given).cumsum(axis=1), 1)
+        drawn = counts[:, self.pictures]
+        areas = np.zeros((len(IOU_LIMITS), len(counts)))
+        for limit in range(len(IOU_LIMITS)):
+            rows = np.flatnonzero(self.hits[:, limit])
+            gained = drawn[:, rows]
+            precision = gained.cumsum(axis=1) / given[:, rows]
+            envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+            areas[limit] = (gained * envelope).sum(axis=1)
+        return areas
 
 
 def match(found: Detections, truth: Truth) -> npt.NDArray[np.bool_]:

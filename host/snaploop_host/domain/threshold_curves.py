@@ -25,6 +25,18 @@ def f1_of(precision: FloatArray, recall: FloatArray) -> FloatArray:
     return mean
 
 
+def precision_recall(hit_scores: FloatArray, all_scores: FloatArray, total: float) -> tuple[FloatArray, FloatArray]:
+    """Precision and recall over GRID, (1000,) each, by counting; the precision is 1 where no answer is left.
+
+    Args:
+        hit_scores: of the right answers.
+        all_scores: of all answers, the right ones included.
+        total: how many right answers there could be.
+    """
+    right, given = (len(scores) - np.searchsorted(np.sort(scores), GRID) for scores in (hit_scores, all_scores))
+    return np.where(given > 0, right / np.maximum(given, 1), 1.0), right / total
+
+
 def curve_points(precision: FloatArray, recall: FloatArray, f1: FloatArray) -> tuple[ThresholdPoint, ...]:
     """The points a Score keeps, from three curves over GRID, (1000,) each."""
     kept = [np.interp(KEPT, GRID, values) for values in (precision, recall, f1)]
@@ -48,8 +60,12 @@ def curve_at(curve: Sequence[ThresholdPoint], threshold: float) -> ThresholdPoin
 
 
 def recommended(f1: npt.ArrayLike, lowest: float = 0.0, highest: float = 1.0) -> float:
-    """The middle of the thresholds whose F1 (over GRID) is within 1 % of the best, kept between two limits; three digits."""
+    """The middle of the widest run of thresholds whose F1 (over GRID) is within 1 % of the best, kept within limits; three digits."""
     values = np.asarray(f1, float)
     best = float(values.max())
-    good = GRID[values >= best * PLATEAU] if best > 0 else np.array([UNDECIDED])
-    return round(float(np.clip((good[0] + good[-1]) / 2, lowest, highest)), 3)
+    if best <= 0:
+        return round(float(np.clip(UNDECIDED, lowest, highest)), 3)
+    good = np.flatnonzero(values >= best * PLATEAU)
+    runs = np.split(good, np.flatnonzero(np.diff(good) > 1) + 1)
+    widest = max(runs, key=len)
+    return round(float(np.clip((GRID[widest[0]] + GRID[widest[-1]]) / 2, lowest, highest)), 3)

@@ -143,7 +143,7 @@ class Labelling:
         elif self.selected >= 0 and self.boxes[self.selected].class_name != name:
             self._remember()
             old = self.boxes[self.selected]
-            self.boxes[self.selected] = Box(name, old.x, old.y, old.w, old.h, old.points)
+            self.boxes[self.selected] = Box(name, old.x, old.y, old.w, old.h, old.points, old.text)
         return False
 
     def accept_all(self) -> int:

@@ -51,12 +51,12 @@ def dragged(box: Box, grip, dx: int, dy: int, width: int, height: int) -> Box:
         dx = min(max(dx, -box.x), width - box.x - box.w)
         dy = min(max(dy, -box.y), height - box.y - box.h)
         points = [(point[0] + dx, point[1] + dy) for point in box.points]
-        return Box(box.class_name, box.x + dx, box.y + dy, box.w, box.h, points)
+        return Box(box.class_name, box.x + dx, box.y + dy, box.w, box.h, points, box.text)
     if box.points:
         points = list(box.points)
         x, y = points[grip]
         points[grip] = (min(max(x + dx, 0), width - 1), min(max(y + dy, 0), height - 1))
-        return around(box.class_name, points, width, height) or box
+        return _told(around(box.class_name, points, width, height), box) or box
     x0, y0, x1, y1 = box.x, box.y, box.x + box.w, box.y + box.h
     if grip[0] < 0:
         x0 += dx
@@ -66,7 +66,7 @@ def dragged(box: Box, grip, dx: int, dy: int, width: int, height: int) -> Box:
         y0 += dy
     elif grip[1] > 0:
         y1 += dy
-    return clipped_box(box.class_name, x0, y0, x1, y1, width, height) or box
+    return _told(clipped_box(box.class_name, x0, y0, x1, y1, width, height), box) or box
 
 
 def around(class_name: str, points: "list[tuple[int, int]]", width: int, height: int) -> "Box | None":
@@ -95,6 +95,13 @@ def simplified(points: "list[tuple[int, int]]", most: int = MAX_POINTS) -> "list
         if len(kept) <= most:
             return kept
         tolerance = tolerance * 3 // 2 + 1
+
+
+def _told(moved, box):
+    """The shape with what was said of it before."""
+    if moved is not None:
+        moved.text = box.text
+    return moved
 
 
 def _at(start, length, side):

@@ -7,7 +7,7 @@
 "labelled" (boxes are complete; none means background), "rejected" (not for training).
 
 A box may have "points_px": [[x, y], ...], the polygon (task segment) or the four corners from the top left clockwise (ocr) that it
-encloses. A class said of the whole photo (classify, multilabel) is a box as large as the photo.
+encloses, and "text": what is written there (ocr). A class said of the whole photo (classify, multilabel) is a box as large as the photo.
 """
 
 import json
@@ -25,15 +25,17 @@ MAX_BOXES = 300
 MAX_POINTS = 48  # of one polygon
 MAX_RECORD_POINTS = 2400  # of all polygons of a photo: the record fits a message
 MAX_NAME_CHARS = 60
+MAX_TEXT_CHARS = 100
+MAX_RECORD_TEXT_CHARS = 4000  # of all boxes of a photo: the record fits a message
 
 
 class Box:
     """A labelled rectangle in photo pixels, origin top left: class name, left, top, width, height (integers).
 
-    `points`: the polygon or quad inside it, as (x, y) in photo pixels; none for a plain rectangle.
+    `points`: the polygon or quad inside it, as (x, y) in photo pixels; none for a plain rectangle. `text`: what is written there, "" unknown.
     """
 
-    def __init__(self, class_name: str, x: int, y: int, w: int, h: int, points=()) -> None:
+    def __init__(self, class_name: str, x: int, y: int, w: int, h: int, points=(), text: str = "") -> None:
         """Keep the fields; `SampleRecord.check` judges them."""
         self.class_name = class_name
         self.x = x
@@ -41,6 +43,7 @@ class Box:
         self.w = w
         self.h = h
         self.points = tuple([tuple(point) for point in points])
+        self.text = text
 
     def __eq__(self, other: object) -> bool:
         """Equal when every field is."""
@@ -53,10 +56,12 @@ class Box:
     def __repr__(self) -> str:
         """For logs and test output."""
         outline = ", {} points".format(len(self.points)) if self.points else ""
+        if self.text:
+            outline += ", {!r}".format(self.text)
         return "Box({!r}, {}, {}, {}, {}{})".format(self.class_name, self.x, self.y, self.w, self.h, outline)
 
     def _fields(self):
-        return (self.class_name, self.x, self.y, self.w, self.h, self.points)
+        return (self.class_name, self.x, self.y, self.w, self.h, self.points, self.text)
 
 
 class SampleRecord:
@@ -104,6 +109,11 @@ class SampleRecord:
             )
         for box in self.boxes:
             self._check_box(box)
+        letters = sum([len(box.text) for box in self.boxes])
+        if letters > MAX_RECORD_TEXT_CHARS:
+            raise RecordError(
+                "sample {}: texts of {} characters, at most {} fit".format(self.name, letters, MAX_RECORD_TEXT_CHARS)
+            )
         return self
 
     def to_json(self) -> bytes:
@@ -133,6 +143,12 @@ class SampleRecord:
         if box.w < 1 or box.h < 1 or not inside:
             raise RecordError(
                 "sample {}: box {!r} lies outside the {}x{} photo".format(self.name, box, self.width, self.height)
+            )
+        if not isinstance(box.text, str) or len(box.text) > MAX_TEXT_CHARS:
+            raise RecordError(
+                "sample {}: text {!r}, a string of at most {} characters fits".format(
+                    self.name, box.text, MAX_TEXT_CHARS
+                )
             )
         if box.points:
             self._check_points(box)
@@ -181,12 +197,14 @@ def _box_fields(box):
     fields = {"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]}
     if box.points:
         fields["points_px"] = [list(point) for point in box.points]
+    if box.text:
+        fields["text"] = box.text
     return fields
 
 
 def _box(fields):
     x, y, w, h = fields["xywh_px"]
-    return Box(fields["class"], x, y, w, h, fields.get("points_px", ()))
+    return Box(fields["class"], x, y, w, h, fields.get("points_px", ()), fields.get("text", ""))
 
 
 def clipped_box(class_name: str, x0: int, y0: int, x1: int, y1: int, width: int, height: int) -> "Box | None":

@@ -13,7 +13,7 @@ __all__ = ["LABELLED", "NEW", "REJECTED", "AnnotatedPicture", "Box", "Sample"]
 class Box:
     """A labelled rectangle: class name and left, top, width, height in whole photo pixels, origin top left.
 
-    `points`: the polygon or quad that it encloses, (x, y) in photo pixels; none for a plain rectangle.
+    `points`: the polygon or quad that it encloses, (x, y) in photo pixels; none for a plain rectangle. `text`: what is written there.
     """
 
     class_name: str
@@ -22,6 +22,7 @@ class Box:
     w: int
     h: int
     points: tuple[tuple[int, int], ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

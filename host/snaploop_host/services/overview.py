@@ -94,9 +94,14 @@ class Overview:
 
 
 def sample_fields(sample: Sample) -> dict[str, Any]:
-    """A sample; boxes as {"class", "xywh_px"}."""
+    """A sample; boxes as {"class", "xywh_px"}, with "points_px" and "text" where there are any."""
     fields = dataclasses.asdict(sample)
-    fields["boxes"] = [{"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]} for box in sample.boxes]
+    fields["boxes"] = [
+        {"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]}
+        | ({"points_px": [list(point) for point in box.points]} if box.points else {})
+        | ({"text": box.text} if box.text else {})
+        for box in sample.boxes
+    ]
     return fields
 
 

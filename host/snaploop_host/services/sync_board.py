@@ -244,7 +244,7 @@ class BoardApi:
             height_px=record.height,
             rev=record.rev,
             state=record.state,
-            boxes=tuple(Box(box.class_name, box.x, box.y, box.w, box.h, box.points) for box in record.boxes),
+            boxes=tuple(Box(box.class_name, box.x, box.y, box.w, box.h, box.points, box.text) for box in record.boxes),
             source=board.id,
             road=road,
             created_at_s=self._clock(),

@@ -196,7 +196,10 @@ class TrainModel:
 
         def entry(item: DatasetItem) -> dict[str, Any]:
             boxes = [
-                {"class": index[box.class_name], "box_xywh_px": [box.x, box.y, box.w, box.h]} for box in item.boxes
+                {"class": index[box.class_name], "box_xywh_px": [box.x, box.y, box.w, box.h]}
+                | ({"points_px": [list(point) for point in box.points]} if box.points else {})
+                | ({"text": box.text} if box.text else {})
+                for box in item.boxes
             ]
             image = str(self._blobs.path(item.photo))
             return {"image": image, "name": item.name, "width": item.width_px, "height": item.height_px, "boxes": boxes}

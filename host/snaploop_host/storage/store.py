@@ -409,17 +409,18 @@ def _item(row: Row[Any]) -> DatasetItem:
 
 
 def _boxes(fields: list[dict[str, Any]]) -> tuple[Box, ...]:
-    return tuple(_box(one["class"], one["xywh_px"], one.get("points_px", [])) for one in fields)
+    return tuple(_box(one["class"], one["xywh_px"], one.get("points_px", []), one.get("text", "")) for one in fields)
 
 
-def _box(class_name: str, xywh_px: list[int], points_px: list[list[int]]) -> Box:
+def _box(class_name: str, xywh_px: list[int], points_px: list[list[int]], text: str) -> Box:
     x, y, w, h = xywh_px
-    return Box(class_name, x, y, w, h, tuple((point[0], point[1]) for point in points_px))
+    return Box(class_name, x, y, w, h, tuple((point[0], point[1]) for point in points_px), text)
 
 
 def _boxes_json(boxes: Sequence[Box]) -> list[dict[str, Any]]:
     return [
         {"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]}
         | ({"points_px": [list(point) for point in box.points]} if box.points else {})
+        | ({"text": box.text} if box.text else {})
         for box in boxes
     ]

@@ -46,9 +46,21 @@ def facts(told: dict, state, settings) -> "list[tuple[str, str]]":
         ("app", "snaploop " + told["app"]),
         ("panel", "{}x{}, {}".format(told["panel"][0], told["panel"][1], touch)),
         ("memory", "{} KB of the script's heap free".format(told["heap_free"] // 1024)),
-        ("card", "{} MB free, {} photos".format(told["free_bytes"] >> 20, told["samples"])),
-        ("host", settings.host_address or "none: run `snaploop board install`"),
+        ("card", "{} GB free, {} photos".format(_tenths(told["free_bytes"] * 10 >> 30), told["samples"])),
+        ("host", _host(settings)),
         ("link", ", ".join(up) or "no road is up"),
         ("model", told["model"][:12] or "none"),
         ("name", "{}, id {}".format(told["name"], settings.board_id or "not paired")),
     ]
+
+
+def _tenths(number):
+    return "{}.{}".format(number // 10, number % 10)
+
+
+def _host(settings):
+    if settings.host_address:
+        return "{}:{}".format(settings.host_address, settings.host_port)
+    if settings.is_paired:
+        return "over USB only"
+    return "none: `snaploop board install`, or Pair"

@@ -138,6 +138,8 @@ class Actions(CaptureActions, LabelActions, GalleryActions, LiveActions, PairAct
         """Show how the roads are."""
         state = self._app.state
         state.usb, state.wifi, state.wifi_address, state.activity = usb, wifi, address, activity
+        config = self._app.config
+        state.host_at = "{}:{}".format(config.host_address, config.host_port) if config.host_address else ""
 
     def do_counts_changed(self) -> None:
         """Show how many samples there are."""

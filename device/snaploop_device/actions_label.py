@@ -3,9 +3,10 @@
 from snaploop_shared.errors import RecordError
 from snaploop_shared.sample_record import LABELLED, REJECTED
 
-from .labelling import DETECT, WHOLE_PHOTO_TASKS, Labelling
+from .labelling import DETECT, OCR, SEGMENT, WHOLE_PHOTO_TASKS, Labelling
 from .layout import CAPTURE, GALLERY, LABEL, LIVE
 
+_SHAPES = {SEGMENT: ("outline", "outlines"), OCR: ("text", "texts")}
 _OUTCOMES = {
     "small": ("too small: draw around the whole thing", "info"),
     "no_class": ("no classes yet: sync once, they come from the host", "warning"),
@@ -188,4 +189,5 @@ def _said(editing, label_state):
     if editing.task in WHOLE_PHOTO_TASKS:
         return ", ".join(editing.chosen_names)
     count = len(editing.boxes)
-    return "{} box{}".format(count, "" if count == 1 else "es")
+    one, many = _SHAPES.get(editing.task, ("box", "boxes"))
+    return "{} {}".format(count, one if count == 1 else many)

@@ -41,7 +41,10 @@ SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
 FETCH_SLICE_MS = 30  # while a model comes: video goes down to some 20 frames/s for a few seconds
 BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
 FPS_EVERY_MS = 1000
-COLLECT_EVERY_STEPS = 16  # idle ones; a live frame counts for two, since it leaves some 100 KB of a heap of 4 MiB
+COLLECT_EVERY_STEPS = 32  # idle ones; a live frame counts for more, since it leaves 100 KB and more of a heap of 4 MiB
+SYNC_EVERY_LIVE_FRAMES = (
+    3  # while nothing moves: the host never speaks first, and a look at both roads takes as long as a box
+)
 START_BYTES = 160 * 1024  # boot count, slots and three folders, a cluster of 32 KiB each
 FULL_CARD_LOOK_MS = 1000
 QUIET_MS = 200  # the model looks at a new photo when no finger is busy on it
@@ -81,6 +84,7 @@ class App:
         self.boot = 0  # the number of this start
         self.log = Log()
         self._uncollected = 0
+        self._unsynced = 0  # live frames since the last look at the roads
         self._failures = 0
         self._links = None
         self._fps_ms = None
@@ -188,7 +192,7 @@ class App:
         self.state.expire(self.now_ms)
         self.log.step(self.now_ms)
         has_drawn = self._painter.draw(self.state, self.now_ms)
-        self._collect(has_run or has_drawn)
+        self._collect(max(2, self.models.garbage) if has_run else 2 if has_drawn else 1)
         spent = ticks_since(self.board.clock.now_ms(), self.now_ms)
         if self.sync.is_busy and self.state.screen == layout.SYNC:
             return  # sync rests by itself while it waits for the host
@@ -202,9 +206,9 @@ class App:
             if rest_ms > 0:
                 self._touches = self.board.touch.events()
 
-    def _collect(self, is_busy):
+    def _collect(self, garbage):
         """Collect garbage often enough that video never stumbles over a big collection."""
-        self._uncollected += 2 if is_busy else 1
+        self._uncollected += garbage
         if self._uncollected >= COLLECT_EVERY_STEPS:
             self._uncollected = 0
             gc.collect()
@@ -295,6 +299,11 @@ class App:
         is_watched = self.state.screen == layout.SYNC
         if self.state.labelling is not None and self.state.labelling.drag is not None:
             return  # the finger has the board's whole attention
+        if self.state.screen == layout.LIVE and self.models.is_ready and not self.sync.is_busy:
+            self._unsynced += 1
+            if self._unsynced < SYNC_EVERY_LIVE_FRAMES:
+                return
+        self._unsynced = 0
         slice_ms = SLICE_MS
         if self.sync.is_busy and (is_watched or self.models.progress is not None):
             slice_ms = BUSY_SLICE_MS if is_watched else FETCH_SLICE_MS

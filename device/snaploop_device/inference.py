@@ -1,15 +1,17 @@
-"""From the six raw outputs of a "dfl6" model to boxes. Runs over ulab on the board and NumPy on a PC.
+"""From a model's outputs to what it saw: one decoder per head of the manifest, `decoder_for` chooses. Over ulab on a board, NumPy on a PC.
 
-Per stride 8, 16, 32 a box tensor [1, 64, H/s, W/s] and class logits [1, classes, H/s, W/s]. The logits are compared with the
-logit of the score threshold by the array library; only the few survivors are decoded, in plain Python: per side a soft-max over 16 bins,
-whose mean is the distance in cells from the cell's centre (grid + 0.5). Then suppression within each class.
-The host decodes the same way (host domain/detection_decode.py); a model's golden answer checks that both agree.
+Each decoder has in_input(output) and in_photo(output), where `output` is a function (index → output tensor of the last run).
+Detector, head "dfl6": per stride 8, 16, 32 a box tensor [1, 64, H/s, W/s] and class logits [1, classes, H/s, W/s]. The logits are
+compared with the logit of the score threshold by the array library; only the few survivors are decoded, in plain Python: per side a
+soft-max over 16 bins, whose mean is the distance in cells from the cell's centre (grid + 0.5). Then suppression within each class. The
+host decodes the same way (host domain/detection_decode.py); a model's golden answer checks that both agree.
+GflDetector, head "gfl": the firmware's own C function, some five times less work. Embedder, head "embedding": one vector.
 """
 
 import math
 import struct
 
-from snaploop_shared.manifest import HEAD_EMBEDDING, STRIDES
+from snaploop_shared.manifest import GFL_BINS, HEAD_DFL6, HEAD_EMBEDDING, HEAD_GFL, STRIDES
 
 try:
     from ulab import numpy as np
@@ -21,6 +23,8 @@ MOST_CANDIDATES = 200  # decoded before suppression: bounds the time when an ear
 MOST_DETECTIONS = 50  # drawn
 STEADY_PX = 2  # the noise of a camera that stands still
 STEADY_PERMILLE = 30
+FEW_CANDIDATES = 4  # of a level: their bins are picked one by one, else the whole box tensor is read
+GARBAGE_BYTES = 50 * 1024  # one unit of what a decoder calls its garbage
 NEGLIGIBLE = -16  # a bin whose logit is this much lower weighs a ten-millionth
 
 
@@ -29,9 +33,11 @@ class NotFiniteError(ValueError):
 
 
 class Detector:
-    """Decodes the outputs of one model."""
+    """Decodes the six raw outputs of a detection model with head "dfl6"."""
 
-    def __init__(self, manifest, placement) -> None:
+    garbage = 2  # in GARBAGE_BYTES: what a frame leaves on the heap, some 100 KB of output tensors
+
+    def __init__(self, manifest, placement, kpu=None) -> None:
         """Take thresholds and input size from the manifest, the way back to the photo from the placement (shared letterbox)."""
         self.checks_finite = True  # costs a sum per output: off once a model has proved itself
         self.set_score(manifest.score_permille)
@@ -77,15 +83,29 @@ class Detector:
         for level in range(len(STRIDES)):
             self._survivors(output(2 * level + 1), level, candidates)
         candidates.sort(key=_by_logit, reverse=True)
-        boxes = {}  # level → bytes of its box tensor, fetched once
+        candidates = candidates[:MOST_CANDIDATES]
+        bins_of = {}  # level → function(cell) → its 64 numbers; a box tensor is fetched once
         decoded = []
-        for logit, level, position, class_index in candidates[:MOST_CANDIDATES]:
-            if level not in boxes:
-                tensor = output(2 * level)
-                self._cells(tensor, level, 4 * BINS)
-                boxes[level] = tensor.tobytes()
-            decoded.append(self._box(boxes[level], level, position, logit, class_index))
+        for logit, level, position, class_index in candidates:
+            if level not in bins_of:
+                count = len([one for one in candidates if one[1] == level])
+                bins_of[level] = self._bins_reader(output(2 * level), level, count)
+            decoded.append(self._box(bins_of[level](position), level, position, logit, class_index))
         return self._suppress(decoded)
+
+    def _bins_reader(self, tensor, level, count):
+        """How to get at the bins of a cell: cell by cell when `count` of them are wanted and that is few, else from the tensor's bytes."""
+        across = self._w // STRIDES[level]
+        cells = self._cells(tensor, level, 4 * BINS)
+        if count <= FEW_CANDIDATES and tuple(tensor.shape) == (1, 4 * BINS, cells // across, across):
+            return lambda position: list(tensor[0, :, position // across, position % across])
+        data = tensor.tobytes()
+        number = _number_format(data, 4 * BINS * cells)
+        step = len(data) // (4 * BINS)
+        read = struct.unpack_from
+        return lambda position: [
+            read(number, data, position * (step // cells) + index * step)[0] for index in range(4 * BINS)
+        ]
 
     def _survivors(self, logits, level, candidates):
         """Add (logit, level, cell, class) of the cells whose best class is above the threshold.
@@ -124,15 +144,9 @@ class Detector:
             raise ValueError(text.format(STRIDES[level], tensor.shape, channels, cells))
         return cells
 
-    def _box(self, data, level, position, logit, class_index):
+    def _box(self, bins, level, position, logit, class_index):
         stride = STRIDES[level]
         across = self._w // stride
-        cells = across * (self._h // stride)
-        number = _number_format(data, 4 * BINS * cells)
-        step = len(data) // (4 * BINS)
-        start = position * (step // cells)
-        read = struct.unpack_from
-        bins = [read(number, data, start + index * step)[0] for index in range(4 * BINS)]
         x = position % across + 0.5
         y = position // across + 0.5
         left, top = _distance(bins, 0), _distance(bins, BINS)
@@ -159,11 +173,72 @@ class Detector:
         return kept
 
 
+class GflDetector:
+    """Decodes the three outputs of a detection model with head "gfl", by the firmware's C function."""
+
+    def __init__(self, manifest, placement, kpu) -> None:
+        """As a Detector; `kpu` is the port that has the function."""
+        self.checks_finite = True
+        self._kpu = kpu
+        self._score = manifest.score_permille / 1000
+        self._iou_limit = manifest.iou_permille / 1000
+        self._classes = len(manifest.labels)
+        self._input = (manifest.input_w, manifest.input_h)
+        self._photo = (placement.source_w, placement.source_h)
+        numbers = sum([self._size(level) for level in range(len(STRIDES))])
+        self.garbage = 1 + 4 * numbers // GARBAGE_BYTES  # all three outputs are fetched with every frame
+
+    def set_score(self, permille: int) -> None:
+        """Find things from this score on."""
+        self._score = min(max(permille, 1), 999) / 1000
+
+    def in_input(self, output) -> "list[tuple]":
+        """As Detector.in_input; scores are within 6 % of the logits' (the C function approximates e^x)."""
+        return self._decode(output, self._input)
+
+    def in_photo(self, output) -> "list[tuple]":
+        """As Detector.in_photo."""
+        return self._decode(output, self._photo)
+
+    def _decode(self, output, frame):
+        outputs = [output(level) for level in range(len(STRIDES))]
+        for level in range(len(STRIDES)):
+            self._check(outputs[level], level)
+        found = self._kpu.gfl_boxes(outputs, self._input, frame, self._classes, self._score, self._iou_limit)
+        boxes = []
+        for index, score, x0, y0, x1, y1 in found:
+            x0, y0, x1, y1 = max(0, x0), max(0, y0), min(frame[0], x1), min(frame[1], y1)
+            if x1 - x0 >= 1 and y1 - y0 >= 1:
+                boxes.append(_as_xywh((score, int(index), x0, y0, x1, y1)))
+        boxes.sort(key=_by_score, reverse=True)
+        return boxes[:MOST_DETECTIONS]
+
+    def _size(self, level):
+        """How many numbers the level's output has."""
+        cells = (self._input[0] // STRIDES[level]) * (self._input[1] // STRIDES[level])
+        return cells * (self._classes + 4 * GFL_BINS)
+
+    def _check(self, tensor, level):
+        """Refuse what the C function would read beyond its end, and, while the model is on trial, what is not finite."""
+        size = 1
+        for side in tensor.shape:
+            size *= side
+        if size != self._size(level):
+            text = "output for stride {} has shape {}, the manifest says {} numbers"
+            raise ValueError(text.format(STRIDES[level], tensor.shape, self._size(level)))
+        if self.checks_finite:
+            total = float(np.sum(tensor))
+            if total - total != 0:
+                raise NotFiniteError("the model's outputs are not finite")
+
+
 class Embedder:
     """Takes the vector out of a metric-learning model's one output."""
 
-    def __init__(self, manifest, placement) -> None:
-        """Made like a Detector; needs nothing of either."""
+    garbage = 1
+
+    def __init__(self, manifest, placement, kpu=None) -> None:
+        """Made like a Detector; needs nothing of all that."""
         self.checks_finite = True
 
     def set_score(self, permille: int) -> None:
@@ -189,9 +264,16 @@ class Embedder:
     in_photo = in_input
 
 
-def decoder_for(manifest, placement) -> "Detector | Embedder":
-    """What decodes the outputs of the manifest's model."""
-    return (Embedder if manifest.head == HEAD_EMBEDDING else Detector)(manifest, placement)
+DECODERS = {
+    HEAD_DFL6: Detector,
+    HEAD_GFL: GflDetector,
+    HEAD_EMBEDDING: Embedder,
+}  # a head of the manifest → its decoder
+
+
+def decoder_for(manifest, placement, kpu=None) -> "Detector | GflDetector | Embedder":
+    """What decodes the outputs of the manifest's model; `kpu` is the port, for heads that the firmware decodes."""
+    return DECODERS[manifest.head](manifest, placement, kpu)
 
 
 def looks_alike(found: "list[tuple]", shown: "list[tuple]") -> bool:
@@ -245,6 +327,10 @@ def _iou(a, b):
 
 def _by_logit(candidate):
     return candidate[0]
+
+
+def _by_score(detection):
+    return detection[1]
 
 
 def _as_xywh(one):

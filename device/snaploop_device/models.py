@@ -69,6 +69,11 @@ class ModelManager:
         return self._network is not None
 
     @property
+    def garbage(self) -> int:
+        """What a frame of the live model leaves on the heap, in inference.GARBAGE_BYTES."""
+        return self._detector.garbage if self._detector is not None else 0
+
+    @property
     def is_embedding(self) -> bool:
         """Whether `detect` gives a vector (for self_learning.py) instead of detections."""
         return self.manifest is not None and self.manifest.head == HEAD_EMBEDDING
@@ -377,7 +382,7 @@ class ModelManager:
             self._say("model {} does not load: {}".format(manifest.short, error), is_error=True)
             self._forget_lost(digest)
             return
-        self._detector = decoder_for(manifest, place)
+        self._detector = decoder_for(manifest, place, self._kpu)
         self._detector.checks_finite = False  # it proved itself before the restart
         self.manifest = manifest
         if self._swap is None:

@@ -42,7 +42,9 @@ class Pairing:
         self._nonce = b""
         self._road = None
         self.phase = "scan"
-        self.text = "point the camera at the QR code on the host's page"
+        self.text = (
+            "point the camera at the QR code on the host's page: there open the project, then 'Pair a board by QR code'"
+        )
         self.is_error = False
 
     def step(self, now_ms: int) -> "dict | None":

@@ -56,7 +56,8 @@ class AppState:
         self.road = "auto"
         self.usb = "off"  # off, waiting, connected
         self.wifi = "off"  # off, connecting, connected, failed
-        self.wifi_address = ""
+        self.wifi_address = ""  # this board's own
+        self.host_at = ""  # address and port of the host, "" without one
         self.activity = ""
         self.pending = 0
         self.progress = None  # (done bytes, all bytes) of the model that is being fetched

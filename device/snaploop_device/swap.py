@@ -235,7 +235,7 @@ class Swap:
             self.has_released_old = release_live()
         place = placement(self._files.source_w, self._files.source_h, manifest.input_w, manifest.input_h)
         self.network = self._kpu.load(self._files.kmodel_path(manifest.digest), place)
-        self.detector = decoder_for(manifest, place)
+        self.detector = decoder_for(manifest, place, self._kpu)
 
 
 def _file_name(card_name):

@@ -7,8 +7,10 @@
 
 `serial` grows with every model of a host, so an old manifest cannot be played back. `golden` is a model input (uint8 CHW) with
 the detections that Canaan's simulator got from it, in input pixels. head "dfl6": six outputs, per stride 8, 16, 32 a box tensor
-[1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s]. Task "embed", head "embedding": one output, a
-vector; no labels, and golden holds "vector_milli" (unit length, thousandths) instead of detections.
+[1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s]. head "gfl": three outputs, per stride one tensor
+[1, H/s, W/s, classes + 68] of class logits and 4 sides × 17 DFL bins around the cell's corner (grid, not grid + 0.5), which the firmware
+decodes in C (aicube.gfldet_post_process, k230-platform §6.3). Task "embed", head "embedding": one output, a vector; no labels, and
+golden holds "vector_milli" (unit length, thousandths) instead of detections.
 """
 
 import math
@@ -20,8 +22,10 @@ from .sample_record import is_digest
 
 VERSION = 1
 HEAD_DFL6 = "dfl6"
+HEAD_GFL = "gfl"
 HEAD_EMBEDDING = "embedding"
-HEADS = {"detect": HEAD_DFL6, "embed": HEAD_EMBEDDING}  # task → head
+HEADS = {"detect": (HEAD_DFL6, HEAD_GFL), "embed": (HEAD_EMBEDDING,)}  # task → heads that a board decodes
+GFL_BINS = 17
 STRIDES = (8, 16, 32)
 
 BAD_SIGNATURE = "bad_signature"
@@ -90,7 +94,7 @@ def parse(raw: bytes) -> Manifest:
     for number in numbers + (manifest.score_permille, manifest.iou_permille):
         if not isinstance(number, int) or number < 0:
             raise RecordError("manifest with a negative or broken number: {!r}".format(number))
-    if manifest.task not in HEADS or manifest.head != HEADS[manifest.task]:
+    if manifest.task not in HEADS or manifest.head not in HEADS[manifest.task]:
         raise RecordError(
             "task {!r} with head {!r} is not known here: update the board app".format(manifest.task, manifest.head)
         )

@@ -8,6 +8,7 @@ from PIL import Image
 from snaploop_device.board import ports
 from snaploop_shared import frames
 from snaploop_shared.link import TO_BOARD_WINDOW_FRAMES, Link
+from virtual_k230.postprocess.aicube import gfldet_post_process
 
 
 class FakeClock(ports.Clock):
@@ -171,6 +172,26 @@ def raw_heads(boxes, input_w, input_h, classes, score=0.9):
     return outputs
 
 
+def gfl_heads(boxes, input_w, input_h, classes, score=0.9):
+    """Three tensors of head "gfl" that decode to these (class index, x, y, w, h) boxes of input px."""
+    outputs = [np.zeros((1, input_h // s, input_w // s, classes + 68), np.float32) for s in (8, 16, 32)]
+    for output in outputs:
+        output[..., :classes] = -8
+    for index, x, y, w, h in boxes:
+        level = next(i for i, stride in enumerate((8, 16, 32)) if max(w, h) <= 14 * stride)
+        stride = (8, 16, 32)[level]
+        column, row = int((x + w / 2) // stride), int((y + h / 2) // stride)
+        cell = outputs[level][0, row, column]
+        cell[index] = np.log(score / (1 - score))
+        sides = (column - x / stride, row - y / stride, (x + w) / stride - column, (y + h) / stride - row)
+        for side, distance in enumerate(sides):
+            bins = cell[classes + 17 * side : classes + 17 * side + 17]
+            low, part = int(distance), distance - int(distance)
+            bins[:] = -30
+            bins[low], bins[low + 1] = np.log(max(1 - part, 1e-9)), np.log(max(part, 1e-9))
+    return outputs
+
+
 class FakeNetwork(ports.Network):
     def __init__(self, kpu, path, placement):
         self.kpu, self.path, self.placement = kpu, path, placement
@@ -214,6 +235,10 @@ class FakeKpu(ports.Kpu):
 
     def has_room(self, kmodel_bytes):
         return self.room
+
+    def gfl_boxes(self, outputs, input_wh, frame_wh, classes, score, iou):
+        """The firmware's function, as the virtual board has it."""
+        return gfldet_post_process(*outputs, list(input_wh), list(frame_wh), [8, 16, 32], classes, score, iou, False)
 
     def load(self, path, placement):
         if self.load_error:

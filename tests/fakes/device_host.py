@@ -132,7 +132,9 @@ class FakeHost:
         raw = json.dumps(fields | {"serial": serial}).encode()
         self.model = (fields["digest"], serial, raw)
 
-    def publish(self, serial, kmodel=None, detections=((1, 900, 100, 50, 40, 40),), nncase="2.11.0", key=KEY):
+    def publish(
+        self, serial, kmodel=None, detections=((1, 900, 100, 50, 40, 40),), nncase="2.11.0", key=KEY, head="dfl6"
+    ):
         """Offer a model whose golden answer is `detections`; its digest."""
         kmodel = kmodel or bytes([serial]) * 70000
         golden = bytes([serial]) * (3 * 320 * 192)
@@ -143,7 +145,7 @@ class FakeHost:
                 "digest": sha256_hex(kmodel),
                 "bytes": len(kmodel),
                 "task": "detect",
-                "head": "dfl6",
+                "head": head,
                 "input": [320, 192],
                 "labels": self.classes,
                 "score_permille": 400,

@@ -11,7 +11,7 @@ FILES = sorted(path for folder in ("shared", "device", "firmware_scripts") for p
 # Modules of the board (k230-platform §1.1) that our code may use, and where hardware ones may appear.
 PLAIN_MODULES = {"os", "sys", "gc", "json", "math", "struct", "time", "select", "socket", "binascii", "hashlib"}
 C_MODULES = {"ubinascii", "uhashlib"}  # with the plain ones as fallback, in portable.py only
-HARDWARE_MODULES = {"machine", "image", "media", "nncase_runtime", "network", "_thread"}
+HARDWARE_MODULES = {"machine", "image", "media", "nncase_runtime", "aicube", "network", "_thread"}
 ARRAY_MODULES = {"ulab", "numpy"}
 
 MISSING_METHODS = {

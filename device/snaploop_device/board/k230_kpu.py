@@ -3,6 +3,7 @@
 import gc
 
 from snaploop_shared.letterbox import PAD_VALUE
+from snaploop_shared.manifest import STRIDES
 
 from . import ports
 
@@ -94,6 +95,24 @@ class K230Kpu(ports.Kpu):
     def load(self, path: str, placement) -> K230Network:
         """Load a kmodel."""
         return K230Network(path, placement)
+
+    def gfl_boxes(self, outputs, input_wh, frame_wh, classes: int, score: float, iou: float) -> "list[list]":
+        """The firmware's C function; it wants lists, and gives [] or None when there is nothing (k230-platform §6.3)."""
+        import aicube
+
+        found = aicube.gfldet_post_process(
+            outputs[0],
+            outputs[1],
+            outputs[2],
+            list(input_wh),
+            list(frame_wh),
+            list(STRIDES),
+            classes,
+            score,
+            iou,
+            False,  # suppress within each class
+        )
+        return found or []
 
     def close(self) -> None:
         """Nothing of its own to free: networks are released by their owner."""

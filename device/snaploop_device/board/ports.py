@@ -183,6 +183,22 @@ class Kpu:
         """
         raise NotImplementedError
 
+    def gfl_boxes(self, outputs, input_wh, frame_wh, classes: int, score: float, iou: float) -> "list[list]":
+        """Decode the three outputs of a "gfl" model (manifest.HEAD_GFL), suppressed within each class.
+
+        Args:
+            outputs: for strides 8, 16, 32 a float array of H/s * W/s * (classes + 68) numbers.
+            input_wh: the model's input, px.
+            frame_wh: the frame that was letterboxed (centred) into it; the input itself for boxes in input px.
+            classes: how many there are.
+            score: 0 to 1, boxes above it are given.
+            iou: 0 to 1, of two boxes of a class that overlap more the better one is given.
+
+        Returns:
+            [class index, score 0 to 1, x0, y0, x1, y1] each, frame px, in no promised order.
+        """
+        raise NotImplementedError
+
 
 class UsbStream:
     """The console's bytes."""

@@ -28,10 +28,8 @@ def draw(state, canvas) -> None:
             chosen = state.classes[state.class_index]
         w.class_bar(canvas, state, rects, (chosen,), state.class_counts)
     else:
-        x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
-        text = "Tap the white disc to take a photo. Classes come with the first sync."
-        for index, line in enumerate(w.wrapped(text, 18, width - 24)):
-            canvas.text(x + 12, y + 6 + 24 * index, 18, line, w.DIM)
+        text = "Tap the white disc to take a photo. " + w.no_classes(state)
+        w.strip_paragraph(canvas, state, text, w.TEXT, (18, 16, 14))
     w.message(canvas, state)
 
 
@@ -68,11 +66,13 @@ def _hint(state):
         return "no touch panel:", "preview only"
     if state.burst > 1:
         return "{} in a row".format(state.burst), "lift to stop"
+    if not state.classes and state.photos:
+        return ("sync to get", "classes") if state.is_paired else ("next: pair", "on Sync")
     if state.unlabelled:
         return "{} to label".format(state.unlabelled), "in Label"
     if state.task in WHOLE_PHOTO_TASKS and not state.shot_class:
         return "class: before", "or after the shot"
-    return "tap: a photo", "hold: many"
+    return "tap: a photo,", "hold: many"
 
 
 def _side(canvas, state):
@@ -89,7 +89,8 @@ def _side(canvas, state):
 def _head(canvas, state):
     """On a narrow panel the same in one line over the picture."""
     lines = _hint(state)
-    text = "{} photos   {} {}   {}".format(state.photos, lines[0], lines[1], w.free_text(state.free_bytes))
+    count = "1 photo" if state.photos == 1 else "{} photos".format(state.photos)
+    text = "{}   {} {}   {}".format(count, lines[0], lines[1], w.free_text(state.free_bytes))
     canvas.rectangle(0, 0, layout.PHOTO_W, 28, w.BLACK, fill=True, alpha=150)
     colour = w.BAD if state.free_bytes < LOW_SPACE_BYTES else w.TEXT
     canvas.text(10, 3, 18, w.fitted(text, 18, layout.PHOTO_W - 20), colour)

@@ -13,7 +13,8 @@ def draw(state, canvas) -> None:
     gallery = state.gallery
     wide = layout.is_wide(state.panel_w)
     w.button(canvas, state, rects, "page:back", "<", enabled=gallery.page > 0)
-    w.button(canvas, state, rects, "page:on", ">", enabled=gallery.page + 1 < gallery.pages)
+    on = ">" if wide else "{}/{} >".format(gallery.page + 1, gallery.pages)
+    w.button(canvas, state, rects, "page:on", on, enabled=gallery.page + 1 < gallery.pages)
     w.button(canvas, state, rects, "undo", "Undo", enabled=bool(state.deleted))
     w.button(canvas, state, rects, "delete", "Delete", enabled=bool(gallery.chosen))
     w.button(canvas, state, rects, "open", "Open", enabled=bool(gallery.chosen))

@@ -3,10 +3,9 @@
 from .. import layout, shapes
 from ..labelling import CLASSIFY, MULTILABEL, OCR, SEGMENT, WHOLE_PHOTO_TASKS
 from . import widgets as w
+from .tags import BOX_THICKNESS_PX, Tags
 
-BOX_THICKNESS_PX = 3
-NAME_SIZE_PX = 20
-NAME_FROM_PX = 56  # higher up a name stands inside its box: the line at the top of the picture stays free
+HELP_PX = 28  # the line at the top of the picture
 DASH_PX = 12
 HANDLE_R_PX = 11
 POINT_R_PX = 6  # of outlines with many points
@@ -45,11 +44,16 @@ def draw_picture(state, overlay) -> None:
     if editing.task in WHOLE_PHOTO_TASKS:
         _whole_photo(overlay, editing)
     else:
-        for index in range(len(editing.boxes)):
-            _shape(overlay, state, editing.boxes[index], index == editing.selected)
+        tags = Tags(overlay, HELP_PX)
+        for box in editing.boxes:
+            _shape(overlay, tags, box, _colour_of(state, box.class_name))
         for box in editing.proposals:
-            _dashed(overlay, box, _colour_of(state, box.class_name))
-            _name(overlay, box, box.class_name + "?", _colour_of(state, box.class_name))
+            colour = _colour_of(state, box.class_name)
+            _dashed(overlay, box, colour)
+            tags.name(box.x, box.y, box.w, box.h, colour, box.class_name, "?")
+        tags.draw()
+        if editing.selected >= 0:
+            _handles(overlay, state, editing.boxes[editing.selected])
         if editing.drag is not None:
             _finger(overlay, editing)
     if editing.drag is None:
@@ -80,46 +84,29 @@ def touched(state, event, name, x, y):
     return None
 
 
-def box(canvas, x, y, width, height, colour, text) -> None:
-    """A box with its name above it, or inside when there is no room above; Live draws its detections alike."""
-    canvas.rectangle(x, y, width, height, colour, thickness=BOX_THICKNESS_PX)
-    if text:
-        wide = w.text_width(text, NAME_SIZE_PX) + 8
-        text_x = max(0, min(x, layout.PHOTO_W - wide))
-        text_y = y - NAME_SIZE_PX - 6 if y >= NAME_FROM_PX else y + 4
-        canvas.rectangle(text_x, text_y, wide, NAME_SIZE_PX + 6, colour, fill=True)
-        canvas.text(text_x + 4, text_y + 1, NAME_SIZE_PX, text, w.ink_on(colour))
-
-
 def _colour_of(state, name):
     return layout.class_colour(state.classes.index(name)) if name in state.classes else w.DIM
 
 
-def _shape(overlay, state, one, is_selected):
+def _shape(overlay, tags, one, colour):
+    if not one.points:
+        tags.box(one.x, one.y, one.w, one.h, colour, one.class_name)
+        return
+    last = one.points[-1]
+    for point in one.points:
+        overlay.line(last[0], last[1], point[0], point[1], colour, BOX_THICKNESS_PX)
+        last = point
+    tags.name(one.x, one.y, one.w, one.h, colour, one.class_name)
+
+
+def _handles(overlay, state, one):
     colour = _colour_of(state, one.class_name)
-    if one.points:
-        last = one.points[-1]
-        for point in one.points:
-            overlay.line(last[0], last[1], point[0], point[1], colour, BOX_THICKNESS_PX)
-            last = point
-        _name(overlay, one, one.class_name, colour)
-    else:
-        box(overlay, one.x, one.y, one.w, one.h, colour, one.class_name)
-    if is_selected:
-        r = HANDLE_R_PX if len(one.points) <= MOST_BIG_HANDLES else POINT_R_PX
-        for x, y, _grip in shapes.handles(one):
-            x = min(max(x, r), layout.PHOTO_W - r - 1)
-            y = min(max(y, r), layout.PHOTO_H - r - 1)
-            overlay.circle(x, y, r, w.WHITE, fill=True)
-            overlay.circle(x, y, r - 3, colour, fill=True)
-
-
-def _name(overlay, one, text, colour):
-    wide = w.text_width(text, NAME_SIZE_PX) + 8
-    x = max(0, min(one.x, layout.PHOTO_W - wide))
-    y = one.y - NAME_SIZE_PX - 6 if one.y >= NAME_FROM_PX else one.y + 4
-    overlay.rectangle(x, y, wide, NAME_SIZE_PX + 6, colour, fill=True)
-    overlay.text(x + 4, y + 1, NAME_SIZE_PX, text, w.ink_on(colour))
+    r = HANDLE_R_PX if len(one.points) <= MOST_BIG_HANDLES else POINT_R_PX
+    for x, y, _grip in shapes.handles(one):
+        x = min(max(x, r), layout.PHOTO_W - r - 1)
+        y = min(max(y, r), layout.PHOTO_H - r - 1)
+        overlay.circle(x, y, r, w.WHITE, fill=True)
+        overlay.circle(x, y, r - 3, colour, fill=True)
 
 
 def _dashed(overlay, one, colour):
@@ -160,8 +147,9 @@ def _finger(overlay, editing):
 def _whole_photo(overlay, editing):
     for index, name in enumerate(editing.chosen_names):
         colour = layout.class_colour(editing.classes.index(name)) if name in editing.classes else w.DIM
-        overlay.rectangle(12, 44 + 40 * index, w.text_width(name, 28) + 20, 36, colour, fill=True)
-        overlay.text(22, 46 + 40 * index, 28, name, w.ink_on(colour))
+        text = w.fitted(name, 28, layout.PHOTO_W - 44)
+        overlay.rectangle(12, 44 + 40 * index, w.text_width(text, 28) + 20, 36, colour, fill=True)
+        overlay.text(22, 46 + 40 * index, 28, text, w.ink_on(colour))
 
 
 def _help(overlay, editing):
@@ -178,15 +166,13 @@ def _help(overlay, editing):
             text = _HELP.get(editing.task, _HELP_BOXES) + ". Nothing there? Empty"
     if text:
         width = min(w.text_width(text, 18) + 20, layout.PHOTO_W)
-        overlay.rectangle(0, 0, width, 28, w.BLACK, fill=True, alpha=170)
+        overlay.rectangle(0, 0, width, HELP_PX, w.BLACK, fill=True, alpha=170)
         overlay.text(10, 3, 18, w.fitted(text, 18, layout.PHOTO_W - 20), colour)
 
 
 def _class_bar(canvas, state, rects, editing):
     if not state.classes:
-        x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
-        text = w.fitted("No classes yet: sync once, they come from the host", 20, width - 32)
-        canvas.text(x + 16, y + 18, 20, text, w.WARN)
+        w.strip_paragraph(canvas, state, w.no_classes(state), w.WARN)
         return
     if editing is not None and editing.task in WHOLE_PHOTO_TASKS:
         chosen = editing.chosen_names

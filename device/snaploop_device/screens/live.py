@@ -3,6 +3,10 @@
 from .. import layout
 from . import label
 from . import widgets as w
+from .tags import Tags
+
+HEAD_PX = 28  # the line at the top of a narrow panel
+COUNT_PX = 170  # a class and how many of it, in the strip
 
 
 def draw(state, canvas) -> None:
@@ -36,8 +40,10 @@ def draw(state, canvas) -> None:
     w.button(canvas, state, rects, "pin", title, size=18, fill=fill, ink=ink, enabled=state.model is not None)
     if state.model is None:
         canvas.rectangle(80, 150, 460, 66, w.BLACK, fill=True, alpha=190)
-        for index, line in enumerate(w.wrapped(_no_model(state), 20, 440)):
-            w.centred(canvas, (80, 152 + 30 * index, 460, 30), 20, line, w.WARN)
+        size, lines = w.paragraph_lines(_no_model(state), 440, 62)
+        top = 150 + (66 - w.line_px(size) * len(lines)) // 2
+        for index, line in enumerate(lines):
+            w.centred(canvas, (80, top + w.line_px(size) * index, 460, w.line_px(size)), size, line, w.WARN)
     w.message(canvas, state)
 
 
@@ -47,10 +53,12 @@ def draw_picture(state, overlay) -> None:
         _recognised(overlay, state)
         return
     labels = state.model.labels if state.model is not None else []
+    tags = Tags(overlay, 0 if layout.is_wide(state.panel_w) else HEAD_PX)
     for index, score_permille, x, y, width, height in state.detections:
         name = labels[index] if index < len(labels) else str(index)
-        text = "{} {}".format(name, (score_permille + 5) // 10)
-        label.box(overlay, x, y, width, height, layout.class_colour(colour_index(state, name, index)), text)
+        colour = layout.class_colour(colour_index(state, name, index))
+        tags.box(x, y, width, height, colour, name, " {}".format((score_permille + 5) // 10))
+    tags.draw()
 
 
 def touched(state, event, name, x, y):
@@ -80,7 +88,12 @@ def colour_index(state, name: str, index: int) -> int:
 
 def _no_model(state):
     if state.model_state == "no model yet":
-        return "No model yet: label some photos, then tap Train on the Sync screen"
+        what = (
+            "label some photos, then tap Train on the Sync screen"
+            if state.is_paired
+            else "open Sync and tap Pair first"
+        )
+        return "No model yet: " + what
     return state.model_state
 
 
@@ -98,9 +111,7 @@ def _side(canvas, state):
         canvas.text(794 - w.text_width(text, 16), y, 16, text, w.TEXT)
         y += 22
     told = state.model_state.replace("model " + state.model.short, "").strip()
-    for line in wrapped(told, 16, 140)[:2]:
-        canvas.text(656, y + 2, 16, line, w.ACCENT)
-        y += 20
+    w.paragraph(canvas, 656, y + 2, 140, 174 - y, told, w.ACCENT, (16, 14, 12))
 
 
 def _head(canvas, state):
@@ -109,16 +120,22 @@ def _head(canvas, state):
     text = "{}.{} FPS   {}".format(state.fps_tenths // 10, state.fps_tenths % 10, model)
     if state.model is not None:
         text += "".join(["   {} {}".format(name, value) for name, value in score_lines(state.model.scores)[:1]])
-    canvas.rectangle(0, 0, layout.PHOTO_W, 28, w.BLACK, fill=True, alpha=220)
+    canvas.rectangle(0, 0, layout.PHOTO_W, HEAD_PX, w.BLACK, fill=True, alpha=220)
     canvas.text(10, 3, 18, w.fitted(text, 18, layout.PHOTO_W - 20), w.TEXT)
 
 
 def _strip(canvas, state, labels, end):
     x, y, _width, _h = layout.strip_rect(state.panel_w, state.panel_h)
     at = x + 16
-    for index in range(len(labels)):
-        count = sum([1 for one in state.detections if one[0] == index])
-        text = "{} {}".format(labels[index], count)
+    counts = [0] * len(labels)
+    for one in state.detections:
+        if one[0] < len(counts):
+            counts[one[0]] += 1
+    for index in sorted(
+        range(len(labels)), key=lambda index: index if counts[index] else index + 1000
+    ):  # in view first
+        count = " {}".format(counts[index])
+        text = w.fitted(labels[index], 20, min(COUNT_PX, end - x - 48) - w.text_width(count, 20)) + count
         if at + 24 + w.text_width(text, 20) > end:
             break
         canvas.rectangle(at, y + 22, 16, 16, layout.class_colour(colour_index(state, labels[index], index)), fill=True)
@@ -180,18 +197,3 @@ def score_lines(scores: dict) -> "list[tuple[str, str]]":
             if isinstance(value, (int, float)) and len(lines) < 2:
                 lines.append((title, "{:.1f} %".format(value * 100)))
     return lines
-
-
-def wrapped(text: str, size: int, width: int) -> "list[str]":
-    """The text in lines of at most `width` px, three at most."""
-    lines = []
-    line = ""
-    for word in text.split(" "):
-        longer = line + " " + word if line else word
-        if w.text_width(longer, size) > width and line:
-            lines.append(line)
-            line = word
-        else:
-            line = longer
-    lines.append(line)
-    return [w.fitted(one, size, width) for one in lines[:3]]

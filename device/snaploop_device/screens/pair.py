@@ -13,11 +13,9 @@ def draw(state, canvas) -> None:
     x, y = (layout.PHOTO_W - CODE_PX) // 2, (layout.PHOTO_H - CODE_PX) // 2
     canvas.rectangle(x, y, CODE_PX, CODE_PX, w.ACCENT, thickness=4)
     w.button(canvas, state, rects, "close", "Close")
-    x, y, width, _h = layout.strip_rect(state.panel_w, state.panel_h)
     text = state.message or state.pair_text
     colour = w.LEVEL_COLOURS.get(state.message_level if state.message else "", w.BAD if state.pair_failed else w.TEXT)
-    for index, line in enumerate(w.wrapped(text, 20, width - 40)):
-        canvas.text(x + 20, y + 4 + 26 * index, 20, line, colour)
+    w.strip_paragraph(canvas, state, text, colour)
 
 
 def draw_picture(state, overlay) -> None:

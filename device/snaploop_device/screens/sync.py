@@ -2,9 +2,13 @@
 
 from .. import layout
 from . import widgets as w
-from .live import score_lines, wrapped
+from .live import score_lines
 
 _LINK_COLOURS = {"connected": w.GOOD, "waiting": w.WARN, "connecting": w.WARN, "failed": w.BAD, "off": w.DIM}
+_HOW_TO_PAIR = (
+    "On a PC start: snaploop serve. Its page opens a project, where you name your classes, and there 'Pair a board by QR code'. "
+    "Then tap the blue button."
+)
 _ROAD_TITLES = {"auto": "Auto", "usb": "USB", "wifi": "Wi-Fi"}
 
 
@@ -27,13 +31,14 @@ def draw(state, canvas) -> None:
     else:
         w.button(canvas, state, rects, "train", "Pair with QR code", size=22, fill=w.ACCENT, ink=w.BLACK)
     _run(canvas, state, 330, width - 346)
-    x, y, _w, _h = layout.strip_rect(state.panel_w, state.panel_h)
-    lines = w.wrapped(state.message or "Model: " + state.model_state, 20, width - 40)
-    colour = w.LEVEL_COLOURS.get(state.message_level, w.TEXT) if state.message else w.TEXT
-    for index in range(len(lines)):
-        canvas.text(x + 20, y + (4 if len(lines) > 1 else 8) + 26 * index, 20, lines[index], colour)
-    if len(lines) == 1 and not state.message and state.progress is not None:
+    if state.message:
+        w.strip_paragraph(canvas, state, state.message, w.LEVEL_COLOURS.get(state.message_level, w.TEXT))
+    elif state.progress is not None:
+        x, y, _w, _h = layout.strip_rect(state.panel_w, state.panel_h)
+        canvas.text(x + 20, y + 8, 20, w.fitted("Model: " + state.model_state, 20, width - 40), w.TEXT)
         _bar(canvas, 20, y + 38, width - 40, 12, state.progress[0], state.progress[1])
+    else:
+        w.strip_paragraph(canvas, state, "Model: " + state.model_state, w.TEXT)
 
 
 def draw_picture(state, overlay) -> None:
@@ -64,22 +69,28 @@ def can_train(state) -> bool:
 
 
 def _links(canvas, state):
-    canvas.text(20, 12, 26, w.fitted(state.project or "Sync", 26, 200), w.TEXT)
-    address = " as " + state.wifi_address if state.wifi == "connected" else ""
-    rows = (("USB: " + state.usb, state.usb), ("Wi-Fi: " + state.wifi + address, state.wifi))
+    w.paragraph(canvas, 20, 10, 204, 36, state.project or "Sync", w.TEXT, (26, 20, 14))
+    rows = (("USB: " + state.usb, state.usb), ("Wi-Fi: " + state.wifi, state.wifi))
     for index in range(2):
         text, link = rows[index]
-        y = 54 + index * 34
+        y = 50 + index * 28
         canvas.circle(32, y + 12, 8, _LINK_COLOURS.get(link, w.DIM), fill=True)
-        canvas.text(52, y, 20, w.fitted(text, 18, 270), w.TEXT)
+        canvas.text(52, y, 20, w.fitted(text, 20, 252), w.TEXT)
+    if state.wifi != "off" and state.host_at:
+        text = (
+            "{} to {}".format(state.wifi_address, state.host_at) if state.wifi == "connected" else "to " + state.host_at
+        )
+        size = 15 if w.text_width(text, 15) <= 264 else 13
+        canvas.text(52, 107, size, w.fitted_middle(text, size, 264), w.DIM)
 
 
 def _photos(canvas, state):
-    text = (
-        "all {} photos sent".format(state.photos)
-        if not state.pending
-        else "{} of {} photos to send".format(state.pending, state.photos)
-    )
+    if not state.photos:
+        text = "no photos yet"
+    elif not state.pending:
+        text = "all {} photos sent".format(state.photos) if state.photos > 1 else "the photo is sent"
+    else:
+        text = "{} of {} photos to send".format(state.pending, state.photos)
     canvas.text(20, 200, 20, w.fitted(text, 20, 284), w.TEXT)
     _bar(canvas, 20, 230, 284, 14, state.photos - state.pending, state.photos)
     sent = "sent now: {} USB, {} Wi-Fi".format(state.synced["usb"], state.synced["wifi"])
@@ -93,16 +104,20 @@ def _run(canvas, state, x, width):
     run = state.run
     if run is None:
         w.centred(canvas, (x, 130, width, 40), 24, "No training yet", w.DIM)
-        hint = "Label photos, then tap Train" if state.is_paired else "Not paired with a host yet"
-        w.centred(canvas, (x, 170, width, 40), 17, hint, w.DIM)
+        if state.is_paired:
+            w.centred(canvas, (x, 170, width, 40), 17, "Label photos, then tap Train", w.DIM)
+            return
+        w.centred(canvas, (x, 162, width, 40), 17, "Not paired with a host yet", w.DIM)
+        w.paragraph(canvas, x + 20, 214, width - 40, 130, _HOW_TO_PAIR, w.DIM, (17, 15, 13))
         return
     title = "Run {}: {}".format(run.get("id", ""), run.get("state", ""))
     colour = w.BAD if run.get("state") == "failed" else w.TEXT
     canvas.text(x + 14, 18, 24, w.fitted(title, 24, width - 28), colour)
     if run.get("state") in ("failed", "refused") and run.get("text"):
-        for index, line in enumerate(wrapped(run["text"], 16, width - 28)):
-            canvas.text(x + 14, 50 + 21 * index, 16, line, w.WARN)
-        _curve(canvas, state.curve, x + 14, 136, width - 28, 210)
+        has_curve = len(state.curve) > 1
+        w.paragraph(canvas, x + 14, 52, width - 28, 120 if has_curve else 290, run["text"], w.WARN, (18, 16, 14))
+        if has_curve:
+            _curve(canvas, state.curve, x + 14, 180, width - 28, 166)
         return
     if run.get("state") == "succeeded" and state.model is not None:
         scores = ["{} {}".format(name, text) for name, text in score_lines(state.model.scores)]
@@ -113,6 +128,8 @@ def _run(canvas, state, x, width):
             w.fitted("on the board: " + ", ".join(scores) if width > 400 else ", ".join(scores), 17, width - 28),
             w.TEXT,
         )
+    elif run.get("state") == "succeeded":
+        canvas.text(x + 14, 52, 17, w.fitted("the model comes by itself", 17, width - 28), w.DIM)
     else:
         canvas.text(x + 14, 52, 17, w.fitted(_stage(run), 17, width - 28), w.DIM)
     if run.get("score_permille") is not None:

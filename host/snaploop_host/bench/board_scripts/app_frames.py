@@ -16,11 +16,32 @@ from ulab import numpy as np
 
 from snaploop_device.app import App
 from snaploop_device.board.k230 import K230Board
-from snaploop_shared.manifest import STRIDES
+from snaploop_device.board.k230_kpu import K230Kpu
+from snaploop_shared.manifest import GFL_BINS, HEAD_GFL, STRIDES
+
+
+def gfl_heads(boxes, classes, width, height):
+    """Three outputs of head "gfl" that decode to these (class index, x, y, w, h) boxes of input px."""
+    outputs = []
+    for stride in STRIDES:
+        output = np.zeros((1, height // stride, width // stride, classes + 4 * GFL_BINS))
+        output[0, :, :, :classes] = -8.0
+        outputs.append(output)
+    for index, x, y, w, h in boxes:
+        stride = STRIDES[1]
+        column, row = (x + w // 2) // stride, (y + h // 2) // stride
+        sides = (column * stride - x, row * stride - y, x + w - column * stride, y + h - row * stride)
+        for side in range(4):
+            low, part = sides[side] // stride, sides[side] % stride / stride
+            first = classes + side * GFL_BINS + low
+            outputs[1][0, row, column, first] = 30 + math.log(1 - part)
+            outputs[1][0, row, column, first + 1] = 30 + math.log(max(part, 1e-9))
+        outputs[1][0, row, column, index] = 2.5
+    return outputs
 
 
 def heads(boxes, classes, width, height):
-    """Six raw outputs that decode to these (class index, x, y, w, h) boxes of input px."""
+    """Six raw outputs of head "dfl6" that decode to these (class index, x, y, w, h) boxes of input px."""
     outputs = []
     for stride in STRIDES:
         outputs.append(np.zeros((1, 64, height // stride, width // stride)))
@@ -78,6 +99,8 @@ class Kpu:
     def load(self, path, placement):
         return Network(self.prepared, self.nothing)
 
+    gfl_boxes = K230Kpu.gfl_boxes  # the firmware's function, as the app calls it
+
     def close(self):
         pass
 
@@ -93,9 +116,10 @@ with open("/data/bench.json") as file:
     plan = json.load(file)
 plan["frames"] = plan[plan["scene"]]
 
-prepared = [heads(boxes, plan["classes"], plan["width"], plan["height"]) for boxes in plan["frames"]]
+made = gfl_heads if plan["head"] == HEAD_GFL else heads
+prepared = [made(boxes, plan["classes"], plan["width"], plan["height"]) for boxes in plan["frames"]]
 board = K230Board()
-board.kpu = Kpu(prepared, heads([], plan["classes"], plan["width"], plan["height"]))
+board.kpu = Kpu(prepared, made([], plan["classes"], plan["width"], plan["height"]))
 frame = np.zeros((3, 360, 640), dtype=np.uint8)
 board.camera.ai_frame = lambda: frame
 app = App(board)

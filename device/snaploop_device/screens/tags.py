@@ -1,0 +1,76 @@
+"""Name tags of boxes: above the box where there is room, else below or inside it, and never over the tag of another box. Label and Live."""
+
+from .. import layout
+from . import widgets as w
+
+SIZE_PX = 20
+HEIGHT_PX = SIZE_PX + 6
+MOST_NAME_PX = 220  # a longer name is cut
+MOST_PLACED = 12  # further tags stand above their box whatever is there: placing takes time, and so many overlap anyway
+BOX_THICKNESS_PX = 3
+
+
+class Tags:
+    """The tags of one picture; boxes are drawn as they come, their tags all together by `draw`, so that no box cuts a name."""
+
+    def __init__(self, canvas, top: int = 0) -> None:
+        """Draw on this canvas; its first `top` rows belong to somebody else."""
+        self._canvas = canvas
+        self._top = top
+        self._placed = []  # (x, y, width) of the tags so far
+        self._drawn = []
+
+    def box(self, x, y, width, height, colour, name, more="") -> None:
+        """A box with its name; `more` (a score) is never cut."""
+        self._canvas.rectangle(x, y, width, height, colour, thickness=BOX_THICKNESS_PX)
+        self.name(x, y, width, height, colour, name, more)
+
+    def name(self, x, y, width, height, colour, name, more="") -> None:
+        """The name of something in this rectangle."""
+        if not name:
+            return
+        text = w.fitted(name, SIZE_PX, MOST_NAME_PX) + more
+        wide = w.text_width(text, SIZE_PX) + 8
+        at_x, at_y = self._place(x, y, width, height, wide)
+        self._placed.append((at_x, at_y, wide))
+        self._drawn.append((at_x, at_y, wide, colour, text))
+
+    def draw(self) -> None:
+        """Draw the tags."""
+        canvas = self._canvas
+        for x, y, wide, colour, text in self._drawn:
+            canvas.rectangle(x, y, wide, HEIGHT_PX, colour, fill=True)
+            canvas.text(x + 4, y + 1, SIZE_PX, text, w.ink_on(colour))
+
+    def _place(self, x, y, width, height, wide):
+        """The first free place: above the box, below it, inside it; at its left edge, then at its right one; then further off."""
+        first = None
+        rightmost = layout.PHOTO_W - wide
+        left = min(max(x, 0), rightmost)
+        right = min(max(x + width - wide, 0), rightmost)
+        above, below = y - HEIGHT_PX, y + height
+        lowest = layout.PHOTO_H - HEIGHT_PX
+        places = (
+            (left, above),
+            (left, below),
+            (left, y),
+            (right, above),
+            (right, below),
+            (right, below - HEIGHT_PX),
+            (left, above - HEIGHT_PX),
+            (left, below + HEIGHT_PX),
+        )
+        for at_x, at_y in places:
+            if not self._top <= at_y <= lowest:
+                continue
+            if first is None:
+                first = (at_x, at_y)
+            if len(self._placed) >= MOST_PLACED or self._is_free(at_x, at_y, wide):
+                return at_x, at_y
+        return first or (left, min(max(y, self._top), lowest))
+
+    def _is_free(self, x, y, wide):
+        for other_x, other_y, other_wide in self._placed:
+            if x < other_x + other_wide and other_x < x + wide and abs(y - other_y) < HEIGHT_PX:
+                return False
+        return True

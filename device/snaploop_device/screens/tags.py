@@ -6,6 +6,7 @@ from . import widgets as w
 SIZE_PX = 20
 HEIGHT_PX = SIZE_PX + 6
 MOST_NAME_PX = 220  # a longer name is cut
+MOST_OFF_PX = 4 * HEIGHT_PX  # a tag that stands further off belongs to nothing
 MOST_PLACED = 12  # further tags stand above their box whatever is there: placing takes time, and so many overlap anyway
 BOX_THICKNESS_PX = 3
 
@@ -44,30 +45,21 @@ class Tags:
 
     def _place(self, x, y, width, height, wide):
         """The first free place: above the box, below it, inside it; at its left edge, then at its right one; then further off."""
-        first = None
         rightmost = layout.PHOTO_W - wide
         left = min(max(x, 0), rightmost)
         right = min(max(x + width - wide, 0), rightmost)
         above, below = y - HEIGHT_PX, y + height
         lowest = layout.PHOTO_H - HEIGHT_PX
-        places = (
-            (left, above),
-            (left, below),
-            (left, y),
-            (right, above),
-            (right, below),
-            (right, below - HEIGHT_PX),
-            (left, above - HEIGHT_PX),
-            (left, below + HEIGHT_PX),
-        )
-        for at_x, at_y in places:
-            if not self._top <= at_y <= lowest:
-                continue
-            if first is None:
-                first = (at_x, at_y)
-            if len(self._placed) >= MOST_PLACED or self._is_free(at_x, at_y, wide):
-                return at_x, at_y
-        return first or (left, min(max(y, self._top), lowest))
+        if len(self._placed) < MOST_PLACED:
+            for at_x in (left, right):
+                for at_y in (above, below, y):
+                    if self._top <= at_y <= lowest and self._is_free(at_x, at_y, wide):
+                        return at_x, at_y
+            for step in range(HEIGHT_PX, MOST_OFF_PX, HEIGHT_PX):
+                for at_y in (above - step, below + step):
+                    if self._top <= at_y <= lowest and self._is_free(left, at_y, wide):
+                        return left, at_y
+        return left, min(max(above, self._top), lowest)
 
     def _is_free(self, x, y, wide):
         for other_x, other_y, other_wide in self._placed:

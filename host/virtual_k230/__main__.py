@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import json
 import logging
 import os
@@ -19,6 +18,18 @@ from typing import Any
 
 from .board import VirtualK230
 from .faults import parse as parse_fault
+from .inputs import (
+    OneLineParser,
+    check_output,
+    count,
+    make_folder,
+    port,
+    read_script,
+    read_touches,
+    read_twins,
+    seconds,
+    size,
+)
 from .interpreter import InterpreterMissingError
 from .usb import BOARD_RTT_MS
 
@@ -53,10 +64,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="virtual-k230", description="A virtual CanMV K230 board.")
+    parser = OneLineParser(prog="virtual-k230", description="A virtual CanMV K230 board.")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    board = argparse.ArgumentParser(add_help=False)
+    board = OneLineParser(add_help=False)
     board.add_argument("--sd", metavar="DIR", help="folder that is the board's /sdcard (default: a temporary one)")
     board.add_argument("--data", metavar="DIR", help="folder that is the board's /data (default: a temporary one)")
     board.add_argument("--profile", choices=["A", "B", "C", "D"], default="B", help="firmware generation (default: B)")
@@ -112,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="make something go wrong from the start, such as card.power_cut=20 or usb.drop=0.001; `virtual-k230 faults` lists them",
     )
-    board.add_argument("--panel", metavar="WxH", type=_size, help="size of the LCD (default: what the script asks for)")
+    board.add_argument("--panel", metavar="WxH", type=size, help="size of the LCD (default: what the script asks for)")
     board.add_argument("--verbose", action="store_true", help="more log lines, and tracebacks of our own errors")
 
     run = verbs.add_parser("run", parents=[board], help="run a script to its end, or for a time")
@@ -120,8 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--touch", metavar="FILE.json", type=Path, help='[{"at_s": 1.0, "event": "down", "x": 10, "y": 20}, ...]'
     )
-    run.add_argument("--seconds", metavar="N", type=float, help="stop the script after this time")
-    run.add_argument("--frames", metavar="N", type=int, help="stop the script after so many camera frames")
+    run.add_argument("--seconds", metavar="N", type=seconds, help="stop the script after this time")
+    run.add_argument("--frames", metavar="N", type=count, help="stop the script after so many camera frames")
     run.add_argument("--screenshots", metavar="DIR", type=Path, help="write the LCD as PNG each second, and at the end")
     run.add_argument("--json", metavar="OUT", help="write a summary to this file (-: standard output)")
     run.set_defaults(action=_run)
@@ -131,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = verbs.add_parser("serve", parents=[board], help="keep a board running behind an HTTP API and an LCD page")
     serve.add_argument(
-        "--port", metavar="N", type=int, default=8230, help="port on 127.0.0.1; 0: any free one (default: 8230)"
+        "--port", metavar="N", type=port, default=8230, help="port on 127.0.0.1; 0: any free one (default: 8230)"
     )
     serve.add_argument(
         "--listen",
@@ -151,43 +162,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 800x480") from None
-    return width, height
-
-
-def _twins(pairs: list[str]) -> dict[str, str | Path]:
-    """{sha256 of the kmodel: ONNX path} of KMODEL=ONNX arguments."""
-    twins: dict[str, str | Path] = {}
-    for pair in pairs:
-        if Path(pair).is_dir():
-            twins.update(_twins_of_folder(Path(pair)))
-            continue
-        kmodel, _, onnx = pair.partition("=")
-        if not onnx or not Path(onnx).is_file():
-            raise ValueError(f"--onnx {pair}: give a folder that exists, or KMODEL=ONNX with an existing ONNX file")
-        is_digest = len(kmodel) == 64 and all(char in "0123456789abcdef" for char in kmodel)
-        twins[kmodel if is_digest else hashlib.sha256(Path(kmodel).read_bytes()).hexdigest()] = onnx
-    return twins
-
-
-def _twins_of_folder(folder: Path) -> dict[str, str | Path]:
-    """The twins in a folder and those below it: x.kmodel and x.onnx beside each other."""
-    pairs = [(kmodel, kmodel.with_suffix(".onnx")) for kmodel in sorted(folder.rglob("*.kmodel"))]
-    found: dict[str, str | Path] = {
-        hashlib.sha256(kmodel.read_bytes()).hexdigest(): onnx for kmodel, onnx in pairs if onnx.is_file()
-    }
-    without = [kmodel.name for kmodel, onnx in pairs if not onnx.is_file()]
-    if without and found:
-        logger.warning("--onnx %s: no twin beside %s; the simulator runs them", folder, ", ".join(without))
-    if not found:
-        raise ValueError(f"--onnx {folder}: no NAME.kmodel there has a NAME.onnx beside it")
-    return found
-
-
 def _board(args: argparse.Namespace) -> VirtualK230:
     options: dict[str, Any] = {"nncase_version": args.nncase_version} if args.nncase_version else {}
     if args.kpu == "sim" and args.onnx:
@@ -195,7 +169,7 @@ def _board(args: argparse.Namespace) -> VirtualK230:
     kpu = args.kpu or ("onnx" if args.onnx else "sim")
     faults = [parse_fault(text) for text in args.fault]
     board = VirtualK230(
-        sd=args.sd, data=args.data, camera=args.camera, profile=args.profile, kpu=kpu, onnx_twins=_twins(args.onnx),
+        sd=args.sd, data=args.data, camera=args.camera, profile=args.profile, kpu=kpu, onnx_twins=read_twins(args.onnx),
         usb_rtt_ms=args.usb_rtt_ms, fps=args.fps, heap_mib=args.heap_mib, panel=args.panel, wifi=args.wifi,
         board_id=args.board, dram_mib=args.dram_mib, **options,
     )  # fmt: skip
@@ -205,13 +179,15 @@ def _board(args: argparse.Namespace) -> VirtualK230:
 
 
 def _run(args: argparse.Namespace) -> int:
-    touches = sorted(json.loads(args.touch.read_text()), key=lambda item: item["at_s"]) if args.touch else []
+    touches = read_touches(args.touch) if args.touch else []
     if args.screenshots:
-        args.screenshots.mkdir(parents=True, exist_ok=True)
+        make_folder(args.screenshots, "--screenshots")
+    if args.json and args.json != "-":
+        check_output(args.json)
     board = _board(args)
     try:
         position, n_shots, stop_asked = 0, 0, False
-        board.start_source(_source(board, args.script))
+        board.start_source(read_script(board, args.script))
         while board.state == "boot":
             time.sleep(0.005)
         started = time.monotonic()
@@ -251,16 +227,6 @@ def _run(args: argparse.Namespace) -> int:
     return EXIT_SCRIPT_FAILED if failed else EXIT_OK
 
 
-def _source(board: VirtualK230, script: Path) -> str:
-    """Text of a script that is a file on this PC, or lies on the board's card ("/sdcard/…", "/data/…")."""
-    is_on_card = script.as_posix().startswith(("/sdcard/", "/data/")) and not script.exists()
-    try:
-        return (board.host_path(script.as_posix()) if is_on_card else script).read_text()
-    except FileNotFoundError:
-        where = "the board's card (--sd DIR is its /sdcard)" if is_on_card else "this PC"
-        raise FileNotFoundError(f"{script} is not on {where}") from None
-
-
 def _copy_console(board: VirtualK230, position: int, to_stderr: bool) -> int:
     following, text = board.console_from(position)
     out = sys.stderr if to_stderr else sys.stdout
@@ -274,22 +240,26 @@ def _shell(args: argparse.Namespace) -> int:
         raise ValueError("shell needs a terminal; use `virtual-k230 run` for scripts")
     with _board(args) as board:
         sys.stderr.write(f"virtual K230 on {board.pty}; Ctrl-] ends\n")
-        port = os.open(board.pty, os.O_RDWR | os.O_NOCTTY)
+        cable = os.open(board.pty, os.O_RDWR | os.O_NOCTTY)
         before = termios.tcgetattr(sys.stdin)
         tty.setraw(sys.stdin)
         try:
             while True:
-                ready, _, _ = select.select([sys.stdin, port], [], [])
-                if port in ready:
-                    os.write(sys.stdout.fileno(), os.read(port, 4096))
+                ready, _, _ = select.select([sys.stdin, cable], [], [])
+                if cable in ready:
+                    try:
+                        os.write(sys.stdout.fileno(), os.read(cable, 4096))
+                    except OSError:  # the board has reset itself: its port is there again by the same name
+                        os.close(cable)
+                        cable = os.open(board.pty, os.O_RDWR | os.O_NOCTTY)
                 if sys.stdin in ready:
                     typed = os.read(sys.stdin.fileno(), 1024)
                     if b"\x1d" in typed:
                         return EXIT_OK
-                    os.write(port, typed)
+                    os.write(cable, typed)
         finally:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-            os.close(port)
+            os.close(cable)
 
 
 def _faults(args: argparse.Namespace) -> int:

@@ -33,6 +33,7 @@ from .interrupts import Interrupts
 from .life import LifeOps
 from .network import NetworkOps
 from .profiles import FIRMWARE, arch_text, check_board_id, memory_of
+from .settings import check_nncase_version, check_number, check_wifi
 from .system import SystemOps, TouchQueue
 from .usb import UsbPort
 
@@ -96,6 +97,13 @@ class VirtualK230:
     ) -> None:
         if profile not in FIRMWARE:
             raise ValueError(f"profile {profile!r}: use one of {', '.join(FIRMWARE)}")
+        check_number("heap", heap_mib)
+        check_number("USB round trip", usb_rtt_ms)
+        check_number("camera", fps)
+        for side in panel or ():
+            check_number("panel side", side)
+        check_wifi(wifi)
+        check_nncase_version(options.get("nncase_version"))
         self.profile = profile
         self.board_id = check_board_id(board_id)
         self.memory = memory_of(board_id, dram_mib)
@@ -395,6 +403,10 @@ class VirtualK230:
             function()
         with self.lock:
             follow = self.next_life
+            if self._child is child and child.has_failed:
+                self.exception = "the interpreter failed; what it said is on standard error"
+                logger.error("the interpreter failed")
+                follow = None
             if self._child is not child or follow is None:
                 self._child = None
                 self.state = "off"
@@ -488,8 +500,15 @@ class VirtualK230:
             raise TimeoutError(f"the script did not end within {timeout} s; it printed:\n{self.log[-2000:]}")
         return self.console_from(position)[1]
 
-    def start_source(self, code: str) -> None:
-        """Switch on and run MicroPython source instead of the card's scripts; the board is off when it has ended."""
+    def start_source(self, code: str | bytes) -> None:
+        """Switch on and run MicroPython source instead of the card's scripts; the board is off when it has ended.
+
+        Args:
+            code: bytes are taken as a file's: a comment need not be UTF-8.
+
+        Raises:
+            RuntimeError: the board is on already.
+        """
         if self._child is not None:
             raise RuntimeError("the board is on already: run source on a board that is off, or use its REPL")
         self._spawn_first(f"import _boot\n_boot.run_source({code!r})")

@@ -275,6 +275,8 @@ def open_camera(source: str | Path | Camera, seed: int = 0, fps: float = 0) -> C
         kind, _, own_seed = text[len("scene:") :].partition(":")
         if kind != "traffic_lights":
             raise CameraError(f"there is no built-in scene {kind!r}; use scene:traffic_lights or a folder of pictures")
+        if own_seed and not own_seed.isdecimal():
+            raise CameraError(f"{text}: the scene's world {own_seed!r} is no number; use one such as scene:{kind}:7")
         return SceneCamera(TrafficLightScene(int(own_seed) if own_seed else seed), fps)
     path = Path(text).expanduser()
     if path.is_dir():

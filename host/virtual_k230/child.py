@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -17,7 +18,14 @@ from typing import Any
 from .hal import Hal
 from .interpreter import HERE, Interpreter
 
+_GOING_S = 1.0  # from the end of its pipe to the end of the process
 _STACK_KIB = 3900  # of Node itself, for deep calls of the script
+
+
+def _module_path(cards: dict[str, str]) -> list[str]:
+    """sys.path; images of 2024 keep `libs` in /sdcard/app."""
+    path = ["", "/.frozen", "/sdcard", "/data"]
+    return [*path, "/sdcard/app"] if Path(cards.get("/sdcard", ""), "app/libs").is_dir() else path
 
 
 class Child:
@@ -48,7 +56,7 @@ class Child:
             "modules": str(HERE / "canmv"),
             "cards": cards,
             "temporary": temporary,
-            "code": "import sys\nsys.path[:] = ['', '/.frozen', '/sdcard', '/data']\n" + code,
+            "code": f"import sys\nsys.path[:] = {_module_path(cards)}\n" + code,
         }
         try:
             self._process = subprocess.Popen(
@@ -75,8 +83,11 @@ class Child:
         """
 
         def ended() -> None:
-            self._process.kill()
-            self._process.wait()
+            try:
+                self._process.wait(_GOING_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
             self._requests.close()
             os.close(self._reply_fd)
             os.close(self._watch_fd)
@@ -88,6 +99,11 @@ class Child:
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
+
+    @property
+    def has_failed(self) -> bool:
+        """Did it end by an error of its own, rather than at the end of its code or by kill()?"""
+        return self._process.returncode not in (None, 0, -signal.SIGKILL)
 
     def kill(self) -> None:
         """End it at once; on_end follows."""

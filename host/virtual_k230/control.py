@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -214,7 +215,7 @@ class ControlApi:
             if time.monotonic() > deadline:
                 raise web.HTTPGatewayTimeout(text=f"the board did not come to its prompt within {_PROMPT_WAIT_S:.0f} s")
             await asyncio.sleep(0.02)
-        board.usb.push(f"exec(open({path!r}).read())\r".encode())
+        board.usb.push(f"exec(open({path!r}, 'rb').read())\r".encode())
         return web.json_response({"running": path})
 
     async def reset(self, request: web.Request) -> web.StreamResponse:
@@ -315,6 +316,8 @@ async def serve(board: VirtualK230, address: str, port: int, announce: Callable[
         await site.start()
     except OSError as error:
         await runner.cleanup()
+        if isinstance(error, socket.gaierror):
+            raise RuntimeError(f"--listen {address} is no address of this machine: use 127.0.0.1 or 0.0.0.0") from error
         reason = os.strerror(error.errno or 0).lower()
         raise RuntimeError(
             f"port {port} on {address} cannot be used ({reason}): choose another with --port, 0 for any free one"

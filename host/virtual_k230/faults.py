@@ -71,6 +71,8 @@ def parse(text: str) -> tuple[str, float]:
         number = -1.0
     if not number >= 0 or number == float("inf"):
         raise ValueError(f"fault {name}={value}: VALUE is a number of 0 or more ({fault.unit or '1: on, 0: off'})")
+    if fault.unit.startswith("probability") and number > 1:
+        raise ValueError(f"fault {name}={value}: VALUE is a {fault.unit}, 0 to 1")
     return name, number
 
 

@@ -21,7 +21,7 @@ function leave() {
 
 process.on("uncaughtException", (error) => {
     console.error(`virtual K230: the interpreter failed: ${error.stack ?? error}`.slice(0, 2000));
-    leave();
+    process.kill(process.pid, "SIGTERM"); // by which child.py knows
 });
 
 const config = JSON.parse(process.argv[2]);

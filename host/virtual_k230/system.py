@@ -22,7 +22,7 @@ _MIB = 1 << 20
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 EVENT_UP, EVENT_DOWN, EVENT_MOVE = 1, 2, 3
-_EVENTS = {"up": EVENT_UP, "down": EVENT_DOWN, "move": EVENT_MOVE}
+TOUCH_EVENTS = {"down": EVENT_DOWN, "move": EVENT_MOVE, "up": EVENT_UP}
 
 
 class TouchQueue:
@@ -41,9 +41,9 @@ class TouchQueue:
         Raises:
             ValueError: event is not "down", "move" or "up".
         """
-        if event not in _EVENTS:
+        if event not in TOUCH_EVENTS:
             raise ValueError(f"touch event {event!r}: use down, move or up")
-        self._events.append((_EVENTS[event], int(x), int(y)))
+        self._events.append((TOUCH_EVENTS[event], int(x), int(y)))
         while limit is not None and len(self._events) > limit:
             self._events.popleft()
 

@@ -119,3 +119,48 @@ def test_port_that_is_taken(tmp_path):
 
 def test_card_folder_that_does_not_exist(tmp_path):
     assert f"{tmp_path}/nowhere" in refused(virtual("serve", "--port", 0, "--sd", tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "the following arguments are required: COMMAND (`virtual-k230 --help` shows what there is)"),
+        (("run", "."), ". is a folder: name a script in it"),
+        (("run", "/sdcard"), "/sdcard is a folder: name a script in it"),
+        (("run", "x.py", "--profile", "E"), "argument --profile: invalid choice: 'E' (choose from "),
+        (("run", "x.py", "--json", "none/out.json"), "--json none/out.json: make the folder none first"),
+        (("run", "x.py", "--touch", "none.json"), "--touch none.json cannot be read (no such file or directory)"),
+        (("serve", "--port", "0", "--listen", "none.invalid"), "--listen none.invalid is no address of this machine: use 127.0.0.1"),
+    ],
+)  # fmt: skip
+def test_command_lines_that_cannot_be(tmp_path, arguments, says):
+    assert says in refused(virtual(*arguments, cwd=tmp_path))
+
+
+def test_script_that_is_not_utf_8_runs_as_on_the_board(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_bytes("# \u6f14\u793a\nprint('ran')\n".encode("gbk"))
+    done = virtual("run", script)
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+
+
+def test_script_that_imports_what_the_board_lacks(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import functools\n")
+    done = virtual("run", script)
+    assert done.returncode == 1
+    assert done.stdout.endswith("ImportError: no module named 'functools'\n")
+
+
+def test_interpreter_that_fails_is_no_success(tmp_path):
+    """A Node that ends by itself in the middle, as when its memory is broken."""
+    (tmp_path / "node").write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && exec node --version\necho the interpreter broke >&2\nexit 70\n'
+    )
+    (tmp_path / "node").chmod(0o755)
+    script = tmp_path / "script.py"
+    script.write_text("print(1)\n")
+    done = virtual("run", script, "--json", "-", VIRTUAL_K230_NODE=str(tmp_path / "node"))
+    assert done.returncode == 1
+    assert "the interpreter broke" in done.stderr
+    assert '"exception": "the interpreter failed; what it said is on standard error"' in done.stdout

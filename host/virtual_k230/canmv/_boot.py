@@ -39,7 +39,7 @@ def _report(name, report):
 def run_file(path):
     """Read a script whole and run it as <stdin>, as the firmware does. Returns False when it is not there."""
     try:
-        with open(path) as script:
+        with open(path, "rb") as script:  # bytes: a comment need not be UTF-8
             source = script.read()
     except OSError:
         return False

@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from ..bf16 import fast_bf16_cpu
 from ..epoch_curve import EpochCurve
 from ..job_spec import TrainingJob, chosen_epochs
 from ..task import Report
@@ -34,7 +35,7 @@ def train(
     """
     from ultralytics.utils.torch_utils import strip_optimizer
 
-    from .trainer import QuickDetectionTrainer, fast_bf16_cpu
+    from .trainer import QuickDetectionTrainer
 
     start_weights = job.warm_start or pretrained
     warm = job.warm_start is not None

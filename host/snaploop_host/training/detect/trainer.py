@@ -29,6 +29,7 @@ from ultralytics.utils.torch_utils import ModelEMA, strip_optimizer
 from ...domain.detection_decode import STRIDES_PX, decode_raw_heads
 from ...domain.detection_metrics import Truth, score_detections
 from ...domain.scores import Score
+from ..bf16 import fast_bf16_cpu
 from ..job_spec import Parameters
 from ..thread_tuner import ThreadTuner
 from .augment import Augmentation
@@ -38,14 +39,6 @@ SCORE_FLOOR = 0.001  # average precision needs the whole curve; the field's cust
 CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
 VALIDATION_BATCH = 16
 MOST_VALIDATION_PICTURES = 200  # per epoch; all of them are used by the gate's float figures
-
-
-def fast_bf16_cpu() -> bool:
-    """Whether this processor multiplies bf16 natively; without it bf16 is slower than float32."""
-    try:
-        return any(flag in Path("/proc/cpuinfo").read_text() for flag in ("avx512_bf16", "amx_bf16"))
-    except OSError:
-        return False
 
 
 class Float32Loss:

@@ -10,7 +10,10 @@ the detections that Canaan's simulator got from it, in input pixels. head "dfl6"
 [1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s]. head "gfl": three outputs, per stride one tensor
 [1, H/s, W/s, classes + 68] of class logits and 4 sides × 17 DFL bins around the cell's corner (grid, not grid + 0.5), which the firmware
 decodes in C (aicube.gfldet_post_process, k230-platform §6.3). Task "embed", head "embedding": one output, a vector; no labels, and
-golden holds "vector_milli" (unit length, thousandths) instead of detections.
+golden holds "vector_milli" (unit length, thousandths) instead of detections. Task "classify", head "logits": one output of a logit
+per class, the winner by soft-max; of two classes it may be a single logit, whose sigmoid is the second class's score (k230-platform §6.3).
+Task "multilabel", head "multilogits": one output of a logit per label, each a sigmoid of its own. Golden of both holds
+"scores_permille", a score per class after soft-max or sigmoid.
 """
 
 import math
@@ -24,7 +27,15 @@ VERSION = 1
 HEAD_DFL6 = "dfl6"
 HEAD_GFL = "gfl"
 HEAD_EMBEDDING = "embedding"
-HEADS = {"detect": (HEAD_DFL6, HEAD_GFL), "embed": (HEAD_EMBEDDING,)}  # task → heads that a board decodes
+HEAD_LOGITS = "logits"
+HEAD_MULTILOGITS = "multilogits"
+HEADS = {
+    "detect": (HEAD_DFL6, HEAD_GFL),
+    "embed": (HEAD_EMBEDDING,),
+    "classify": (HEAD_LOGITS,),
+    "multilabel": (HEAD_MULTILOGITS,),
+}  # task → heads that a board decodes
+SCORE_HEADS = (HEAD_LOGITS, HEAD_MULTILOGITS)  # a score per class of the whole photo
 GFL_BINS = 17
 STRIDES = (8, 16, 32)
 
@@ -63,7 +74,9 @@ class Manifest:
         self.golden_digest = fields["golden"]["digest"]
         self.golden_bytes = fields["golden"]["bytes"]
         is_embedding = self.head == HEAD_EMBEDDING
-        self.golden_detections = [] if is_embedding else fields["golden"]["detections"]
+        is_scores = self.head in SCORE_HEADS
+        self.golden_detections = [] if is_embedding or is_scores else fields["golden"]["detections"]
+        self.golden_scores = fields["golden"]["scores_permille"] if is_scores else []
         self.golden_vector = fields["golden"]["vector_milli"] if is_embedding else []
         self.scores = fields.get("scores", {})
 
@@ -100,6 +113,9 @@ def parse(raw: bytes) -> Manifest:
         )
     if not isinstance(manifest.labels, list) or not (manifest.labels or manifest.head == HEAD_EMBEDDING):
         raise RecordError("manifest without labels")
+    if manifest.head in SCORE_HEADS and len(manifest.golden_scores) != len(manifest.labels):
+        text = "manifest with {} golden scores for {} labels"
+        raise RecordError(text.format(len(manifest.golden_scores), len(manifest.labels)))
     if manifest.input_w % 32 or manifest.input_h % 32 or not manifest.input_w or not manifest.input_h:
         raise RecordError("model input {}x{}: both must be multiples of 32".format(manifest.input_w, manifest.input_h))
     return manifest
@@ -142,7 +158,8 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
 
     Args:
         manifest: holds the expected detections.
-        detections: (class index, score permille, x, y, w, h) in input pixels, in any order; of an embedding the vector.
+        detections: (class index, score permille, x, y, w, h) in input pixels, in any order; of an embedding the
+            vector; of logits all scores in permille, in the order of the labels.
 
     Raises:
         ModelRefusedError: one is missing, or there is one more.
@@ -152,6 +169,9 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
         if likeness < GOLDEN_MIN_COSINE_PERMILLE:
             text = "the model's vector on its golden input is off ({} of 1000): it was damaged, or this runtime differs"
             raise ModelRefusedError(GOLDEN_MISMATCH, text.format(likeness))
+        return
+    if manifest.head in SCORE_HEADS:
+        _check_scores(manifest, detections)
         return
     left = list(detections)
     for expected in manifest.golden_detections:
@@ -171,6 +191,14 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
             )
     if left:
         raise ModelRefusedError(GOLDEN_MISMATCH, "the model finds {} too many on its golden input".format(len(left)))
+
+
+def _check_scores(manifest, scores):
+    expected = manifest.golden_scores
+    off = [abs(scores[index] - expected[index]) for index in range(min(len(scores), len(expected)))]
+    if len(scores) != len(expected) or max(off) > GOLDEN_SCORE_TOLERANCE_PERMILLE:
+        text = "the model scores {} on its golden input, {} expected: it was damaged, or this runtime differs"
+        raise ModelRefusedError(GOLDEN_MISMATCH, text.format(scores, expected))
 
 
 def cosine_permille(a: "list[int]", b: "list[int]") -> int:

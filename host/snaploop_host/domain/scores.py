@@ -40,8 +40,11 @@ METRIC_TITLES: Mapping[str, str] = {
     "recall": "recall",
     "accuracy": "words right",
     "character_accuracy": "characters right",
+    "average_precision": "AP",
+    "f1": "F1",
+    "iou": "IoU",
 }
-"""What people read for a metric's name."""
+"""What people read for a metric's name, those of single classes last."""
 
 
 def scores_text(scores: Mapping[str, float]) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from .confidence import POINTS, Z
 
-USUAL_SPREAD = (
-    0.1  # as if one picture in a hundred changed from right to wrong: √0.01. Used until a run has measured its own
-)
+# As if one picture in a hundred changed from right to wrong: √0.01. In simulated detections mAP50-95 has 0.06 where boxes only
+# tremble, 0.09 with 2 % ruined pictures, 0.2 with 15 %. Used until a run has measured its own.
+USUAL_SPREAD = 0.1
 
 
 @dataclass(frozen=True)

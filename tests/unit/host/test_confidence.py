@@ -15,6 +15,7 @@ from snaploop_host.domain.confidence import (
     share_interval,
     share_loss_interval,
     tally_of,
+    unseen_text,
 )
 from snaploop_host.domain.detection_decode import Detections
 from snaploop_host.domain.detection_metrics import Truth, tally_detections
@@ -138,6 +139,12 @@ def test_shares_take_the_closed_form_and_order_stays():
     assert list(loss_intervals(tally, tally)) == ["top1", "macro_f1"]
 
 
+def test_rare_failures_are_unseen_one_time_in_twenty():
+    for pictures in (5, 24, 180):
+        share = Interval(0, 0, 0, pictures).unseen_share
+        assert (1 - share) ** pictures == pytest.approx(0.05)
+
+
 def test_different_pictures_are_refused():
     with pytest.raises(ValueError, match="3 pictures of the float model against 2 of the kmodel"):
         loss_intervals(mean_tally(np.ones(3)), mean_tally(np.ones(2)))
@@ -156,3 +163,4 @@ def test_words():
         loss_text("map50", Interval(0.0, 0.0, 0.0, 24), 180)
         == "kmodel and float have the same mAP50 on 24 of 180 pictures (95 %: less than 12 % of pictures differ)"
     )
+    assert unseen_text(Interval(0.004, -0.003, 0.012, 24)) == "what spoils less than 12 % of pictures may not show"

@@ -31,6 +31,7 @@ from .inputs import (
     size,
 )
 from .interpreter import InterpreterMissingError
+from .rounds import Rounds
 from .usb import BOARD_RTT_MS
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,12 @@ def _parser() -> argparse.ArgumentParser:
         "--touch", metavar="FILE.json", type=Path, help='[{"at_s": 1.0, "event": "down", "x": 10, "y": 20}, ...]'
     )
     run.add_argument("--seconds", metavar="N", type=seconds, help="stop the script after this time")
-    run.add_argument("--frames", metavar="N", type=count, help="stop the script after so many camera frames")
+    run.add_argument(
+        "--frames",
+        metavar="N",
+        type=count,
+        help="stop after so many camera frames or pictures shown, and after the touches",
+    )
     run.add_argument("--screenshots", metavar="DIR", type=Path, help="write the LCD as PNG each second, and at the end")
     run.add_argument("--json", metavar="OUT", help="write a summary to this file (-: standard output)")
     run.set_defaults(action=_run)
@@ -186,7 +192,8 @@ def _run(args: argparse.Namespace) -> int:
         check_output(args.json)
     board = _board(args)
     try:
-        position, n_shots, stop_asked = 0, 0, False
+        position, n_shots, stop_asked, n_rounds = 0, 0, False, 0
+        rounds = Rounds(board)
         board.start_source(read_script(board, args.script))
         while board.state == "boot":
             time.sleep(0.005)
@@ -200,7 +207,11 @@ def _run(args: argparse.Namespace) -> int:
             if args.screenshots and passed > n_shots + 1:
                 n_shots += 1
                 board.screen().save(args.screenshots / f"{n_shots:04d}.png")
-            is_over = (args.seconds and passed >= args.seconds) or (args.frames and board.frames >= args.frames)
+            n_rounds = rounds.done()
+            has_touches = bool(touches) or (board.touches.is_open and len(board.touches) > 0)
+            is_over = (args.seconds and passed >= args.seconds) or (
+                args.frames and n_rounds >= args.frames and not has_touches
+            )
             if is_over and not stop_asked:
                 stop_asked = True
                 if args.screenshots:
@@ -211,10 +222,10 @@ def _run(args: argparse.Namespace) -> int:
             time.sleep(0.02)
         _copy_console(board, position, to_stderr=args.json == "-")
         if args.screenshots and not stop_asked:
-            board.screen().save(args.screenshots / "end.png")
+            (board.display.last_lit or board.screen()).save(args.screenshots / "end.png")  # type: ignore[attr-defined]
         failed = board.exception is not None and not stop_asked
         summary = {
-            "frames": board.frames, "kpu_runs": board.kpu_runs, "exception": board.exception if failed else None,
+            "frames": max(board.frames, n_rounds), "kpu_runs": board.kpu_runs, "exception": board.exception if failed else None,
             "peak_heap_bytes": board.peak_heap_bytes, "hal_call_us": board.hal_call_us, "kpu_engine": board.kpu_engine,
             "seconds": round(time.monotonic() - started, 3), "console": board.log,
         }  # fmt: skip

@@ -167,6 +167,10 @@ class Ai2dOps:
             # The unit reads on behind a grey plane without asking (the vendor's licence plates depend on that). What lies
             # there on a board is chance; here the plane comes again.
             array = np.repeat(array, in_shape[1], axis=1)
+        elif array.size > (n := int(np.prod(in_shape))):
+            # Nor does it ask for more than the address: of a larger picture it takes the first bytes as they lie (a
+            # vendor example hands a 1280x720 frame to a step that was built for 224x224).
+            array = np.ascontiguousarray(array).reshape(-1)[:n].reshape(in_shape)
         if array.shape != in_shape or array.dtype != (np.uint16 if setup.formats[0] == RAW16 else np.uint8):
             raise HalError("RuntimeError", _FAILED)
         if given.array.shape != out_shape or given.array.dtype != np.uint8:

@@ -30,6 +30,7 @@ VIDEO_LAYERS = ("VIDEO1", "VIDEO2", "VIDEO3")
 OSD_LAYERS = ("OSD0", "OSD1", "OSD2", "OSD3")
 _SHOWABLE = frozenset({px.GRAYSCALE, px.RGB565, px.RGB888, px.BGR888, *px.CHANNELS_ARGB})
 _HISTORY_SHOWS = 2000
+_SPI_MOST_PX = 480
 
 # First size is the panel's default. The last field: the panel (not a fixed list of modes) takes any size.
 PANELS: dict[str, tuple[tuple[int, int], ...]] = {
@@ -40,7 +41,7 @@ PANELS: dict[str, tuple[tuple[int, int], ...]] = {
     "ILI9806": ((800, 480), (480, 800)),
     "LT9611": ((1920, 1080), (1280, 720), (640, 480)),
     "ILI9881": ((1280, 800), (800, 1280)),
-    "NT35516": ((960, 536), (536, 960)),
+    "NT35516": ((960, 536), (536, 960), (960, 540), (540, 960)),
     "NT35532": ((1920, 1080), (1080, 1920)),
     "GC9503": ((800, 480), (480, 800)),
     "ST7102": ((640, 480), (480, 640)),
@@ -104,6 +105,9 @@ class DisplayOps:
             self._osd: dict[str, OsdLayer] = {}
             self._video: dict[str, VideoLayer] = {}
             self._is_unreserved_said = False
+            self._spi: px.Pixels | None = None
+            self.last_lit: PilImage.Image | None = None
+            """What the panel showed when the script switched it off; None while it never was on."""
 
     # ---- operations -------------------------------------------------------------------------------------------------
 
@@ -139,6 +143,8 @@ class DisplayOps:
 
     def deinit(self) -> None:
         """Go dark, Display.deinit()."""
+        if self.type is not None:
+            self.last_lit = self.screen()
         with self._lock:
             self.type = None
             self._osd.clear()
@@ -215,6 +221,35 @@ class DisplayOps:
             opacity = 255 if alpha is None else drawing.whole(alpha) & 255
             self._osd[layer] = OsdLayer(pixels, image.format, x, y, opacity, list(image.drawn), frame, record.shows)
 
+    def spi_init(self, width: int, height: int) -> None:
+        """SPI_LCD.init(): a small panel of its own, seen while no other one is on."""
+        if not (0 < width <= _SPI_MOST_PX and 0 < height <= _SPI_MOST_PX):
+            raise HalError("ValueError", f"SPI_LCD not support {width}x{height}")
+        with self._lock:
+            self._spi = np.zeros((height, width, 3), np.uint8)
+
+    def spi_deinit(self) -> None:
+        """SPI_LCD.deinit()."""
+        with self._lock:
+            self._spi = None
+
+    def spi_show(self, handle: int, x: int, y: int) -> None:
+        """SPI_LCD.show(): copy the image to the small panel."""
+        image: Image = self._board.images.get(handle)
+        if image.format not in _SHOWABLE:
+            raise HalError("ValueError", "unsupport image format")
+        x, y = drawing.whole(x), drawing.whole(y)
+        with self._lock:
+            if self._spi is None:
+                raise HalError("RuntimeError", "SPI_LCD: call init() first")
+            height, width = self._spi.shape[:2]
+            if x < 0 or y < 0 or x + image.width > width or y + image.height > height:
+                raise HalError("ValueError", "image exceed the panel resolution")
+            drawing.paste(self._spi, px.RGB888, image.readable(), image.format, x, y, 1, 1, 255)
+            record = self._records.setdefault("SPI", _Record())
+            record.shows += 1
+            record.history.append((time.monotonic(), self._board.camera.frame))
+
     # ---- looking at the panel ---------------------------------------------------------------------------------------
 
     def screen(self) -> PilImage.Image:
@@ -224,6 +259,8 @@ class DisplayOps:
             videos = dict(self._video)
             width, height = self.size
             is_on = self.type is not None
+            if not is_on and self._spi is not None:
+                return PilImage.fromarray(self._spi.copy())
         canvas = np.zeros((height, width, 3), np.uint8)
         if is_on:
             for name in sorted(videos):
@@ -241,7 +278,13 @@ class DisplayOps:
             videos = [(name, video.port, video.channel, video.rect) for name, video in sorted(self._video.items())]
             camera = self._board.camera
             seen = (id(camera), camera.version, camera.frame) if videos else ()
-            return f"{self.type} {self.size} {parts} {videos} {seen}"
+            small = self._records["SPI"].shows if self._spi is not None and "SPI" in self._records else 0
+            return f"{self.type} {self.size} {parts} {videos} {seen} {small}"
+
+    def most_shows(self) -> int:
+        """How often the layer was shown that was shown most often."""
+        with self._lock:
+            return max((record.shows for record in self._records.values()), default=0)
 
     def _compose_video(self, canvas: px.Pixels, video: VideoLayer) -> None:
         picture = self._board.sensor.view(video.port, video.channel)
@@ -295,5 +338,6 @@ def register(hal: Any, board: Any) -> None:
     """Give the board its display operations."""
     ops = board.display = DisplayOps(board)
     board.on_reset(ops.reset)
-    for name in ("init", "deinit", "bind_layer", "unbind_layer", "disable_layer", "show_image", "writeback_dump"):
+    for name in ("init", "deinit", "bind_layer", "unbind_layer", "disable_layer", "show_image", "writeback_dump",
+                 "spi_init", "spi_deinit", "spi_show"):  # fmt: skip
         hal.op(f"display.{name}", getattr(ops, name))

@@ -28,6 +28,12 @@ _HEADER = struct.Struct("<II")
 _LOOKS = 150 if (os.cpu_count() or 1) > 1 else 0
 _DUE = 0x8000_0000  # canmv/_hal.py then asks by "event.take" what to run; the launcher's own calls ignore it
 
+_IDLE_OPS = frozenset({
+    "time.sleep", "os.exitpoint", "board.exit_flag", "console.write", "console.write_bytes", "touch.read", "gc.sys",
+    "hal.free", "event.take", "os.cpu_usage",
+})  # fmt: skip
+"""What a script asks that only waits: for a stop, for time to pass, for a finger."""
+
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder for each call
 _decode = json.JSONDecoder().decode
 
@@ -69,6 +75,10 @@ class Hal:
         self.is_due: Callable[[], bool] | None = None
         """Asked after each operation: is a callback of the script due? Told by a bit of the reply's length."""
         self.n_calls = 0
+        self.n_deeds = 0
+        """Calls other than those of a script that only waits."""
+        self.is_at_deed = False
+        """Was the newest call such a one?"""
         self.is_busy = False
         """Is an operation running right now?"""
         self.op("hal.malformed", _refuse_malformed)
@@ -126,6 +136,8 @@ class Hal:
                 name, args = _decode(body.decode())
             except ValueError:  # MicroPython writes inf and nan in its own way
                 name, args = "hal.malformed", [body.decode("utf-8", "replace")]
+            self.is_at_deed = name not in _IDLE_OPS
+            self.n_deeds += self.is_at_deed
             self.is_busy = True
             reply, reply_blob = self.invoke(name, args, memoryview(blob))
             self.is_busy = False

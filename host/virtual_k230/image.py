@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _DRAW_LOG_LIMIT = 4000
 _SAVEABLE = frozenset({px.RGB565, px.GRAYSCALE, px.JPEG, px.PNG})
+_PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".raw", ""})
 _JPEG_SOURCES = frozenset({px.RGB565, px.GRAYSCALE, px.RGB888, px.BGR888, px.JPEG, px.PNG, *px.CHANNELS_ARGB})
 
 
@@ -199,12 +200,13 @@ class ImageOps:
         """The bytes that `save(path)` writes.
 
         Raises:
-            HalError: OSError for RGB888, RGBP888, YUV420 and 32-bit images, word for word as the firmware.
+            HalError: OSError for RGB888, RGBP888, YUV420 and 32-bit images in a picture format, word for word as the
+                firmware. Any other extension dumps the bytes of any image.
         """
         source = self.get(handle)
-        if source.format not in _SAVEABLE:
-            raise HalError("OSError", "current format not support save function!")
         suffix = path[path.rfind(".") :].lower() if "." in path else ""
+        if source.format not in _SAVEABLE and suffix in _PICTURE_SUFFIXES:
+            raise HalError("OSError", "current format not support save function!")
         options = {"roi": roi, "quality": quality}
         if suffix in (".jpg", ".jpeg"):
             if source.format == px.JPEG and roi is None:

@@ -27,11 +27,7 @@ logger = logging.getLogger(__name__)
 SIMULATOR, ONNX = "simulator", "onnx"
 _CACHE_BYTES = 96 << 20
 
-# What nncase calls the types of tensors, for inputs_desc() and outputs_desc().
-_TYPECODES = {
-    "bool": 0, "int8": 2, "int16": 3, "int32": 4, "int64": 5, "uint8": 6, "uint16": 7, "uint32": 8, "uint64": 9,
-    "float16": 10, "float32": 11, "float64": 12,
-}  # fmt: skip
+_INPUT_FAILED, _OUTPUT_FAILED = "KPU set input tensor failed.", "KPU set output tensor failed."
 
 
 class Engine(Protocol):
@@ -248,13 +244,14 @@ class KpuOps:
         engine = self._handles.get(handle, Kpu).loaded()
         return [len(engine.inputs), len(engine.outputs)]
 
-    def desc(self, handle: int, is_input: bool, index: int) -> list[int]:
-        """Type code, start and bytes of an input or output."""
+    def desc(self, handle: int, is_input: bool, index: int) -> list[Any]:
+        """Type ("dt_uint8"), start and bytes of an input or output."""
         engine = self._handles.get(handle, Kpu).loaded()
         specs = engine.inputs if is_input else engine.outputs
         _check_index(index, specs)
         start = sum(spec.nbytes() for spec in specs[:index])
-        return [_TYPECODES[specs[index].dtype], start, specs[index].nbytes()]
+        dtype = specs[index].dtype
+        return ["dt_boolean" if dtype == "bool" else f"dt_{dtype}", start, specs[index].nbytes()]
 
     def set_input(self, handle: int, index: int, tensor: int) -> None:
         """set_input_tensor(); a later run() takes what the tensor then holds.
@@ -266,18 +263,21 @@ class KpuOps:
         """
         kpu = self._handles.get(handle, Kpu)
         specs = kpu.loaded().inputs
-        _check_index(index, specs)
+        _check_index(index, specs, _INPUT_FAILED)
         array = self._handles.get(tensor, Tensor).array
         spec = specs[index]
         engine = kpu.loaded()
         is_type = (
             engine.takes(index, array.dtype.name) if isinstance(engine, OnnxEngine) else array.dtype.name == spec.dtype
         )
-        if not is_type or _without_leading_ones(array.shape) != _without_leading_ones(spec.shape):
-            raise HalError(
-                "ValueError",
-                f"input {index} must be {spec.dtype} {list(spec.shape)}, not {array.dtype.name} {list(array.shape)}",
-            )
+        is_packed = isinstance(engine, OnnxEngine) and array.shape == _packed(spec.shape)
+        if not is_type or not (is_packed or _without_leading_ones(array.shape) == _without_leading_ones(spec.shape)):
+            # The firmware does not say why; the log of the virtual board does.
+            logger.error(
+                "input %d must be %s %s, not %s %s",
+                index, spec.dtype, list(spec.shape), array.dtype.name, list(array.shape),
+            )  # fmt: skip
+            raise HalError("ValueError", _INPUT_FAILED)
         kpu.inputs[index] = self._handles.get(tensor, Tensor)
 
     def get_input(self, handle: int, index: int) -> int:
@@ -303,9 +303,7 @@ class KpuOps:
         if len(kpu.inputs) < len(engine.inputs):
             logger.error("KPU run: %d of %d inputs are set", len(kpu.inputs), len(engine.inputs))
             raise HalError("RuntimeError", "KPU run failed.")
-        arrays = [
-            np.ascontiguousarray(kpu.inputs[i].array).reshape(engine.inputs[i].shape) for i in range(len(engine.inputs))
-        ]
+        arrays = [_arranged(kpu.inputs[i].array, spec.shape) for i, spec in enumerate(engine.inputs)]
         digest = hashlib.sha256()
         for array in arrays:
             digest.update(array.data)
@@ -338,10 +336,11 @@ class KpuOps:
         """set_output_tensor(): run() writes this output there too."""
         kpu = self._handles.get(handle, Kpu)
         specs = kpu.loaded().outputs
-        _check_index(index, specs)
+        _check_index(index, specs, _OUTPUT_FAILED)
         target = self._handles.get(tensor, Tensor)
         if target.array.dtype.name != specs[index].dtype or target.array.shape != specs[index].shape:
-            raise HalError("ValueError", f"output {index} is {specs[index].dtype} {list(specs[index].shape)}")
+            logger.error("output %d is %s %s", index, specs[index].dtype, list(specs[index].shape))
+            raise HalError("ValueError", _OUTPUT_FAILED)
         kpu.targets[index] = target
 
     def get_output(self, handle: int, index: int) -> int:
@@ -354,14 +353,25 @@ class KpuOps:
         return self._handles.put(Tensor(kpu.outputs[index]))
 
 
+def _packed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a picture whose channels come last: a kmodel may take it so where its ONNX twin has them first."""
+    return (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
+
+
+def _arranged(array: Array, shape: tuple[int, ...]) -> Array:
+    if array.shape != shape and array.shape == _packed(shape):
+        array = array.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(array).reshape(shape)
+
+
 def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     first = next((i for i, side in enumerate(shape) if side != 1), len(shape))
     return tuple(shape[first:])
 
 
-def _check_index(index: int, specs: list[TensorSpec]) -> None:
+def _check_index(index: int, specs: list[TensorSpec], failure: str = "") -> None:
     if not isinstance(index, int) or not 0 <= index < len(specs):
-        raise HalError("ValueError", f"tensor index {index} out of range, the model has {len(specs)}")
+        raise HalError("ValueError", failure or f"tensor index {index} out of range, the model has {len(specs)}")
 
 
 def register(hal: Any, board: Any) -> None:

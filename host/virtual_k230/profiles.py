@@ -20,10 +20,11 @@ class Firmware:
         built: build date in the banner.
         nncase: what nncase_runtime.version() says.
         has_os_replace: `os.replace` exists (only on some builds; here: on the newest).
-        has_print_exception: `sys.print_exception` exists (missing in some early builds).
+        has_print_exception: `sys.print_exception` exists (a site reports v1.8-0 without it; the examples of all others call it).
         has_new_network: device list functions and the newer wording of network.
         has_otp: `machine.OTP` exists.
         has_ide_version_2: the IDE may list, read and rename files, and touch the panel.
+        has_newest_ai: `mot` and aidemo's YOLO26 decoders exist (C stands for all of v1.6 and later, so C has them).
     """
 
     version: str
@@ -34,6 +35,7 @@ class Firmware:
     has_new_network: bool = False
     has_otp: bool = False
     has_ide_version_2: bool = False
+    has_newest_ai: bool = False
 
     @property
     def numbers(self) -> tuple[int, int, int]:
@@ -43,11 +45,19 @@ class Firmware:
 
 
 FIRMWARE = {
-    "A": Firmware("v1.2.2", "2025-02-08", "2.9.0", has_print_exception=False),
+    "A": Firmware("v1.2.2", "2025-02-08", "2.9.0"),
     "B": Firmware("v1.4", "2025-09-09", "2.9.0"),
-    "C": Firmware("v1.6", "2026-04-03", "2.9.0"),
+    "C": Firmware("v1.6", "2026-04-03", "2.9.0", has_newest_ai=True),
     "D": Firmware(
-        "v1.8", "2026-07-03", "2.11.0", has_os_replace=True, has_new_network=True, has_otp=True, has_ide_version_2=True
+        "v1.8",
+        "2026-07-03",
+        "2.11.0",
+        has_os_replace=True,
+        has_print_exception=False,
+        has_new_network=True,
+        has_otp=True,
+        has_ide_version_2=True,
+        has_newest_ai=True,
     ),
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from virtual_k230 import ai2d, arrays, detectors, display, filters, image, kpu, postprocess, sensor
+from virtual_k230 import ai2d, arrays, detectors, display, filters, image, kpu, postprocess, sensor, trackers
 from virtual_k230.camera import open_camera
 from virtual_k230.faults import Faults
 from virtual_k230.hal import Hal, HalError
@@ -33,7 +33,7 @@ class VirtualParts:
             host_path=self._host_path,
         )
         self.board.faults = Faults(self.board)
-        for module in (sensor, display, image, detectors, filters, arrays, kpu, ai2d, postprocess):
+        for module in (sensor, display, image, detectors, filters, arrays, kpu, ai2d, postprocess, trackers):
             module.register(self.hal, self.board)
 
     def _host_path(self, path: str) -> Path:

@@ -13,13 +13,12 @@ _ARGUMENTS = {
     "yolov8_pose_postprocess": 10, "yolov8_seg_postprocess": 10, "yunet_postprocess": 8,
 }  # fmt: skip
 
-# YOLO26 came with the firmware that brought nncase 2.11.
-_LATE = ("yolo26_",) if not _call("nn.version").startswith("2.11") else ()
+_is_newest = _call("board.profile")["has_newest_ai"]  # YOLO26 came after firmware 1.6
 
 for _name, _count in _ARGUMENTS.items():
-    if not _LATE or not _name.startswith(_LATE[0]):
+    if _is_newest or not _name.startswith("yolo26_"):
         globals()[_name] = _function("aidemo", _name, _count)
-del _name, _count, _LATE
+del _name, _count, _is_newest
 
 nanotracker_postprocess = _function("aidemo", "nanotracker_postprocess", 7, 8)
 _wav_bytes = _function("aidemo", "_wav_bytes", 3)

@@ -78,13 +78,15 @@ class kpu(_Held):
 
     def set_input_tensor(self, index, tensor):
         if type(tensor) is not runtime_tensor:
-            raise ValueError("set_input_tensor takes a runtime_tensor")
+            raise ValueError("KPU set input tensor failed.")
         _call("nn.set_input", self._h, index, tensor._h)
 
     def get_input_tensor(self, index):
         return runtime_tensor(_call("nn.get_input", self._h, index))
 
     def set_output_tensor(self, index, tensor):
+        if type(tensor) is not runtime_tensor:
+            raise ValueError("KPU set output tensor failed.")
         _call("nn.set_output", self._h, index, tensor._h)
 
     def run(self):

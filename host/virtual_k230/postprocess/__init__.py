@@ -32,13 +32,17 @@ class PostprocessOps:
 
     def __init__(self, board: Any) -> None:
         self._handles = handles_of(board)
+        self._is_old = str(board.options.get("profile", "B")).upper() in ("A", "B")
 
     def call(self, module: str, name: str, arguments: list[Any]) -> Any:
         """module.name(*arguments); arrays travel as {"h": handle}, lists of results as {"l": [...]}."""
         function = _MODULES[module].get(name)
         if function is None:
             raise HalError("AttributeError", f"module '{module}' has no attribute '{name}'")
-        return self._out(function(*[self._in(argument) for argument in arguments]))
+        taken = [self._in(argument) for argument in arguments]
+        if self._is_old and name.endswith(("seg_postprocess", "segment_postprocess")):
+            taken[-1] = _bytes_of(taken[-1])
+        return self._out(function(*taken))
 
     def _in(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -53,6 +57,12 @@ class PostprocessOps:
         if isinstance(value, (list, tuple)):
             return {"l": [self._out(part) for part in value]}
         return scalar(value)
+
+
+def _bytes_of(canvas: Any) -> Any:
+    """A canvas of floats as the bytes that it is made of: older firmware paints into any memory that is large enough."""
+    is_plain = isinstance(canvas, np.ndarray) and canvas.flags.c_contiguous
+    return canvas.reshape(-1).view(np.uint8) if is_plain and canvas.dtype == np.float32 else canvas
 
 
 def register(hal: Any, board: Any) -> None:

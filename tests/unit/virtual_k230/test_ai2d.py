@@ -80,10 +80,20 @@ def test_tensors_that_do_not_match_fail_at_run_time(parts):
     tensor = lambda array: parts.call("nn.from_numpy", parts.board.handles.put(array))  # noqa: E731
     good_out = tensor(np.zeros((1, 3, 32, 48), np.uint8))
     for source, target in (
-        (tensor(np.zeros((1, 3, 91, 160), np.uint8)), good_out),
+        (tensor(np.zeros((1, 3, 89, 160), np.uint8)), good_out),
         (tensor(np.zeros(CHW, np.float32)), good_out),
         (tensor(np.zeros(CHW, np.uint8)), tensor(np.zeros((1, 3, 32, 32), np.uint8))),
     ):
         assert error_of(parts.call, "ai2d.run", builder, source, target) == ("RuntimeError", "AI2D run failed.")
     outside = error_of(_run, parts, {"crop": [150, 0, 48, 32]}, (1, 3, 32, 48))
     assert outside[0] == "RuntimeError" and "crop" in outside[1]
+
+
+def test_of_a_larger_picture_the_first_bytes_are_taken_as_they_lie(parts):
+    builder = parts.call("ai2d.build", {"formats": [3, 3], "resize": [1, 2]}, [1, 3, 4, 6], [1, 3, 4, 6])
+    frame = np.arange(3 * 8 * 16, dtype=np.uint8).reshape(3, 8, 16)
+    source = parts.call("nn.from_numpy", parts.board.handles.put(frame))
+    target = parts.call("nn.from_numpy", parts.board.handles.put(np.zeros((1, 3, 4, 6), np.uint8)))
+    parts.call("ai2d.run", builder, source, target)
+    taken = parts.numpy(parts.call("nn.to_numpy", target))
+    assert np.array_equal(taken.reshape(-1), frame.reshape(-1)[:72])

@@ -96,6 +96,13 @@ def test_save_of_rgb565_by_extension(parts, name, start):
     assert parts.blob.startswith(start)
 
 
+@pytest.mark.parametrize("pixel_format", [px.RGB888, px.RGBP888, px.YUV420])
+def test_save_with_another_extension_dumps_any_format(parts, pixel_format):
+    handle, _ = _photo(parts, pixel_format)
+    parts.call("image.encode", handle, "/sdcard/camera_chn_00_8x8.yuv420sp", None, 50)
+    assert parts.blob == parts.board.images.get(handle).pixels.tobytes()
+
+
 def test_save_without_known_extension_dumps_raw_and_a_jpeg_is_written_as_it_is(parts):
     handle, _ = _photo(parts, px.RGB565)
     parts.call("image.encode", handle, "/sdcard/x.bin", None, 80)

@@ -137,20 +137,27 @@ def test_a_still_picture_is_computed_once_and_a_changed_tensor_again(loaded):
 @pytest.mark.parametrize(
     "array", [np.zeros((1, 3, 48, 32), np.uint8), np.zeros((2, 3, 32, 48), np.uint8), np.zeros(INPUT_SHAPE, np.float32)]
 )
-def test_wrong_shape_or_type_of_input_is_refused(loaded, array):
+def test_wrong_shape_or_type_of_input_is_refused(loaded, caplog, array):
     parts, kpu = loaded
-    name, text = error_of(parts.call, "nn.set_input", kpu, 0, _tensor(parts, array))
-    assert name == "ValueError" and "uint8 [1, 3, 32, 48]" in text
-    assert (
-        error_of(parts.call, "nn.set_input", kpu, 1, _tensor(parts, np.zeros(INPUT_SHAPE, np.uint8)))[0] == "ValueError"
-    )
+    failed = ("ValueError", "KPU set input tensor failed.")
+    assert error_of(parts.call, "nn.set_input", kpu, 0, _tensor(parts, array)) == failed
+    assert "uint8 [1, 3, 32, 48]" in caplog.text
+    assert error_of(parts.call, "nn.set_input", kpu, 1, _tensor(parts, np.zeros(INPUT_SHAPE, np.uint8))) == failed
+
+
+def test_wrong_shape_or_number_of_output_is_refused(loaded, caplog):
+    parts, kpu = loaded
+    failed = ("ValueError", "KPU set output tensor failed.")
+    assert error_of(parts.call, "nn.set_output", kpu, 0, _tensor(parts, np.zeros((1, 4), np.float32))) == failed
+    assert error_of(parts.call, "nn.set_output", kpu, 1, _tensor(parts, np.zeros(OUTPUT_SHAPE, np.float32))) == failed
+    assert "float32 [1, 4, 16, 24]" in caplog.text
 
 
 def test_descriptions_and_missing_input(loaded):
     parts, kpu = loaded
     assert parts.call("nn.sizes", kpu) == [1, 1]
-    assert parts.call("nn.desc", kpu, True, 0) == [6, 0, 3 * 32 * 48]
-    assert parts.call("nn.desc", kpu, False, 0) == [11, 0, 4 * 16 * 24 * 4]
+    assert parts.call("nn.desc", kpu, True, 0) == ["dt_uint8", 0, 3 * 32 * 48]
+    assert parts.call("nn.desc", kpu, False, 0) == ["dt_float32", 0, 4 * 16 * 24 * 4]
     assert error_of(parts.call, "nn.run", kpu) == ("RuntimeError", "KPU run failed.")
     target = _tensor(parts, np.zeros(OUTPUT_SHAPE, np.float32))
     parts.call("nn.set_output", kpu, 0, target)
@@ -225,6 +232,21 @@ def test_a_frame_without_the_leading_one_is_the_same_input(loaded):
     parts.call("nn.set_input", kpu, 0, _tensor(parts, picture[0]))
     parts.call("nn.run", kpu)
     assert np.array_equal(_output(parts, kpu), whole)
+
+
+def test_a_twin_takes_pictures_with_channels_last_as_a_kmodel_may(tiny):
+    digest = hashlib.sha256((tiny / "tiny.kmodel").read_bytes()).hexdigest()
+    parts = VirtualParts(card=tiny, kpu="onnx", onnx_twins={digest: tiny / "tiny.onnx"})
+    kpu = parts.call("nn.new")
+    parts.call("nn.load_path", kpu, "/sdcard/tiny.kmodel")
+    picture = np.random.default_rng(8).integers(0, 256, INPUT_SHAPE, dtype=np.uint8)
+    seen = []
+    for values in (picture, picture.transpose(0, 2, 3, 1)):
+        parts.call("nn.set_input", kpu, 0, _tensor(parts, values))
+        parts.call("nn.run", kpu)
+        seen.append(_output(parts, kpu).copy())
+    assert np.array_equal(*seen)
+    parts.close()
 
 
 def test_a_twin_takes_floats_as_they_are_and_bytes_as_shares(tiny):

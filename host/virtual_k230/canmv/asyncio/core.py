@@ -11,6 +11,8 @@ from select import POLLIN, POLLOUT, poll
 from time import ticks_add, ticks_diff
 from time import ticks_ms as ticks
 
+from _hal import report as print_traceback
+
 
 class CancelledError(BaseException):
     pass
@@ -229,7 +231,7 @@ class Loop:
     def default_exception_handler(loop, context):
         print(context["message"], file=sys.stderr)
         print("future:", context["future"], "coro=", context["future"].coro, file=sys.stderr)
-        sys.print_exception(context["exception"], sys.stderr)
+        print_traceback(context["exception"])
 
     def call_exception_handler(context):
         (Loop._exc_handler or Loop.default_exception_handler)(Loop, context)

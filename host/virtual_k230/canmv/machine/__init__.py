@@ -7,7 +7,7 @@ from ._touch import TOUCH, TOUCH_INFO  # noqa: F401  scripts take both from mach
 
 _HOMES = {
     "Pin": "gpio", "FPIOA": "fpioa", "LED": "gpio", "ADC": "gpio", "PWM": "pwm", "UART": "buses", "I2C": "buses", "I2C_Slave": "buses",
-    "SPI": "buses", "SPI_LCD": "buses", "Timer": "clocks", "RTC": "clocks", "WDT": "clocks", "FFT": "fft",
+    "SPI": "buses", "SPI_LCD": "spi_lcd", "Timer": "clocks", "RTC": "clocks", "WDT": "clocks", "FFT": "fft",
 }  # fmt: skip
 if _call("board.profile")["has_otp"]:
     _HOMES["OTP"] = "buses"

@@ -143,11 +143,6 @@ class SPI:
         self._id = None
 
 
-class SPI_LCD:
-    def __init__(self, *args, **settings):
-        raise RuntimeError("the virtual K230 has no SPI display: use media.display")
-
-
 class OTP:
     def __init__(self, *args, **settings):
         raise RuntimeError("the virtual K230 has no one-time programmable memory")

@@ -1,4 +1,7 @@
-"""machine.TOUCH: the finger events of the panel, and the driver's rotation of their coordinates."""
+"""machine.TOUCH: the finger events of the panel, and the driver's rotation of their coordinates.
+
+A controller of one's own on an I2C bus (dev other than 0) feels the same finger: the virtual board has one screen.
+"""
 
 from gc import mem_free as _mem_free
 
@@ -44,11 +47,8 @@ class TOUCH:
                 raise ValueError("Custom Touch Device should set range_y")
             if i2c is None:
                 raise ValueError("Custom Touch Device should set i2c")
-            # No controller answers on the bus.
-            raise RuntimeError(
-                "Open Touch Device(%d) failed" % dev if _is_range_needed else "Custom Touch Device created failed"
-            )
         _call("touch.open")
+        self._dev = dev
         self._rotate = rotate
         self._reads = 0
 
@@ -66,7 +66,7 @@ class TOUCH:
 
     def __repr__(self):
         width, height = _call("touch.range")
-        return "Touch(index=0, rotate=%d, range=%dx%d, initialized)" % (self._rotate, width, height)
+        return "Touch(index=%d, rotate=%d, range=%dx%d, initialized)" % (self._dev, self._rotate, width, height)
 
     def deinit(self):
         self._reads = 0

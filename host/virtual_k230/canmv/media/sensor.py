@@ -83,7 +83,7 @@ class Sensor:
         _call("sensor.run", self._id)
         self._is_running = True
 
-    def stop(self):
+    def stop(self, is_del=False):
         _call("sensor.stop", self._id)
         self._is_running = False
 

@@ -351,7 +351,10 @@ def _elementwise(name):
 
     def function(a):
         if scalar is not None and type(a) in (_int, _PyFloat):
-            return scalar(a)
+            try:
+                return scalar(a)
+            except (ValueError, OverflowError):  # math refuses what ulab answers with nan or infinity
+                return function([a])[0]
         return _wrap(_call("np.math", name, _h(a)))
 
     return function

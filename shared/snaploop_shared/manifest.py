@@ -13,7 +13,11 @@ decodes in C (aicube.gfldet_post_process, k230-platform §6.3). Task "embed", he
 golden holds "vector_milli" (unit length, thousandths) instead of detections. Task "classify", head "logits": one output of a logit
 per class, the winner by soft-max; of two classes it may be a single logit, whose sigmoid is the second class's score (k230-platform §6.3).
 Task "multilabel", head "multilogits": one output of a logit per label, each a sigmoid of its own. Golden of both holds
-"scores_permille", a score per class after soft-max or sigmoid.
+"scores_permille", a score per class after soft-max or sigmoid. Task "ocr_detect", head "textmap": one output [1, H, W, 2], channel 0 how
+likely a pixel is in the core of a text, which the firmware turns into quads (aicube.ocr_post_process with TEXT_MASK_PERMILLE and the score);
+golden holds "quads_px", [x0, y0, ... y3] each from the top left clockwise, in input pixels. Task "ocr_recognize", head "ctc": one output
+[1, T, labels] for a line of text; labels are the characters, the first entry is empty and never meant, the last one is the blank; golden
+holds "text" and "score_permille".
 """
 
 import math
@@ -29,14 +33,22 @@ HEAD_GFL = "gfl"
 HEAD_EMBEDDING = "embedding"
 HEAD_LOGITS = "logits"
 HEAD_MULTILOGITS = "multilogits"
+HEAD_SEGMAP = "segmap"
+HEAD_TEXTMAP = "textmap"
+HEAD_CTC = "ctc"
 HEADS = {
     "detect": (HEAD_DFL6, HEAD_GFL),
     "embed": (HEAD_EMBEDDING,),
     "classify": (HEAD_LOGITS,),
     "multilabel": (HEAD_MULTILOGITS,),
+    "segment": (HEAD_SEGMAP,),
+    "ocr_detect": (HEAD_TEXTMAP,),
+    "ocr_recognize": (HEAD_CTC,),
 }  # task → heads that a board decodes
+TEXT_MASK_PERMILLE = 500  # a pixel of a text map from here on belongs to a text
 SCORE_HEADS = (HEAD_LOGITS, HEAD_MULTILOGITS)  # a score per class of the whole photo
 GFL_BINS = 17
+SEGMAP_STRIDE = 4
 STRIDES = (8, 16, 32)
 
 BAD_SIGNATURE = "bad_signature"
@@ -53,6 +65,7 @@ _SIGNING_WORD = b"snaploop manifest 1\n"  # a manifest's signature can never pas
 GOLDEN_MIN_IOU_PERMILLE = 700
 GOLDEN_SCORE_TOLERANCE_PERMILLE = 100
 GOLDEN_MIN_COSINE_PERMILLE = 980
+GOLDEN_SHARE_TOLERANCE_PERMILLE = 15
 
 
 class Manifest:
@@ -75,9 +88,14 @@ class Manifest:
         self.golden_bytes = fields["golden"]["bytes"]
         is_embedding = self.head == HEAD_EMBEDDING
         is_scores = self.head in SCORE_HEADS
-        self.golden_detections = [] if is_embedding or is_scores else fields["golden"]["detections"]
+        has_boxes = not (is_embedding or is_scores or self.head in (HEAD_TEXTMAP, HEAD_CTC))
+        self.golden_detections = fields["golden"]["detections"] if has_boxes else []
         self.golden_scores = fields["golden"]["scores_permille"] if is_scores else []
         self.golden_vector = fields["golden"]["vector_milli"] if is_embedding else []
+        self.golden_quads = fields["golden"]["quads_px"] if self.head == HEAD_TEXTMAP else []
+        is_reading = self.head == HEAD_CTC
+        self.golden_text = fields["golden"]["text"] if is_reading else ""
+        self.golden_score = fields["golden"]["score_permille"] if is_reading else 0
         self.scores = fields.get("scores", {})
 
     @property
@@ -116,6 +134,10 @@ def parse(raw: bytes) -> Manifest:
     if manifest.head in SCORE_HEADS and len(manifest.golden_scores) != len(manifest.labels):
         text = "manifest with {} golden scores for {} labels"
         raise RecordError(text.format(len(manifest.golden_scores), len(manifest.labels)))
+    if manifest.head == HEAD_SEGMAP and len(manifest.golden_shares) != len(manifest.labels):
+        raise RecordError(
+            "manifest with {} golden shares for {} labels".format(len(manifest.golden_shares), len(manifest.labels))
+        )
     if manifest.input_w % 32 or manifest.input_h % 32 or not manifest.input_w or not manifest.input_h:
         raise RecordError("model input {}x{}: both must be multiples of 32".format(manifest.input_w, manifest.input_h))
     return manifest
@@ -159,7 +181,8 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
     Args:
         manifest: holds the expected detections.
         detections: (class index, score permille, x, y, w, h) in input pixels, in any order; of an embedding the
-            vector; of logits all scores in permille, in the order of the labels.
+            vector; of logits all scores in permille, in the order of the labels; of a text map (0, 1000, x, y, w, h, 8 corner
+            numbers); of a reading (text, score permille).
 
     Raises:
         ModelRefusedError: one is missing, or there is one more.
@@ -170,10 +193,19 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
             text = "the model's vector on its golden input is off ({} of 1000): it was damaged, or this runtime differs"
             raise ModelRefusedError(GOLDEN_MISMATCH, text.format(likeness))
         return
+    if manifest.head == HEAD_SEGMAP:
+        _check_shares(manifest, detections)
+        return
     if manifest.head in SCORE_HEADS:
         _check_scores(manifest, detections)
         return
+    if manifest.head == HEAD_CTC:
+        _check_reading(manifest, detections)
+        return
     left = list(detections)
+    if manifest.head == HEAD_TEXTMAP:
+        _check_quads(manifest, left)
+        return
     for expected in manifest.golden_detections:
         for index in range(len(left)):
             found = left[index]
@@ -199,6 +231,43 @@ def _check_scores(manifest, scores):
     if len(scores) != len(expected) or max(off) > GOLDEN_SCORE_TOLERANCE_PERMILLE:
         text = "the model scores {} on its golden input, {} expected: it was damaged, or this runtime differs"
         raise ModelRefusedError(GOLDEN_MISMATCH, text.format(scores, expected))
+
+
+def _check_shares(manifest, shares):
+    """Raise when a label covers another share of the golden input than it did in the simulator."""
+    for index in range(len(manifest.labels)):
+        expected, found = manifest.golden_shares[index], shares[index]
+        if abs(expected - found) > GOLDEN_SHARE_TOLERANCE_PERMILLE:
+            text = "the model covers {} of 1000 with {} on its golden input, it should be {}: it was damaged, or this runtime differs"
+            raise ModelRefusedError(GOLDEN_MISMATCH, text.format(found, manifest.labels[index], expected))
+
+
+def _check_reading(manifest, found):
+    if found[0] != manifest.golden_text or abs(found[1] - manifest.golden_score) > GOLDEN_SCORE_TOLERANCE_PERMILLE:
+        text = "the model reads {!r} on its golden input, {!r} expected: it was damaged, or this runtime differs"
+        raise ModelRefusedError(GOLDEN_MISMATCH, text.format(found, (manifest.golden_text, manifest.golden_score)))
+
+
+def _check_quads(manifest, left):
+    for quad in manifest.golden_quads:
+        expected = enclosing_box(quad)
+        for index in range(len(left)):
+            if iou_permille(left[index][2:6], expected) >= GOLDEN_MIN_IOU_PERMILLE:
+                left.pop(index)
+                break
+        else:
+            text = "the model misses the text at {} on its golden input: it was damaged, or this runtime differs"
+            raise ModelRefusedError(GOLDEN_MISMATCH, text.format(expected))
+    if left:
+        raise ModelRefusedError(
+            GOLDEN_MISMATCH, "the model finds {} texts too many on its golden input".format(len(left))
+        )
+
+
+def enclosing_box(quad: "list[int]") -> "tuple[int, int, int, int]":
+    """(x, y, w, h) around a quad of 8 numbers x0, y0, ... y3, at least 1 px on a side."""
+    xs, ys = [quad[index] for index in (0, 2, 4, 6)], [quad[index] for index in (1, 3, 5, 7)]
+    return (min(xs), min(ys), max(1, max(xs) - min(xs)), max(1, max(ys) - min(ys)))
 
 
 def cosine_permille(a: "list[int]", b: "list[int]") -> int:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from ..errors import BadInputError
 
 DETECT = "detect"
+SEGMENT = "segment"
 TASKS = (DETECT,)  # the other six tasks of design §6 come with their own modules
+
+BACKGROUND = "background"  # what a segmentation model calls pixels that belong to no class
 
 MAX_CLASSES = 80  # as many as COCO; the board's class bar scrolls
 MAX_NAME_CHARS = 40
@@ -56,3 +59,8 @@ def check_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
         if names.count(name) > 1:
             raise BadInputError(f"class {name!r} is given twice")
     return names
+
+
+def model_labels(task: str, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """What the outputs of a task's model stand for, in their order: the classes, in segmentation with the background first."""
+    return (BACKGROUND, *classes) if task == SEGMENT else classes

@@ -14,10 +14,12 @@ golden holds "vector_milli" (unit length, thousandths) instead of detections. Ta
 per class, the winner by soft-max; of two classes it may be a single logit, whose sigmoid is the second class's score (k230-platform §6.3).
 Task "multilabel", head "multilogits": one output of a logit per label, each a sigmoid of its own. Golden of both holds
 "scores_permille", a score per class after soft-max or sigmoid. Task "ocr_detect", head "textmap": one output [1, H, W, 2], channel 0 how
-likely a pixel is in the core of a text, which the firmware turns into quads (aicube.ocr_post_process with TEXT_MASK_PERMILLE and the score);
-golden holds "quads_px", [x0, y0, ... y3] each from the top left clockwise, in input pixels. Task "ocr_recognize", head "ctc": one output
-[1, T, labels] for a line of text; labels are the characters, the first entry is empty and never meant, the last one is the blank; golden
-holds "text" and "score_permille".
+likely a pixel is in the core of a text, which the firmware turns into quads (aicube.ocr_post_process with TEXT_MASK_PERMILLE and the
+score); golden holds "quads_px", [x0, y0, ... y3] each from the top left clockwise, in input pixels. Task "ocr_recognize", head "ctc": one
+output [1, T, labels] for a line of text; labels are the characters, the first entry is empty and never meant, the last one is the blank;
+golden holds "text" and "score_permille". Task "segment", head "segmap": two outputs of class logits, [1, H, W, labels] for the vendor's
+scripts and [1, H/4, W/4, labels], which the board decodes; labels[0] is the background; golden holds "shares_permille", how much of the
+second one's arg-max map each label covers.
 """
 
 import math
@@ -88,10 +90,11 @@ class Manifest:
         self.golden_bytes = fields["golden"]["bytes"]
         is_embedding = self.head == HEAD_EMBEDDING
         is_scores = self.head in SCORE_HEADS
-        has_boxes = not (is_embedding or is_scores or self.head in (HEAD_TEXTMAP, HEAD_CTC))
+        has_boxes = not (is_embedding or is_scores or self.head in (HEAD_SEGMAP, HEAD_TEXTMAP, HEAD_CTC))
         self.golden_detections = fields["golden"]["detections"] if has_boxes else []
         self.golden_scores = fields["golden"]["scores_permille"] if is_scores else []
         self.golden_vector = fields["golden"]["vector_milli"] if is_embedding else []
+        self.golden_shares = fields["golden"]["shares_permille"] if self.head == HEAD_SEGMAP else []
         self.golden_quads = fields["golden"]["quads_px"] if self.head == HEAD_TEXTMAP else []
         is_reading = self.head == HEAD_CTC
         self.golden_text = fields["golden"]["text"] if is_reading else ""
@@ -182,7 +185,7 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
         manifest: holds the expected detections.
         detections: (class index, score permille, x, y, w, h) in input pixels, in any order; of an embedding the
             vector; of logits all scores in permille, in the order of the labels; of a text map (0, 1000, x, y, w, h, 8 corner
-            numbers); of a reading (text, score permille).
+            numbers); of a reading (text, score permille); of a segmap the share of each label.
 
     Raises:
         ModelRefusedError: one is missing, or there is one more.

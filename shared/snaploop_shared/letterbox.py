@@ -1,6 +1,7 @@
 """Where a picture lies in a model input: board (ai2d), calibration, evaluation and drawing all use this one rule.
 
-Aspect kept, centred, padded with 114. Integer arithmetic only, so that single and double floats agree.
+Aspect kept, centred, padded with 114; text models want the picture in the corner instead. Integer arithmetic only, so that single
+and double floats agree.
 """
 
 PAD_VALUE = 114  # as ultralytics trains and the vendor's DetectionApp pads
@@ -9,14 +10,17 @@ PAD_VALUE = 114  # as ultralytics trains and the vendor's DetectionApp pads
 class Placement:
     """A picture of source_w×source_h placed in an input of input_w×input_h: size after resize and the padding around it, px."""
 
-    def __init__(self, source_w: int, source_h: int, input_w: int, input_h: int) -> None:
-        """Compute the placement; see `placement`."""
+    def __init__(
+        self, source_w: int, source_h: int, input_w: int, input_h: int, in_corner: bool = False, pad: int = PAD_VALUE
+    ) -> None:
+        """Compute the placement; see `placement` and `corner_placement`. `pad` is the value of the pixels around the picture."""
         if min(source_w, source_h, input_w, input_h) < 1:
             raise ValueError(
                 "letterbox of {}x{} into {}x{}: every side must be at least 1 px".format(
                     source_w, source_h, input_w, input_h
                 )
             )
+        self.pad = pad
         self.source_w = source_w
         self.source_h = source_h
         self.input_w = input_w
@@ -27,8 +31,8 @@ class Placement:
         else:
             self.height = input_h
             self.width = max(1, (source_w * input_h + source_h // 2) // source_h)
-        self.left = (input_w - self.width) // 2
-        self.top = (input_h - self.height) // 2
+        self.left = 0 if in_corner else (input_w - self.width) // 2
+        self.top = 0 if in_corner else (input_h - self.height) // 2
         self.right = input_w - self.width - self.left
         self.bottom = input_h - self.height - self.top
 
@@ -48,6 +52,11 @@ def placement(source_w: int, source_h: int, input_w: int, input_h: int) -> Place
         ValueError: a side is smaller than 1 px.
     """
     return Placement(source_w, source_h, input_w, input_h)
+
+
+def corner_placement(source_w: int, source_h: int, input_w: int, input_h: int, pad: int = PAD_VALUE) -> Placement:
+    """As `placement`, but in the top left corner: so the vendor's text models want it, found with pad 114 and read with pad 0."""
+    return Placement(source_w, source_h, input_w, input_h, True, pad)
 
 
 def input_size(source_w: int, source_h: int, long_side: int, multiple: int = 32) -> "tuple[int, int]":

@@ -32,7 +32,8 @@ MAX_RECORD_TEXT_CHARS = 4000  # of all boxes of a photo: the record fits a messa
 class Box:
     """A labelled rectangle in photo pixels, origin top left: class name, left, top, width, height (integers).
 
-    `points`: the polygon or quad inside it, as (x, y) in photo pixels; none for a plain rectangle. `text`: what is written there, "" unknown.
+    `points`: the polygon or quad inside it, as (x, y) in photo pixels; none for a plain rectangle.
+    `text`: what is written there, "" where nobody said.
     """
 
     def __init__(self, class_name: str, x: int, y: int, w: int, h: int, points=(), text: str = "") -> None:

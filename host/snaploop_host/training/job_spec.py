@@ -66,6 +66,7 @@ class Parameters:
     bf16: bool = True
     threads: int | None = None  # None: as many as help at the moment; a number makes runs repeat to the last digit
     score_threshold: float | None = None  # None: from the validation F1 curve
+    dictionary: str | None = None  # characters that a reading model knows; None: those of the labels
 
     def __post_init__(self) -> None:
         """Refuse what no training can use."""

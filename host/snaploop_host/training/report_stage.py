@@ -18,7 +18,7 @@ from ..domain.run_report import ClassRow, Golden, RungTried, RunReport, Threshol
 from ..domain.scores import Score
 from .gate_stage import Evaluation
 from .job_spec import TrainingJob
-from .task import Task
+from .task import NamesAnswers, Task
 
 MOST_PICTURES = 12
 
@@ -58,7 +58,7 @@ def write_report(
         nncase_version=nncase_version(),
         simulator=f"nncase {nncase_version()} k230",
         input=task.input_wh(job),
-        labels=job.classes,
+        labels=task.labels(job) if isinstance(task, NamesAnswers) else job.classes,
         thresholds=Thresholds(round(threshold, 3), task.iou_threshold),
         evaluated_images=len(evaluation.gate_indices),
         float_score=float_gate.to_json(),

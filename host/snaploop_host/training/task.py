@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +114,14 @@ class Task(Protocol):
 
     def draw(self, job: TrainingJob, pixels: Pixels, truth: Any, answer: Any, threshold: float, file: Path) -> None:
         """Write a JPEG for people: the picture with what is true and what the kmodel says."""
+
+
+@runtime_checkable
+class NamesAnswers(Protocol):
+    """A task whose answers are not named by the project's classes."""
+
+    def labels(self, job: TrainingJob) -> tuple[str, ...]:
+        """What the manifest calls the outputs."""
 
 
 def task_named(name: str) -> Task:

@@ -1,0 +1,126 @@
+"""From a network and its batches to best.pt and the facts about the training. Called by the two text tasks.
+
+The loop itself is `torch_loop.fit`; here are the choices around it that both tasks share.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...domain.preprocess import Preprocess
+from ...domain.scores import METRICS, Score
+from ..epoch_curve import EpochCurve
+from ..errors import TrainingError
+from ..job_spec import TrainingJob
+from ..task import Folders, Report
+from ..torch_loop import Batches, Fitted, Judged, Plan, fit, is_out_of_memory
+
+logger = logging.getLogger(__name__)
+
+Arithmetic = Callable[[], AbstractContextManager[Any]]
+
+
+def teach(
+    job: TrainingJob,
+    folders: Folders,
+    report: Report,
+    make_network: Callable[[], nn.Module],
+    loss: Callable[[Any, torch.Tensor], Mapping[str, torch.Tensor]],
+    batches_of: Callable[[int], Batches],
+    batch: int,
+    validate: Callable[[nn.Module], Score],
+    preprocess: Preprocess,
+    epochs: int,
+    rate: float,
+    start: str,
+    beside: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Train into `folders.artifacts / "best.pt"`; what `training.task.Task.train` returns.
+
+    Args:
+        job: what to train.
+        folders: of the job.
+        report: gets epochs and notes.
+        make_network: a network with the weights to start from; called anew when the batch had to be halved.
+        loss: see `torch_loop.fit`.
+        batches_of: batches of so many pictures.
+        batch: how many at first.
+        validate: the score of a network in evaluation mode; called where bf16 is on when it is quick.
+        preprocess: of the task.
+        epochs: at most.
+        rate: the first learning rate.
+        start: "scratch", "pretrained" or "warm".
+        beside: what best.pt holds beside the weights: plain values.
+
+    Raises:
+        TrainingError: the loss is no number any more, or there is no memory for a single picture.
+    """
+    patience = job.parameters.patience
+    plan = Plan(epochs, patience if patience is not None else max(10, epochs // 2), rate)
+    curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
+
+    def judge(network: nn.Module, arithmetic: Arithmetic) -> Judged:
+        with torch.inference_mode(), arithmetic():
+            score = validate(network)
+        return Judged(score.values, tuple(score.values[name] for name in METRICS[job.task]))
+
+    while True:
+        try:
+            batches = batches_of(batch)
+            fitted = fit(
+                make_network(), loss, batches, judge, preprocess, job.parameters, plan, folders.run, curve, report
+            )
+            break
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch == 1:
+                raise TrainingError("there is no memory to train on a single picture: use a smaller imgsz") from error
+            batch //= 2
+            report("note", text=f"out of memory: training goes on with batches of {batch}")
+    write_best(folders.artifacts / "best.pt", fitted, beside)
+    rows = curve.rows()
+    return {
+        "epochs": fitted.epochs,
+        "epochs_planned": epochs,
+        "best_epoch": fitted.best_epoch,
+        "seconds": round(sum(row["seconds"] for row in rows), 2),
+        "start": start,
+        "learning_rate": rate,
+        "batch": batch,
+        "device": fitted.device,
+        "bf16": fitted.bf16,
+        "steps_with_threads": fitted.steps_with_threads,
+        "curve": rows,
+    }
+
+
+def write_best(file: Path, fitted: Fitted, beside: Mapping[str, Any]) -> None:
+    """Write best.pt, whole or not at all."""
+    partial = file.with_suffix(".part")
+    torch.save({"network": fitted.weights, "epoch": fitted.best_epoch, **beside}, partial)
+    partial.replace(file)
+
+
+def read_best(file: Path, task: str) -> dict[str, Any]:
+    """What a best.pt of this task holds: "network", the weights, and what was put beside them.
+
+    Raises:
+        TrainingError: it is none of this task's.
+    """
+    try:
+        held: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        if held["task"] == task and held["network"]:
+            return held
+    except Exception as error:  # torch raises whatever its unpickler meets
+        raise TrainingError(
+            f"weights {file} cannot be read ({type(error).__name__}: {error}): train from scratch"
+        ) from error
+    raise TrainingError(f"weights {file} belong to task {held['task']!r}, not {task!r}: train from scratch")

@@ -1,0 +1,99 @@
+"""Finding text: a small network draws a map, in the form that the firmware's C function and the vendor's scripts take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snaploop_shared.letterbox import input_size
+from snaploop_shared.manifest import HEAD_TEXTMAP
+
+from ...domain.preprocess import UNIT_RANGE
+from ...domain.scores import OCR_DETECT, Score
+from ...domain.text_metrics import FoundText, TrueText, score_found_text
+from ..errors import TrainingError
+from ..job_spec import TrainingJob, commonest_size
+from ..task import Folders, Outputs, Pixels, Report
+from .pictures import PlacedPhotos, read_split, too_small, write_split
+
+LONGER_SIDE_PX = 320
+DOUBTFUL = 0.1  # a find this close to the threshold may flip on the board: no good for a golden answer
+
+
+class OcrDetectTask:
+    """See `training.task.Task`. Answers are `FoundText`, truths `TrueText`, both in px of the model input."""
+
+    name = OCR_DETECT
+    head = HEAD_TEXTMAP
+    preprocess = UNIT_RANGE
+    iou_threshold = 0.0
+
+    def input_wh(self, job: TrainingJob) -> tuple[int, int]:
+        """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32."""
+        return input_size(*commonest_size(job), job.parameters.imgsz or LONGER_SIDE_PX)
+
+    def prepare(self, job: TrainingJob, folders: Folders) -> list[str]:
+        """Photos and quads as two lists."""
+        notes = write_split(job, folders.data)
+        small = too_small(job, self.input_wh(job))
+        return [*notes, small] if small else notes
+
+    def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
+        """In plain torch."""
+        from .train import train
+
+        return train(job, self.input_wh(job), self.preprocess, folders, report)
+
+    def export(self, job: TrainingJob, folders: Folders) -> None:
+        """One output, (1, H, W, 2)."""
+        from ..ocr.export_onnx import export_network
+        from .network import VendorForm
+        from .train import trained_network
+
+        network = VendorForm(trained_network(folders.artifacts / "best.pt"))
+        export_network(network, folders.artifacts / "model.onnx", *self.input_wh(job), "text_map")
+
+    def examples(self, job: TrainingJob, folders: Folders, side: str) -> PlacedPhotos:
+        """The photos of "train" or "val", in the input's top left corner."""
+        return PlacedPhotos(read_split(folders.data, side), self.input_wh(job))
+
+    def decode(self, job: TrainingJob, outputs: Outputs) -> FoundText:
+        """Quads by the firmware's rule."""
+        from .text_map import decode_map
+
+        return decode_map(np.ascontiguousarray(outputs[0][0, :, :, 0]))
+
+    def score(self, job: TrainingJob, answers: Sequence[FoundText], truths: Sequence[TrueText]) -> Score:
+        """hmean, precision and recall at IoU 0.5."""
+        return score_found_text(answers, truths)
+
+    def golden(self, job: TrainingJob, answers: Sequence[FoundText], threshold: float) -> tuple[int, Mapping[str, Any]]:
+        """The picture with no find near the threshold if possible, then with most finds."""
+        ranked = []
+        for position, found in enumerate(answers):
+            clear = int((found.scores >= threshold).sum())
+            doubtful = int((np.abs(found.scores - threshold) < DOUBTFUL).sum())
+            if clear:
+                ranked.append((doubtful, -clear, position))
+        if not ranked:
+            raise TrainingError(
+                "the model finds no text in any validation picture: mark more, or train for more epochs"
+            )
+        position = min(ranked)[2]
+        found = answers[position]
+        shown = [quad for quad, score in zip(found.polygons, found.scores, strict=True) if score >= threshold]
+        return position, {"quads_px": [np.rint(quad).astype(int).reshape(-1).tolist() for quad in shown]}
+
+    def draw(
+        self, job: TrainingJob, pixels: Pixels, truth: TrueText, answer: FoundText, threshold: float, file: Path
+    ) -> None:
+        """True quads thin and white, finds in colour."""
+        from .draw import draw_quads
+
+        draw_quads(pixels, truth, answer, threshold, file)
+
+
+TASK = OcrDetectTask()

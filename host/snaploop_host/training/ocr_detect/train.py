@@ -1,0 +1,119 @@
+"""The train stage: from marked photos to best.pt. Called by `ocr_detect.task`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...domain.preprocess import Preprocess
+from ...domain.scores import OCR_DETECT, Score
+from ...domain.text_metrics import score_found_text
+from ..job_spec import Parameters, TrainingJob, chosen_epochs
+from ..ocr.quads import read_rgb
+from ..ocr.teach import read_best, teach
+from ..task import Folders, Report
+from .network import TextMapNetwork, map_loss
+from .pictures import PlacedPhotos, TextPhoto, changed, read_split
+from .text_map import decode_map, draw_maps
+
+LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
+MOST_VALIDATION_PICTURES = 60
+VALIDATION_BATCH = 8
+
+
+def train(
+    job: TrainingJob, size_wh: tuple[int, int], preprocess: Preprocess, folders: Folders, report: Report
+) -> dict[str, Any]:
+    """As `training.task.Task.train`."""
+    parameters = job.parameters
+    photos = read_split(folders.data, "train")
+    is_warm = job.warm_start is not None
+    default_rate = LR_WARM if is_warm else LR_FROM_SCRATCH
+
+    def make_network() -> nn.Module:
+        torch.manual_seed(parameters.seed)
+        network = TextMapNetwork()
+        if job.warm_start:
+            network.load_state_dict(read_best(job.warm_start, OCR_DETECT)["network"])
+        return network
+
+    return teach(
+        job,
+        folders,
+        report,
+        make_network,
+        map_loss,
+        lambda size: MapBatches(photos, size_wh, size, parameters),
+        min(parameters.batch, len(photos)),
+        Validation(folders, size_wh, preprocess),
+        preprocess,
+        chosen_epochs(parameters, len(photos), is_warm),
+        parameters.lr0 if parameters.lr0 is not None else default_rate,
+        "warm" if is_warm else "scratch",
+        {"task": OCR_DETECT},
+    )
+
+
+def trained_network(file: Path) -> TextMapNetwork:
+    """The network of a best.pt, in evaluation mode."""
+    network = TextMapNetwork()
+    network.load_state_dict(read_best(file, OCR_DETECT)["network"])
+    return network.eval()
+
+
+class MapBatches:
+    """See `torch_loop.Batches`: pictures (B, 3, H, W) and their maps (B, 3, H, W), both uint8."""
+
+    def __init__(
+        self, photos: list[TextPhoto], size_wh: tuple[int, int], batch_size: int, parameters: Parameters
+    ) -> None:
+        """Read all photos once."""
+        self.photos, self.size_wh, self.batch_size, self.parameters = photos, size_wh, batch_size, parameters
+        self.images = [read_rgb(photo.image) for photo in photos]
+
+    def __len__(self) -> int:
+        """Batches per epoch; the last one is filled up."""
+        return math.ceil(len(self.photos) / self.batch_size)
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Every photo once, changed anew."""
+        order = np.random.default_rng((self.parameters.seed, number)).permutation(len(self.photos))
+        order = np.resize(order, len(self) * self.batch_size)
+        for batch in range(first, len(self)):
+            rng = np.random.default_rng((self.parameters.seed, number, batch))
+            pixels, maps = [], []
+            for index in order[batch * self.batch_size : (batch + 1) * self.batch_size]:
+                photo = self.photos[index]
+                image, quads = changed(
+                    self.images[index], photo.quads, self.size_wh, self.parameters.scale, self.parameters.shift, rng
+                )
+                pixels.append(image.transpose(2, 0, 1))
+                maps.append(draw_maps(quads, photo.to_find, *self.size_wh))
+            yield torch.from_numpy(np.stack(pixels)), torch.from_numpy(np.stack(maps))
+
+
+class Validation:
+    """Scores a network on the validation photos, decoded as on the board."""
+
+    def __init__(self, folders: Folders, size_wh: tuple[int, int], preprocess: Preprocess) -> None:
+        """Read them once."""
+        examples = PlacedPhotos(read_split(folders.data, "val")[:MOST_VALIDATION_PICTURES], size_wh)
+        everything = range(len(examples))
+        pixels = preprocess.apply(np.stack([examples.pixels(index) for index in everything]))
+        self.pixels = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+        self.truths = [examples.truth(index) for index in everything]
+
+    def __call__(self, network: nn.Module) -> Score:
+        """hmean, precision and recall."""
+        device = next(network.parameters()).device
+        found = []
+        for first in range(0, len(self.pixels), VALIDATION_BATCH):
+            logits = network(self.pixels[first : first + VALIDATION_BATCH].to(device))
+            found += [decode_map(one) for one in torch.sigmoid(logits[:, 0].float()).cpu().numpy()]
+        return score_found_text(found, self.truths)

@@ -1,0 +1,1 @@
+"""Reading text: one line of it at a time, character by character."""

@@ -1,0 +1,88 @@
+"""Reading text: a convolutional network with one answer per 4 px of width, decoded as the vendor's scripts do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snaploop_shared.manifest import HEAD_CTC
+
+from ...domain.preprocess import UNIT_RANGE
+from ...domain.scores import OCR_RECOGNIZE, Score
+from ...domain.text_metrics import Reading, TrueReading, score_readings
+from ..errors import TrainingError
+from ..job_spec import TrainingJob
+from ..task import Folders, Outputs, Pixels, Report
+from .dictionary import characters_of, labels_of, read_steps
+from .lines import Lines, input_width, read_lines, write_lines
+from .size import HEIGHT_PX
+
+
+class OcrRecognizeTask:
+    """See `training.task.Task`. Answers are `Reading`, truths `TrueReading`; an example is one line, not one photo."""
+
+    name = OCR_RECOGNIZE
+    head = HEAD_CTC
+    preprocess = UNIT_RANGE
+    iou_threshold = 0.0
+
+    def input_wh(self, job: TrainingJob) -> tuple[int, int]:
+        """As wide as the lines need, 32 px high."""
+        return input_width(job), HEIGHT_PX
+
+    def labels(self, job: TrainingJob) -> tuple[str, ...]:
+        """What each output stands for: nothing, the characters, the blank."""
+        return labels_of(characters_of(job))
+
+    def prepare(self, job: TrainingJob, folders: Folders) -> list[str]:
+        """Lines as pictures and two lists."""
+        characters = characters_of(job)
+        self.input_wh(job)
+        notes = write_lines(job, folders.data)
+        return [*notes, f"the dictionary has {len(characters)} characters: {characters[:80]}"]
+
+    def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
+        """In plain torch."""
+        from .train import train
+
+        return train(job, self.input_wh(job)[0], characters_of(job), self.preprocess, folders, report)
+
+    def export(self, job: TrainingJob, folders: Folders) -> None:
+        """One output, (1, W/4, labels), logits."""
+        from ..ocr.export_onnx import export_network
+        from .train import trained_network
+
+        network = trained_network(folders.artifacts / "best.pt", characters_of(job))
+        export_network(network, folders.artifacts / "model.onnx", *self.input_wh(job), "steps")
+
+    def examples(self, job: TrainingJob, folders: Folders, side: str) -> Lines:
+        """The lines of "train" or "val"."""
+        return Lines(read_lines(folders.data, side), self.input_wh(job)[0], characters_of(job))
+
+    def decode(self, job: TrainingJob, outputs: Outputs) -> Reading:
+        """Greedy."""
+        return read_steps(outputs[0][0], self.labels(job))
+
+    def score(self, job: TrainingJob, answers: Sequence[Reading], truths: Sequence[TrueReading]) -> Score:
+        """Whole words and characters."""
+        return score_readings(answers, truths)
+
+    def golden(self, job: TrainingJob, answers: Sequence[Reading], threshold: float) -> tuple[int, Mapping[str, Any]]:
+        """The line that is read most surely."""
+        position = max(range(len(answers)), key=lambda index: (bool(answers[index].text), answers[index].score))
+        reading = answers[position]
+        if not reading.text:
+            raise TrainingError("the model reads nothing in any validation line: label more, or train for more epochs")
+        return position, {"text": reading.text, "score_permille": round(reading.score * 1000)}
+
+    def draw(
+        self, job: TrainingJob, pixels: Pixels, truth: TrueReading, answer: Reading, threshold: float, file: Path
+    ) -> None:
+        """The line, and below it what is true and what is read."""
+        from .draw import draw_reading
+
+        draw_reading(pixels, truth, answer, file)
+
+
+TASK = OcrRecognizeTask()

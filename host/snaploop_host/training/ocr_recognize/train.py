@@ -1,0 +1,182 @@
+"""The train stage: from lines of text to best.pt. Called by `ocr_recognize.task`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...domain.preprocess import Preprocess
+from ...domain.scores import OCR_RECOGNIZE, Score
+from ...domain.text_metrics import score_readings
+from ..job_spec import Parameters, TrainingJob, chosen_epochs
+from ..ocr.quads import read_rgb
+from ..ocr.teach import read_best, teach
+from ..task import Folders, Report
+from .dictionary import labels_of, read_steps
+from .lines import Line, Lines, changed, read_lines
+from .network import LineNetwork, reading_loss
+from .size import STEP_PX
+from .synthetic import FONT_PX, Typesetter
+
+LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
+LINES_PER_PICTURE = 4  # a line is small: batches hold four times as many as `batch` says
+ENOUGH_LINES = 600  # photographed ones; with fewer, drawn ones fill the epochs up
+DRAWN_AT_LEAST = 0.25  # of a batch while there are not enough
+MOST_DRAWN = 0.75
+EPOCH_LINES = 256  # an epoch has at least so many, else it would be over before it began
+MOST_VALIDATION_LINES = 300
+VALIDATION_BATCH = 32
+
+
+def train(
+    job: TrainingJob, width: int, characters: str, preprocess: Preprocess, folders: Folders, report: Report
+) -> dict[str, Any]:
+    """As `training.task.Task.train`; says in "drawn_share" how much of what it learnt from was drawn instead of photographed."""
+    parameters = job.parameters
+    lines = read_lines(folders.data, "train")
+    typesetter = Typesetter(characters, [line.text for line in lines])
+    drawn = drawn_share(len(lines)) if typesetter.texts else 0.0
+    _tell(report, len(lines), drawn, typesetter)
+    is_warm = job.warm_start is not None
+    default_rate = LR_WARM if is_warm else LR_FROM_SCRATCH
+
+    def make_network() -> nn.Module:
+        torch.manual_seed(parameters.seed)
+        network = LineNetwork(len(labels_of(characters)))
+        if job.warm_start:
+            start_from(network, characters, read_best(job.warm_start, OCR_RECOGNIZE))
+        return network
+
+    def batches_of(size: int) -> LineBatches:
+        return LineBatches(lines, width, characters, typesetter, drawn, size, parameters)
+
+    result = teach(
+        job,
+        folders,
+        report,
+        make_network,
+        reading_loss,
+        batches_of,
+        parameters.batch * LINES_PER_PICTURE,
+        Validation(folders, width, characters, preprocess),
+        preprocess,
+        chosen_epochs(parameters, max(len(lines), EPOCH_LINES) // LINES_PER_PICTURE, is_warm),
+        parameters.lr0 if parameters.lr0 is not None else default_rate,
+        "warm" if is_warm else "scratch",
+        {"task": OCR_RECOGNIZE, "characters": characters},
+    )
+    return result | {"lines": len(lines), "drawn_share": round(drawn, 2), "dictionary": characters}
+
+
+def drawn_share(lines: int) -> float:
+    """How much of each batch is drawn instead of photographed: three quarters with next to no lines, none with enough."""
+    if lines >= ENOUGH_LINES:
+        return 0.0
+    return max(DRAWN_AT_LEAST, MOST_DRAWN * (1 - lines / ENOUGH_LINES))
+
+
+def start_from(network: LineNetwork, characters: str, held: dict[str, Any]) -> None:
+    """Take over the weights of an earlier model; its dictionary may differ, then characters that both have keep what was learnt."""
+    weights = dict(held["network"])
+    old, new = labels_of(held["characters"]), labels_of(characters)
+    rows = {label: number for number, label in enumerate(old)}  # of the two empty labels the last: the blank
+    for name in ("head.weight", "head.bias"):
+        kept = network.state_dict()[name].clone()
+        for number, label in enumerate(new):
+            if label in rows and number > 0:
+                kept[number] = weights[name][rows[label]]
+        weights[name] = kept
+    network.load_state_dict(weights)
+
+
+def trained_network(file: Path, characters: str) -> LineNetwork:
+    """The network of a best.pt, in evaluation mode."""
+    network = LineNetwork(len(labels_of(characters)))
+    network.load_state_dict(read_best(file, OCR_RECOGNIZE)["network"])
+    return network.eval()
+
+
+class LineBatches:
+    """See `torch_loop.Batches`: lines (B, 3, 32, W) uint8 and their texts (B, longest) as label indices, -1 after the end."""
+
+    def __init__(
+        self,
+        lines: list[Line],
+        width: int,
+        characters: str,
+        typesetter: Typesetter,
+        drawn: float,
+        batch_size: int,
+        parameters: Parameters,
+    ) -> None:
+        """Read all lines once."""
+        self.lines, self.width, self.typesetter = lines, width, typesetter
+        self.drawn, self.batch_size, self.seed = drawn, batch_size, parameters.seed
+        self.images = [read_rgb(line.file) for line in lines]
+        self.index = {character: number for number, character in enumerate(labels_of(characters)) if character}
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return math.ceil(max(len(self.lines), EPOCH_LINES) / self.batch_size)
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Photographed and drawn lines mixed, changed anew."""
+        for batch in range(first, len(self)):
+            rng = np.random.default_rng((self.seed, number, batch))
+            examples = [self._example(rng) for _ in range(self.batch_size)]
+            longest = max(len(text) for _, text in examples)
+            texts = np.full((self.batch_size, longest), -1, np.int64)
+            for row, (_, text) in zip(texts, examples, strict=True):
+                row[: len(text)] = [self.index[character] for character in text]
+            pixels = np.stack([image.transpose(2, 0, 1) for image, _ in examples])
+            yield torch.from_numpy(pixels), torch.from_numpy(texts)
+
+    def _example(self, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+        if rng.random() < self.drawn:
+            image, text = self.typesetter.line(rng)
+            border = max(2, round(0.1 * FONT_PX))
+            inner = (border, border, image.shape[1] - 2 * border, image.shape[0] - 2 * border)
+        else:
+            chosen = int(rng.integers(len(self.lines)))
+            image, line = self.images[chosen], self.lines[chosen]
+            text, inner = line.text, (line.border, line.border, *line.size_wh)
+        return changed(image, inner, self.width, rng), text[: self.width // STEP_PX]
+
+
+class Validation:
+    """Scores a network on the validation lines, decoded as on the board."""
+
+    def __init__(self, folders: Folders, width: int, characters: str, preprocess: Preprocess) -> None:
+        """Read them once."""
+        examples = Lines(read_lines(folders.data, "val")[:MOST_VALIDATION_LINES], width, characters)
+        everything = range(len(examples))
+        pixels = preprocess.apply(np.stack([examples.pixels(index) for index in everything]))
+        self.pixels = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+        self.truths = [examples.truth(index) for index in everything]
+        self.labels = labels_of(characters)
+
+    def __call__(self, network: nn.Module) -> Score:
+        """Words and characters right."""
+        device = next(network.parameters()).device
+        readings = []
+        for first in range(0, len(self.pixels), VALIDATION_BATCH):
+            logits = network(self.pixels[first : first + VALIDATION_BATCH].to(device)).float().cpu().numpy()
+            readings += [read_steps(one, self.labels) for one in logits]
+        return score_readings(readings, self.truths)
+
+
+def _tell(report: Report, lines: int, drawn: float, typesetter: Typesetter) -> None:
+    if drawn:
+        report(
+            "note",
+            text=f"{lines} photographed lines are few: {drawn:.0%} of what the model learns from is drawn by the computer; "
+            "label more photos for a model that knows your letters",
+        )
+    if drawn and typesetter.missing:
+        report("note", text=f"no font here has {typesetter.missing[:30]!r}: learnt from photos only")

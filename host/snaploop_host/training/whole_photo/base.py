@@ -1,0 +1,185 @@
+"""What classify, multilabel and embed have in common; each subclass says what a label teaches and what an output means."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...domain.photo_labels import ONE_CLASS_TASKS, PhotoLabels, label_problem
+from ...domain.preprocess import IMAGENET
+from ...domain.scores import Score
+from ..errors import BadDatasetError
+from ..job_spec import Photo, TrainingJob
+from ..photo_check import check_photo
+from ..task import Folders, Outputs, Pixels, Report
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from .pictures import WholePhotos
+
+SIDE_PX = 224  # square, as the vendor's models of these tasks
+WEIGHTS_FOLDER = Path("weights")  # pretrained ones are used when somebody put them there
+
+
+class WholePhotoTask(ABC):
+    """See `training.task.Task`."""
+
+    name: str
+    head: str
+    output_name: str  # of the ONNX file
+    preprocess = IMAGENET
+    iou_threshold = 0.0
+    zoom_share = 1.0  # of the job's `scale` and `shift`; less where a label must not slip out of the picture
+
+    def input_wh(self, job: TrainingJob) -> tuple[int, int]:
+        """A square of `imgsz`: photos are stretched to it."""
+        side = job.parameters.imgsz or SIDE_PX
+        return side, side
+
+    def prepare(self, job: TrainingJob, folders: Folders) -> list[str]:
+        """Check the labels and every photo; the photos are read where they lie."""
+        for photo in job.train + job.val:
+            self._check_classes(photo, job)
+            check_photo(photo)
+        labels = [
+            PhotoLabels(photo.name, frozenset(job.classes[cls] for cls in classes_of(photo)))
+            for photo in job.train + job.val
+        ]
+        if problem := label_problem(self.name, job.classes, labels):
+            raise BadDatasetError(problem)
+        notes = []
+        unlabelled = sum(not photo.classes for photo in labels)
+        if unlabelled and self.name in ONE_CLASS_TASKS:
+            notes.append(f"{unlabelled} photos without a class are left out")
+        sides = [(side, self.usable(photos)) for side, photos in (("training", job.train), ("validation", job.val))]
+        for side, photos in sides:
+            if not photos:
+                raise BadDatasetError(f"no {side} photo has a class: label more photos")
+            shown = {cls for photo in photos for cls in classes_of(photo)}
+            notes += [
+                f"class {name} has no {side} photo: "
+                + ("the model cannot learn it" if side == "training" else "its score is not measured")
+                + "; take some more, at another time"
+                for index, name in enumerate(job.classes)
+                if index not in shown
+            ]
+        return notes
+
+    def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
+        """In plain torch."""
+        from .train import train
+
+        return train(self, job, folders, report)
+
+    def export(self, job: TrainingJob, folders: Folders) -> None:
+        """Raw outputs; soft-max, sigmoid or cosine stay outside."""
+        from .network import export_network, load_weights
+
+        network = load_weights(folders.artifacts / "best.pt")
+        self.fold(network, job)
+        export_network(network, folders.artifacts / "model.onnx", self.output_name, *self.input_wh(job))
+
+    def examples(self, job: TrainingJob, folders: Folders, side: str) -> StretchedExamples:
+        """The photos of "train" or "val" that have what the task wants, stretched."""
+        photos = self.photos(job, side)
+        return StretchedExamples(photos, [self.truth(job, classes_of(photo)) for photo in photos.photos])
+
+    def photos(self, job: TrainingJob, side: str) -> WholePhotos:
+        """The same, not yet stretched."""
+        from .pictures import WholePhotos
+
+        return WholePhotos(self.usable(job.train if side == "train" else job.val), *self.input_wh(job))
+
+    def usable(self, photos: Sequence[Photo]) -> list[Photo]:
+        """Those that the task can use."""
+        return [photo for photo in photos if photo.boxes] if self.name in ONE_CLASS_TASKS else list(photos)
+
+    def fold(self, network: nn.Module, job: TrainingJob) -> None:
+        """Change the trained network to what the board expects; here nothing."""
+
+    @abstractmethod
+    def outputs(self, job: TrainingJob) -> int:
+        """How many numbers the network gives."""
+
+    @abstractmethod
+    def targets(self, job: TrainingJob, classes_of: Sequence[set[int]]) -> torch.Tensor:
+        """What the loss wants of each photo, from its classes."""
+
+    @abstractmethod
+    def loss(self, job: TrainingJob) -> nn.Module:
+        """Takes the network's answers (B, n) and the targets; gives terms to be summed."""
+
+    @abstractmethod
+    def clearness(self, job: TrainingJob, outputs: torch.Tensor, targets: torch.Tensor) -> float:
+        """How sure (N, n) raw numbers are of the truth, larger is better: tells epochs apart whose metric is the same."""
+
+    @abstractmethod
+    def truth(self, job: TrainingJob, classes: set[int]) -> Any:
+        """What the task's metrics want of each photo."""
+
+    @abstractmethod
+    def answer(self, job: TrainingJob, values: np.ndarray) -> Any:
+        """What (n,) raw numbers of the trained network mean, float64."""
+
+    @abstractmethod
+    def score(self, job: TrainingJob, answers: Sequence[Any], truths: Sequence[Any]) -> Score:
+        """See `training.task.Task`."""
+
+    @abstractmethod
+    def golden(self, job: TrainingJob, answers: Sequence[Any], threshold: float) -> tuple[int, Mapping[str, Any]]:
+        """See `training.task.Task`."""
+
+    @abstractmethod
+    def draw(self, job: TrainingJob, pixels: Pixels, truth: Any, answer: Any, threshold: float, file: Path) -> None:
+        """See `training.task.Task`."""
+
+    def decode(self, job: TrainingJob, outputs: Outputs) -> Any:
+        """The answer in the exported model's one output."""
+        return self.answer(job, np.asarray(outputs[0], np.float64).reshape(-1))
+
+    def _check_classes(self, photo: Photo, job: TrainingJob) -> None:
+        for box in photo.boxes:
+            if not 0 <= box.cls < len(job.classes):
+                raise BadDatasetError(
+                    f"photo {photo.name}: class {box.cls}, the project has {len(job.classes)}: label it again"
+                )
+
+
+class StretchedExamples:
+    """See `training.task.Examples`."""
+
+    def __init__(self, photos: WholePhotos, truths: Sequence[Any]) -> None:
+        """Photos, and what each really shows in the form of the task."""
+        self.photos, self.truths = photos, truths
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.photos)
+
+    def pixels(self, index: int) -> Pixels:
+        """The stretched photo."""
+        return self.photos.stretched(index)
+
+    def truth(self, index: int) -> Any:
+        """For the task's metrics."""
+        return self.truths[index]
+
+    def classes(self, index: int) -> set[int]:
+        """What is said of the photo."""
+        return classes_of(self.photos.photos[index])
+
+
+def classes_of(photo: Photo) -> set[int]:
+    """Every class that is said of the photo, as a whole or of a part."""
+    return {box.cls for box in photo.boxes}
+
+
+def in_permille(values: np.ndarray) -> list[int]:
+    """0…1 as whole thousandths."""
+    return [round(1000 * float(value)) for value in values]

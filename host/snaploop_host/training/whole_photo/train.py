@@ -1,0 +1,140 @@
+"""The train stage of classify, multilabel and embed: from photos to best.pt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ...domain.scores import METRICS
+from ..detect.augment import Augmentation
+from ..epoch_curve import EpochCurve
+from ..errors import TrainingError
+from ..job_spec import Parameters, TrainingJob, chosen_epochs
+from ..task import Folders, Report
+from ..torch_loop import Fitted, Judged, Plan, fit, is_out_of_memory
+from . import network as networks
+from .pictures import VariedBatches, balancing_odds
+
+if TYPE_CHECKING:
+    from .base import WholePhotoTask
+
+LR_FROM_SCRATCH, LR_KNOWN = 0.002, 0.0005  # known: weights of a run before, or pretrained ones
+VALIDATION_BATCH = 16
+MOST_VALIDATION_PHOTOS = 200  # per epoch; all of them are used by the gate's float figures
+DIGITS = 3  # of the metric: what differs less is decided by the validation loss
+
+
+def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
+    """Train, write best.pt, and say how it went; see `training.task.Task.train`."""
+    from .base import WEIGHTS_FOLDER
+
+    torch.manual_seed(job.parameters.seed)
+    start_weights = job.warm_start or networks.pretrained_file(WEIGHTS_FOLDER)
+    parameters = job.parameters
+    epochs = chosen_epochs(parameters, len(job.train), start_weights is not None)
+    patience = parameters.patience if parameters.patience is not None else max(10, epochs // 2)
+    rate = parameters.lr0 if parameters.lr0 is not None else (LR_KNOWN if start_weights else LR_FROM_SCRATCH)
+    plan = Plan(epochs, patience, rate)
+    start = "warm" if job.warm_start else ("pretrained" if start_weights else "scratch")
+    curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
+    judge = _Judge(task, job)
+    fitted, batch = None, parameters.batch
+    while fitted is None:
+        network = networks.build_network(task.outputs(job))
+        if start_weights:
+            networks.start_from(network, start_weights)
+        now = replace(parameters, batch=batch)
+        try:
+            fitted = _fit(task, job, now, network, judge, plan, folders, curve, report)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch == 1:
+                raise TrainingError("there is no memory to train with a single photo: use a smaller imgsz") from error
+            batch = max(1, batch // 2)
+            report("note", text=f"not enough memory: training goes on with a batch of {batch}")
+    networks.save_weights(folders.artifacts / "best.pt", task.name, job.classes, fitted.weights)
+    rows = curve.rows()
+    best_row = next(row for row in rows if row["epoch"] == fitted.best_epoch)
+    return {
+        "epochs": fitted.epochs,
+        "epochs_planned": epochs,
+        "best_epoch": fitted.best_epoch,
+        "seconds": round(sum(row["seconds"] for row in rows), 2),
+        "start": start,
+        "backbone": networks.BACKBONE,
+        "learning_rate": rate,
+        "batch": batch,
+        "device": fitted.device,
+        "bf16": fitted.bf16,
+        "steps_with_threads": fitted.steps_with_threads,
+        **{f"val_{name}": best_row["metrics"][name] for name in METRICS[task.name]},
+        "curve": rows,
+    }
+
+
+def _fit(
+    task: WholePhotoTask,
+    job: TrainingJob,
+    parameters: Parameters,
+    network: nn.Module,
+    judge: _Judge,
+    plan: Plan,
+    folders: Folders,
+    curve: EpochCurve,
+    report: Report,
+) -> Fitted:
+    examples = task.examples(job, folders, "train")
+    held = [examples.classes(index) for index in range(len(examples))]
+    rules = Augmentation(
+        scale=parameters.scale * task.zoom_share, shift=parameters.shift * task.zoom_share, mirror=parameters.mirror
+    )
+    batches = VariedBatches(
+        examples.photos,
+        task.targets(job, held),
+        balancing_odds(held),
+        min(parameters.batch, len(examples)),
+        parameters.seed,
+        rules,
+    )
+    loss = task.loss(job)
+    return fit(network, loss, batches, judge, task.preprocess, parameters, plan, folders.run, curve, report)
+
+
+class _Judge:
+    """Scores the averaged network on the validation photos with the task's own metrics; see `torch_loop.fit`."""
+
+    def __init__(self, task: WholePhotoTask, job: TrainingJob) -> None:
+        self.task, self.job = task, job
+        photos = task.photos(job, "val")
+        del photos.photos[MOST_VALIDATION_PHOTOS:]
+        self.truths: list[Any] = []
+        pixels = []
+        for index, photo in enumerate(photos.photos):
+            pixels.append(torch.from_numpy(photos.stretched(index).copy()))
+            self.truths.append(task.truth(job, {box.cls for box in photo.boxes}))
+        self.pixels = torch.stack(pixels)
+        self.targets = task.targets(job, [{box.cls for box in photo.boxes} for photo in photos.photos])
+
+    def __call__(self, network: nn.Module, arithmetic: Callable[[], AbstractContextManager[Any]]) -> Judged:
+        device = next(network.parameters()).device
+        mean, std = (
+            torch.tensor(values, device=device).view(3, 1, 1)
+            for values in (self.task.preprocess.mean, self.task.preprocess.std)
+        )
+        raw = []
+        for start in range(0, len(self.pixels), VALIDATION_BATCH):
+            part = self.pixels[start : start + VALIDATION_BATCH].to(device).float().div_(255).sub_(mean).div_(std)
+            with torch.inference_mode(), arithmetic():
+                raw.append(network(part.contiguous(memory_format=torch.channels_last)).float().cpu())
+        values = torch.cat(raw)
+        answers = [self.task.answer(self.job, one) for one in values.double().numpy()]
+        score = self.task.score(self.job, answers, self.truths)
+        clear = self.task.clearness(self.job, values, self.targets)
+        strict = METRICS[self.task.name][0]
+        return Judged(score.values, (round(score.values[strict], DIGITS), clear))

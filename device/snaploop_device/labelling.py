@@ -1,7 +1,7 @@
 """Editing the labels of one photo with one finger: pure logic, no screen, no card. The Label screen and the app use it.
 
-Per task: detect draws boxes, segment traces outlines, ocr draws boxes whose four corners can be pulled, classify and multilabel say
-classes of the whole photo (a box as large as the photo). A drag draws, unless it begins on the selected shape: then it moves or
+Per task: detect draws boxes, segment traces outlines, ocr draws boxes whose four corners can be pulled, classify, embed and multilabel
+say classes of the whole photo (a box as large as the photo), the first two one at most. A drag draws, unless it begins on the selected shape: then it moves or
 resizes that one. A new shape is not selected, so that things that touch each other can be drawn one after another.
 """
 
@@ -15,7 +15,9 @@ SEGMENT = "segment"
 OCR = "ocr"
 CLASSIFY = "classify"
 MULTILABEL = "multilabel"
-WHOLE_PHOTO_TASKS = (CLASSIFY, MULTILABEL)
+EMBED = "embed"
+ONE_CLASS_TASKS = (CLASSIFY, EMBED)
+WHOLE_PHOTO_TASKS = (CLASSIFY, MULTILABEL, EMBED)
 
 TAP_PX = 10  # a finger that moved less than this meant a tap
 UNDO_STEPS = 50
@@ -48,7 +50,7 @@ class Labelling:
 
     @property
     def chosen_names(self) -> "list[str]":
-        """The classes that are said of the whole photo (classify, multilabel)."""
+        """The classes that are said of the whole photo."""
         return [box.class_name for box in self.boxes]
 
     def propose(self, boxes: "list[Box]") -> bool:
@@ -122,7 +124,7 @@ class Labelling:
         return "box"
 
     def choose_class(self, name: str) -> bool:
-        """Use this class for the next shape, and for the selected one; True when the photo is labelled by that (classify).
+        """Use this class for the next shape, and for the selected one; True when the photo is labelled by that (classify, embed).
 
         Raises:
             ValueError: the project has no such class.
@@ -133,8 +135,10 @@ class Labelling:
         if self.task in WHOLE_PHOTO_TASKS:
             self._remember()
             whole = Box(name, 0, 0, self.record.width, self.record.height)
-            if self.task == CLASSIFY:
+            self.proposals = [box for box in self.proposals if box.class_name != name]
+            if self.task in ONE_CLASS_TASKS:
                 self.boxes = [whole]
+                self.proposals = []
                 return True
             if name in self.chosen_names:
                 self.boxes = [box for box in self.boxes if box.class_name != name]

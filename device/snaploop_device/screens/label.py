@@ -1,7 +1,7 @@
 """Label: the frozen photo, the class bar, shapes drawn with one finger, the model's proposals dashed."""
 
 from .. import layout, shapes
-from ..labelling import CLASSIFY, MULTILABEL, OCR, SEGMENT, WHOLE_PHOTO_TASKS
+from ..labelling import CLASSIFY, EMBED, MULTILABEL, OCR, SEGMENT, WHOLE_PHOTO_TASKS
 from . import widgets as w
 from .tags import BOX_THICKNESS_PX, Tags
 
@@ -14,6 +14,7 @@ SAVE_FILL = (36, 120, 60)
 
 _HELP = {
     CLASSIFY: "Tap the class of this photo",
+    EMBED: "Tap what this photo shows",
     MULTILABEL: "Tap every class that is there, then Save",
     SEGMENT: "Trace around each thing, then Save",
     OCR: "Drag a box around each text, then Save",
@@ -145,11 +146,20 @@ def _finger(overlay, editing):
 
 
 def _whole_photo(overlay, editing):
-    for index, name in enumerate(editing.chosen_names):
+    """What is said of the photo, and with a question mark what the model would say."""
+    boxes = editing.boxes + editing.proposals
+    for index in range(len(boxes)):
+        name, top = boxes[index].class_name, 44 + 40 * index
+        is_said = index < len(editing.boxes)
         colour = layout.class_colour(editing.classes.index(name)) if name in editing.classes else w.DIM
-        text = w.fitted(name, 28, layout.PHOTO_W - 44)
-        overlay.rectangle(12, 44 + 40 * index, w.text_width(text, 28) + 20, 36, colour, fill=True)
-        overlay.text(22, 46 + 40 * index, 28, text, w.ink_on(colour))
+        text = w.fitted(name if is_said else name + " ?", 28, layout.PHOTO_W - 44)
+        width = w.text_width(text, 28) + 20
+        if is_said:
+            overlay.rectangle(12, top, width, 36, colour, fill=True)
+        else:
+            overlay.rectangle(12, top, width, 36, w.BLACK, fill=True, alpha=170)
+            overlay.rectangle(12, top, width, 36, colour, thickness=2)
+        overlay.text(22, top + 2, 28, text, w.ink_on(colour) if is_said else colour)
 
 
 def _help(overlay, editing):

@@ -144,7 +144,9 @@ def test_training_killed_after_its_last_epoch_is_not_trained_again(tmp_path):
 
     def run():
         reported.clear()
-        return train(job, (96, 64), tmp_path / "data", tmp_path / "train", lambda kind, **fields: reported.append(kind), None)
+        return train(
+            job, (96, 64), tmp_path / "data", tmp_path / "train", lambda kind, **fields: reported.append(kind), None
+        )
 
     first = run()
     assert reported.count("epoch") == 2
@@ -193,21 +195,22 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     assert not list((folder / "work").glob("compile"))
 
 
-def test_raw_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_path):
-    """Export against the library's own decode, before any quantisation."""
+def test_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_path):
+    """Export against the library's own branches and decode, before any quantisation."""
     import onnxruntime
     import torch
 
-    from snaploop_host.domain.detection_decode import decode_raw_heads
+    from snaploop_host.domain.detection_decode import decode_heads
     from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
 
     isolate_ultralytics(tmp_path / "settings")
     from ultralytics.nn.tasks import DetectionModel
 
     from snaploop_host.training.detect.export_onnx import OUTPUT_NAMES, export_raw_heads
+    from snaploop_host.training.detect.gfl_head import model_description
 
     torch.manual_seed(0)
-    model = DetectionModel("yolov8n.yaml", nc=3, verbose=False)
+    model = DetectionModel(model_description(), nc=3, verbose=False)
     for head in model.model[-1].cv3:
         torch.nn.init.normal_(head[-1].weight, std=5.0)  # else every class score of an untrained net is alike
         torch.nn.init.zeros_(head[-1].bias)
@@ -217,14 +220,16 @@ def test_raw_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_p
     assert export_raw_heads(tmp_path / "best.pt", tmp_path / "m.onnx", 160, 96) == list(CLASSES)
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
     assert [output.name for output in session.get_outputs()] == list(OUTPUT_NAMES)
-    assert [output.shape for output in session.get_outputs()][:2] == [[1, 64, 12, 20], [1, 3, 12, 20]]
+    assert [output.shape for output in session.get_outputs()] == [[1, 12, 20, 71], [1, 6, 10, 71], [1, 3, 5, 71]]
     pixels = np.random.default_rng(0).random((1, 3, 96, 160), dtype=np.float32)
-    ours = decode_raw_heads(session.run(None, {"images": pixels}), 0.5, iou_limit=1.0)
+    ours = decode_heads(session.run(None, {"images": pixels}), 0.5, iou_limit=1.0)
     with torch.inference_mode():
         theirs = model(torch.from_numpy(pixels))[0][0].numpy()  # (4 + nc, N): centre x, y, w, h, scores
     order = np.argsort(-theirs[4:].max(0), kind="stable")[: len(ours.scores)]
     assert len(ours.scores) > 20
     assert ours.scores == pytest.approx(theirs[4:].max(0)[order], abs=2e-3)
-    corners = np.concatenate([theirs[:2] - theirs[2:4] / 2, theirs[:2] + theirs[2:4] / 2]).T.clip(0, [160, 96, 160, 96])
+    strides = np.repeat([8, 16, 32], [12 * 20, 6 * 10, 3 * 5])
+    centres = theirs[:2] - strides / 2  # the library decodes from the cells' centres, the board from their corners
+    corners = np.concatenate([centres - theirs[2:4] / 2, centres + theirs[2:4] / 2]).T.clip(0, [160, 96, 160, 96])
     distance = np.abs(ours.boxes_xyxy[:, None] - corners[None]).sum(2).min(1)
     assert distance.max() < 0.05

@@ -1,8 +1,9 @@
-"""Raw detection-head outputs to boxes, by the same rule as the board's decoder. Pure NumPy, no I/O.
+"""A detection model's outputs to boxes, by the same rule as the board's decoder. Pure NumPy, no I/O.
 
-The head is a yolov8 head cut before its decode: for the strides 8, 16, 32 a box tensor [1, 64, H/s, W/s] (16 distance bins
-for each of left, top, right, bottom) and a class tensor [1, nc, H/s, W/s], both float32 NCHW, in the order
-box8, cls8, box16, cls16, box32, cls32. Used for the float model and for the kmodel alike, so that only quantisation differs.
+The head is a yolov8 head cut before its decode, in the form that the firmware's own C function decodes (K230 platform notes §6.3,
+GFLDet): for the strides 8, 16, 32 one float32 tensor [1, H/s, W/s, classes + 4 × 17], class logits first, then 17 distance bins for each
+of left, top, right, bottom. Distances are counted from the cell's top left corner. Used for the float model and for the kmodel alike,
+so that only quantisation differs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from .geometry import FloatArray, IntArray, clip_xyxy, suppress_overlaps
 
 STRIDES_PX = (8, 16, 32)
-DISTANCE_BINS = 16
+DISTANCE_BINS = 17  # what the firmware's decoder counts on
 NMS_IOU = 0.5  # the board's; evaluation uses the same, so both sides of the gate see what the board will show
 MOST_CANDIDATES = 1000  # before suppression; bounds its quadratic cost when an early model fires everywhere
 MOST_DETECTIONS = 300  # per picture, the field's convention
@@ -44,34 +45,35 @@ class Detections:
         return Detections(self.boxes_xyxy[keep], self.scores[keep], self.classes[keep])
 
 
-def decode_raw_heads(outputs: Sequence[FloatArray], score_limit: float, iou_limit: float = NMS_IOU) -> Detections:
-    """Boxes of one picture from the six raw outputs.
+def decode_heads(outputs: Sequence[FloatArray], score_limit: float, iou_limit: float = NMS_IOU) -> Detections:
+    """Boxes of one picture from the three outputs.
 
     Per cell only the best class counts. Logits are compared with the logit of `score_limit`; only survivors are decoded:
-    distance = mean of the bins under their soft-max, centre = (grid + 0.5) × stride; then suppression within each class.
+    distance = mean of the bins under their soft-max, centre = grid × stride; then suppression within each class.
 
     Raises:
-        ValueError: not six tensors, or tensors whose shapes do not belong together.
+        ValueError: not three tensors, or a tensor of another form.
     """
-    if len(outputs) != 2 * len(STRIDES_PX):
-        raise ValueError(f"a raw head has {2 * len(STRIDES_PX)} outputs, got {len(outputs)}: export the model again")
+    if len(outputs) != len(STRIDES_PX):
+        raise ValueError(f"a detection head has {len(STRIDES_PX)} outputs, got {len(outputs)}: export the model again")
     logit_limit = math.log(score_limit / (1 - score_limit))
     boxes, logits, classes = [], [], []
-    for index, stride in enumerate(STRIDES_PX):
-        box, cls = (tensor[0] if tensor.ndim == 4 else tensor for tensor in outputs[2 * index : 2 * index + 2])
-        if box.shape[0] != 4 * DISTANCE_BINS or box.shape[1:] != cls.shape[1:]:
-            raise ValueError(f"stride {stride}: box {box.shape} and class {cls.shape} do not belong together")
-        best = cls.max(axis=0)
+    for output, stride in zip(outputs, STRIDES_PX, strict=True):
+        head = output[0] if output.ndim == 4 else output
+        if head.ndim != 3 or head.shape[2] <= 4 * DISTANCE_BINS:
+            raise ValueError(f"stride {stride}: an output of shape {output.shape} is no detection head")
+        cls = head[:, :, : -4 * DISTANCE_BINS]
+        best = cls.max(axis=2)
         rows, columns = np.nonzero(best > logit_limit)
-        bins = box[:, rows, columns].reshape(4, DISTANCE_BINS, -1).astype(np.float32)
-        weights = np.exp(bins - bins.max(axis=1, keepdims=True))
-        bin_index = np.arange(DISTANCE_BINS, dtype=np.float32)[None, :, None]
-        left, top, right, bottom = (weights * bin_index).sum(axis=1) / weights.sum(axis=1)
-        x, y = columns + 0.5, rows + 0.5
-        boxes.append(np.stack([x - left, y - top, x + right, y + bottom], axis=1).astype(np.float32) * stride)
+        bins = head[rows, columns, -4 * DISTANCE_BINS :].reshape(-1, 4, DISTANCE_BINS).astype(np.float32)
+        weights = np.exp(bins - bins.max(axis=2, keepdims=True))
+        bin_index = np.arange(DISTANCE_BINS, dtype=np.float32)
+        left, top, right, bottom = ((weights * bin_index).sum(axis=2) / weights.sum(axis=2)).T
+        corners = [columns - left, rows - top, columns + right, rows + bottom]
+        boxes.append(np.stack(corners, axis=1).astype(np.float32) * stride)
         logits.append(best[rows, columns])
-        classes.append(cls[:, rows, columns].argmax(axis=0))
-    height, width = (side * STRIDES_PX[0] for side in outputs[0].shape[-2:])
+        classes.append(cls[rows, columns].argmax(axis=1))
+    height, width = (side * STRIDES_PX[0] for side in outputs[0].shape[-3:-1])
     all_logits, all_classes = np.concatenate(logits), np.concatenate(classes)
     order = np.argsort(-all_logits, kind="stable")[:MOST_CANDIDATES]
     scores = 1 / (1 + np.exp(-all_logits[order].astype(np.float32)))

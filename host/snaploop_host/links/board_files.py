@@ -12,7 +12,23 @@ PACKAGES = ("snaploop_shared", "snaploop_device")
 MAIN = "main.py"
 
 _HOST_PACKAGE = Path(__file__).resolve().parents[1]
-_MAIN_PLACES = (_HOST_PACKAGE / "board_files" / MAIN, _HOST_PACKAGE.parents[1] / "firmware_scripts" / MAIN)
+_PLACES = (_HOST_PACKAGE / "board_files", _HOST_PACKAGE.parents[1] / "firmware_scripts")  # of a wheel, of a checkout
+
+
+def deploy_script(name: str) -> str:
+    """Source of a file of firmware_scripts/deploy.
+
+    Raises:
+        MissingToolError: this installation lacks it.
+    """
+    return _script(f"deploy/{name}").read_text()
+
+
+def _script(name: str) -> Path:
+    found = next((place / name for place in _PLACES if (place / name).exists()), None)
+    if found is None:
+        raise MissingToolError(f"{name} of the board is not part of this installation: install snaploop again")
+    return found
 
 
 def board_files() -> dict[str, bytes]:
@@ -21,10 +37,7 @@ def board_files() -> dict[str, bytes]:
     Raises:
         MissingToolError: this installation lacks them.
     """
-    main = next((path for path in _MAIN_PLACES if path.exists()), None)
-    if main is None:
-        raise MissingToolError(f"{MAIN} of the board is not part of this installation: install snaploop again")
-    found = {f"{APP_FOLDER}/{MAIN}": main.read_bytes()}
+    found = {f"{APP_FOLDER}/{MAIN}": _script(MAIN).read_bytes()}
     for name in PACKAGES:
         spec = find_spec(name)
         if spec is None or not spec.submodule_search_locations:

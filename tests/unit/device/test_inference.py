@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fakes.device_board import raw_heads
+from fakes.dfl6_decode import decode_raw_heads
 from snaploop_device.inference import Detector, NotFiniteError
-from snaploop_host.domain.detection_decode import decode_raw_heads
 from snaploop_shared.letterbox import placement
 
 

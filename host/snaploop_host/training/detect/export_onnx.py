@@ -1,4 +1,4 @@
-"""best.pt to an ONNX file with six raw outputs, the form that loses nothing when the K230's compiler quantises it.
+"""best.pt to an ONNX file with three raw outputs, the form that loses next to nothing when the K230's compiler quantises it.
 
 The decode (soft-max over distance bins, grid, strides) stays outside, in float: see nncase facts in docs/lab_log.md.
 Called by `training.job`.
@@ -16,40 +16,45 @@ from ultralytics.nn.modules import C2f
 from ultralytics.nn.tasks import load_checkpoint
 
 from ...domain.detection_decode import STRIDES_PX
+from .gfl_head import MergedHead
 
 logger = logging.getLogger(__name__)
 
 OPSET = 13  # 11 to 18 gave the same kmodel; 13 is the oldest that onnxruntime and nncase both read without conversion
-OUTPUT_NAMES = tuple(f"{kind}{stride}" for stride in STRIDES_PX for kind in ("box", "cls"))
+OUTPUT_NAMES = tuple(f"head{stride}" for stride in STRIDES_PX)
 
 
 class RawHeads(nn.Module):
-    """A detection model that ends before the decode: forward gives box8, cls8, box16, cls16, box32, cls32."""
+    """A detection model that ends before the decode: forward gives head8, head16, head32."""
 
     def __init__(self, model: Any) -> None:
         """Cut the head of a fused yolov8 DetectionModel."""
         super().__init__()
         self.body = model.model[:-1]
-        self.head: Any = model.model[-1]
+        head: Any = model.model[-1]
+        self.f: Any = head.f
+        self.heads = nn.ModuleList(
+            MergedHead(boxes, classes) for boxes, classes in zip(head.cv2, head.cv3, strict=True)
+        )
         self.kept = set(model.save)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Raw outputs for pixels (1, 3, H, W) float32 in 0…1: per stride (1, 64, H/s, W/s) and (1, nc, H/s, W/s)."""
+        """Raw outputs for pixels (1, 3, H, W) float32 in 0…1: per stride (1, H/s, W/s, nc + 68)."""
         values: list[Any] = []
         value: Any = pixels
-        for layer in [*self.body, self.head]:
-            if layer.f != -1:
-                value = (
-                    values[layer.f] if isinstance(layer.f, int) else [value if j == -1 else values[j] for j in layer.f]
-                )
-            if layer is self.head:
-                break
-            value = layer(value)
+        for layer in self.body:
+            value = layer(self._inputs(layer.f, value, values))
             values.append(value if layer.i in self.kept else None)
-        raw = []
-        for level, features in enumerate(value):
-            raw += [self.head.cv2[level](features), self.head.cv3[level](features)]
-        return tuple(raw)
+        return tuple(
+            head(features) for head, features in zip(self.heads, self._inputs(self.f, value, values), strict=True)
+        )
+
+    @staticmethod
+    def _inputs(source: Any, previous: Any, values: list[Any]) -> Any:
+        """What a layer reads: the layer before (-1) or earlier ones, by number."""
+        if source == -1:
+            return previous
+        return values[source] if isinstance(source, int) else [previous if j == -1 else values[j] for j in source]
 
 
 def export_raw_heads(weights: Path, onnx_file: Path, width: int, height: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Detection: boxes around things, each of a class. yolov8n from ultralytics, six raw outputs (docs/decisions/0004)."""
+"""Detection: boxes around things, each of a class. yolov8n from ultralytics, three raw outputs (docs/decisions/0014)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from snaploop_shared.letterbox import input_size
-from snaploop_shared.manifest import HEAD_DFL6
+from snaploop_shared.manifest import HEAD_GFL
 
-from ...domain.detection_decode import NMS_IOU, Detections, decode_raw_heads
+from ...domain.detection_decode import NMS_IOU, Detections, decode_heads
 from ...domain.detection_metrics import Truth, score_detections
 from ...domain.geometry import xyxy_to_xywh
 from ...domain.preprocess import UNIT_RANGE
@@ -31,7 +31,7 @@ class DetectTask:
     """See `training.task.Task`. Answers are `Detections`, truths `Truth`, both in px of the model input."""
 
     name = DETECT
-    head = HEAD_DFL6
+    head = HEAD_GFL
     preprocess = UNIT_RANGE
     iou_threshold = NMS_IOU
 
@@ -68,7 +68,7 @@ class DetectTask:
 
     def decode(self, job: TrainingJob, outputs: Outputs) -> Detections:
         """Detections down to the score floor."""
-        return decode_raw_heads(outputs, SCORE_FLOOR)
+        return decode_heads(outputs, SCORE_FLOOR)
 
     def score(self, job: TrainingJob, answers: Sequence[Detections], truths: Sequence[Truth]) -> Score:
         """mAP50-95 and mAP50."""

@@ -23,41 +23,22 @@ import numpy as np
 import torch
 from torch import nn
 from ultralytics.models.yolo.detect import DetectionTrainer
-from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.torch_utils import ModelEMA, strip_optimizer
 
-from ...domain.detection_decode import STRIDES_PX, decode_raw_heads
+from ...domain.detection_decode import STRIDES_PX, decode_heads
 from ...domain.detection_metrics import Truth, score_detections
 from ...domain.scores import Score
 from ..bf16 import fast_bf16_cpu
 from ..job_spec import Parameters
 from ..thread_tuner import ThreadTuner
 from .augment import Augmentation
+from .gfl_head import CornerLoss, model_description
 from .picture_dataset import PictureSplit, TrainingBatches
 
 SCORE_FLOOR = 0.001  # average precision needs the whole curve; the field's customary floor
 CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
 VALIDATION_BATCH = 16
 MOST_VALIDATION_PICTURES = 200  # per epoch; all of them are used by the gate's float figures
-
-
-class Float32Loss:
-    """The library's detection loss fed with float32, whatever arithmetic the network ran in: box ends need the digits."""
-
-    def __init__(self, model: nn.Module) -> None:
-        """Build the loss for this model."""
-        self.loss = v8DetectionLoss(model)
-
-    def __call__(
-        self, predictions: dict[str, Any], batch: dict[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Loss terms (box, class, distance bins) and their detached values."""
-        with torch.autocast("cpu", enabled=False):
-            wide: dict[str, Any] = {
-                name: value.float() if isinstance(value, torch.Tensor) else [one.float() for one in value]
-                for name, value in predictions.items()
-            }
-            return self.loss(wide, batch)
 
 
 class QuickDetectionTrainer(DetectionTrainer):
@@ -89,6 +70,10 @@ class QuickDetectionTrainer(DetectionTrainer):
         self.add_callback("on_train_batch_end", lambda _: self._batch_ends())
         self.add_callback("on_train_epoch_start", lambda _: self._start_epoch())
         self.add_callback("on_fit_epoch_end", lambda _: self.on_epoch(self, self.score))
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
+        """yolov8n with the board's head."""
+        return super().get_model(model_description(), weights, verbose)
 
     # --- data -------------------------------------------------------------------------------------------------------
 
@@ -135,7 +120,7 @@ class QuickDetectionTrainer(DetectionTrainer):
         self.model = self.model.to(memory_format=torch.channels_last)
         self.ema.ema = self.ema.ema.to(memory_format=torch.channels_last)
         self._shape_ema()
-        self.model.criterion = Float32Loss(self.model)
+        self.model.criterion = CornerLoss(self.model)
         if self.bf16:
             self._compute_in_bf16()
 
@@ -251,16 +236,10 @@ def score_raw_heads(model: nn.Module, pixels: torch.Tensor, truths: list[Truth],
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for start in range(0, len(pixels), VALIDATION_BATCH):
             _, raw = model(pixels[start : start + VALIDATION_BATCH].float() / 255)
-            counts = [(height // stride) * (width // stride) for stride in STRIDES_PX]
-            boxes = [part.float().numpy() for part in raw["boxes"].split(counts, dim=2)]
-            logits = [part.float().numpy() for part in raw["scores"].split(counts, dim=2)]
-            for index in range(len(boxes[0])):
-                heads = []
-                for level, stride in enumerate(STRIDES_PX):
-                    rows, columns = height // stride, width // stride
-                    heads += [
-                        boxes[level][index].reshape(-1, rows, columns),
-                        logits[level][index].reshape(-1, rows, columns),
-                    ]
-                found.append(decode_raw_heads(heads, SCORE_FLOOR))
+            merged = torch.cat([raw["scores"], raw["boxes"]], 1).float().permute(0, 2, 1)
+            shapes = [(height // stride, width // stride) for stride in STRIDES_PX]
+            levels = merged.split([rows * columns for rows, columns in shapes], dim=1)
+            for picture in zip(*levels, strict=True):
+                heads = [level.reshape(*shape, -1).numpy() for level, shape in zip(picture, shapes, strict=True)]
+                found.append(decode_heads(heads, SCORE_FLOOR))
     return score_detections(found, truths)

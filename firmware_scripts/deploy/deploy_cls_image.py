@@ -1,0 +1,15 @@
+"""A picture: the class of the whole picture.
+
+`import deploy_cls_image; deploy_cls_image.main("/sdcard/photo.jpg")`, or run it as it is.
+"""
+
+import snaploop_deploy
+
+
+def main(path=None, folder=None, threshold=None):
+    """Look at a picture (None: the first one in the package); the marked copy lies beside it."""
+    return snaploop_deploy.image("cls", path, folder, threshold)
+
+
+if __name__ == "__main__":
+    main()

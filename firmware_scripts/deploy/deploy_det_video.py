@@ -1,0 +1,12 @@
+"""Live video: boxes around things. Runs until it is stopped."""
+
+import snaploop_deploy
+
+
+def main(folder=None, threshold=None, display=None, seconds=None):
+    """Show the camera with marks; `display`: "lcd", "hdmi" or None for what the board has."""
+    return snaploop_deploy.video("det", folder, threshold, display, seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""A picture: things by likeness to the pictures in the package's library folder.
+
+`import deploy_ml_image; deploy_ml_image.main("/sdcard/photo.jpg")`, or run it as it is.
+"""
+
+import snaploop_deploy
+
+
+def main(path=None, folder=None, threshold=None):
+    """Look at a picture (None: the first one in the package); the marked copy lies beside it."""
+    return snaploop_deploy.image("ml", path, folder, threshold)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""Live video: things by likeness to the pictures in the package's library folder. Runs until it is stopped."""
+
+import snaploop_deploy
+
+
+def main(folder=None, threshold=None, display=None, seconds=None):
+    """Show the camera with marks; `display`: "lcd", "hdmi" or None for what the board has."""
+    return snaploop_deploy.video("ml", folder, threshold, display, seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""A picture: every class that is in the picture.
+
+`import deploy_multl_image; deploy_multl_image.main("/sdcard/photo.jpg")`, or run it as it is.
+"""
+
+import snaploop_deploy
+
+
+def main(path=None, folder=None, threshold=None):
+    """Look at a picture (None: the first one in the package); the marked copy lies beside it."""
+    return snaploop_deploy.image("multl", path, folder, threshold)
+
+
+if __name__ == "__main__":
+    main()

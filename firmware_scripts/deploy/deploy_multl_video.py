@@ -1,0 +1,12 @@
+"""Live video: every class that is in the picture. Runs until it is stopped."""
+
+import snaploop_deploy
+
+
+def main(folder=None, threshold=None, display=None, seconds=None):
+    """Show the camera with marks; `display`: "lcd", "hdmi" or None for what the board has."""
+    return snaploop_deploy.video("multl", folder, threshold, display, seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""A picture: text areas and what is written in them.
+
+`import deploy_ocr_image; deploy_ocr_image.main("/sdcard/photo.jpg")`, or run it as it is.
+"""
+
+import snaploop_deploy
+
+
+def main(path=None, folder=None, threshold=None):
+    """Look at a picture (None: the first one in the package); the marked copy lies beside it."""
+    return snaploop_deploy.image("ocr", path, folder, threshold)
+
+
+if __name__ == "__main__":
+    main()

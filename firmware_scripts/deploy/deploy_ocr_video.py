@@ -1,0 +1,12 @@
+"""Live video: text areas and what is written in them. Runs until it is stopped."""
+
+import snaploop_deploy
+
+
+def main(folder=None, threshold=None, display=None, seconds=None):
+    """Show the camera with marks; `display`: "lcd", "hdmi" or None for what the board has."""
+    return snaploop_deploy.video("ocr", folder, threshold, display, seconds)
+
+
+if __name__ == "__main__":
+    main()

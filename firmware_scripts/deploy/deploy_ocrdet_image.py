@@ -1,0 +1,15 @@
+"""A picture: areas with text.
+
+`import deploy_ocrdet_image; deploy_ocrdet_image.main("/sdcard/photo.jpg")`, or run it as it is.
+"""
+
+import snaploop_deploy
+
+
+def main(path=None, folder=None, threshold=None):
+    """Look at a picture (None: the first one in the package); the marked copy lies beside it."""
+    return snaploop_deploy.image("ocrdet", path, folder, threshold)
+
+
+if __name__ == "__main__":
+    main()

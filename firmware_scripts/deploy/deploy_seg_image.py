@@ -1,0 +1,15 @@
+"""A picture: regions by class.
+
+`import deploy_seg_image; deploy_seg_image.main("/sdcard/photo.jpg")`, or run it as it is.
+"""
+
+import snaploop_deploy
+
+
+def main(path=None, folder=None, threshold=None):
+    """Look at a picture (None: the first one in the package); the marked copy lies beside it."""
+    return snaploop_deploy.image("seg", path, folder, threshold)
+
+
+if __name__ == "__main__":
+    main()

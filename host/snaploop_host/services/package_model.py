@@ -1,0 +1,160 @@
+"""A model as a folder and a zip for boards with or without the snaploop app: kmodel, config, scripts that run unedited, pictures.
+
+<name>/README.md
+<name>/<role>_image_1_2_2.py …      any firmware, no libs needed: everything in one file
+<name>/<role>_image_1_3.py …        firmware 1.3 and newer, by the firmware's own task classes
+<name>/mp_deployment_source/        kmodel, deploy_config.json, dict.txt (text), images/ (a picture to try)
+<name>/<role>_results/              validation pictures with what is true and what the kmodel found
+<name>/snaploop_model/<digest12>/   the same model as the app keeps it
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..domain.deploy_config import ROLES, deploy_config
+from ..domain.models import Model
+from ..domain.scores import METRIC_TITLES, OCR_RECOGNIZE
+from ..errors import ConflictError, NotFoundError
+from ..ports import Blobs, Jobs, Store
+
+FIRST_VERSION, LIBS_VERSION = "1_2_2", "1_3"
+SCRIPTS = {FIRST_VERSION: "snaploop_deploy.py", LIBS_VERSION: "snaploop_plattasks.py"}
+_NO_VIDEO = (OCR_RECOGNIZE,)  # a line of text must fill the picture
+
+
+class PackageModel:
+    """Write packages of stored models."""
+
+    def __init__(self, store: Store, blobs: Blobs, jobs: Jobs, script: Callable[[str], str]) -> None:
+        """Wire it up; `script` gives the source of a file of firmware_scripts/deploy."""
+        self._store = store
+        self._blobs = blobs
+        self._jobs = jobs
+        self._script = script
+
+    def write(self, digest: str, out: Path, force: bool = False) -> Path:
+        """The zip of a model's package, beside the folder of the same content.
+
+        Args:
+            digest: the model's, or its first 12 digits.
+            out: folder to write into; made when it is not there.
+            force: also a model that was refused at the gate; its README says so.
+
+        Raises:
+            NotFoundError: no such model.
+            ConflictError: it lost too much at the gate.
+        """
+        model = next((one for one in self._store.models() if digest in (one.digest, one.short)), None)
+        if model is None:
+            raise NotFoundError(f"no model {digest}: `snaploop models` lists them")
+        if not model.is_gate_passed and not force:
+            raise ConflictError(
+                f"model {model.short} is not packaged, {model.gate_text}: --force packages it all the same"
+            )
+        project = self._store.project(model.project_id)
+        folder = out / f"{project.name}_{model.short}"
+        partial = out / f".{folder.name}.part"
+        shutil.rmtree(partial, ignore_errors=True)
+        self._fill(model, partial, force)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+        return _zip(folder)
+
+    def _fill(self, model: Model, folder: Path, force: bool) -> None:
+        fields = json.loads(model.manifest)
+        role = ROLES[model.task]
+        source = folder / "mp_deployment_source"
+        (source / "images").mkdir(parents=True)
+        kmodel_name = f"{role.name}_{model.short}.kmodel"
+        kmodel = self._blobs.path(model.digest).read_bytes()
+        (source / kmodel_name).write_bytes(kmodel)
+        _write_json(source / "deploy_config.json", deploy_config(fields, kmodel_name))
+        if model.task == OCR_RECOGNIZE:
+            (source / "dict.txt").write_text("\n".join(fields["labels"]))
+        ours = folder / "snaploop_model" / model.short
+        ours.mkdir(parents=True)
+        (ours / "model.kmodel").write_bytes(kmodel)
+        (ours / "manifest.json").write_bytes(model.manifest)
+        (ours / "golden.bin").write_bytes(self._blobs.path(model.golden_digest).read_bytes())
+        results = folder / f"{role.name}_results"
+        results.mkdir()
+        for number, picture in enumerate(sorted(self._jobs.artifact(model.run_id, ".").glob("val_*.jpg"))):
+            shutil.copyfile(picture, results / f"test_{number}.jpg")
+        self._add_picture(model, source / "images")
+        for version, name in SCRIPTS.items():
+            text = self._script(name)
+            jobs = ("image",) if model.task in _NO_VIDEO else ("image", "video")
+            for job in jobs:
+                call = f'\n\nif __name__ == "__main__":\n    {job}("{role.name}")\n'
+                (folder / f"{role.name}_{job}_{version}.py").write_text(text + call)
+        (folder / "README.md").write_text(_readme(model, fields, role.name, force and not model.is_gate_passed))
+
+    def _add_picture(self, model: Model, folder: Path) -> None:
+        """One validation photo as it was taken, to try the image script on."""
+        run = self._store.run(model.run_id)
+        for item in self._store.dataset_version(run.dataset_version_id).side("val"):
+            path = self._blobs.path(item.photo)
+            if path.is_file():
+                shutil.copyfile(path, folder / "test.jpg")
+                return
+
+
+def _zip(folder: Path) -> Path:
+    target = folder.with_name(folder.name + ".zip")
+    partial = target.with_suffix(".part")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder.parent))
+    partial.replace(target)
+    return target
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _readme(model: Model, fields: dict[str, Any], role: str, is_forced: bool) -> str:
+    scores = "\n".join(
+        f"| {METRIC_TITLES[name]} | {model.float_scores[name]:.3f} | {model.kmodel_scores[name]:.3f} |"
+        for name in model.metrics
+    )
+    warning = f"\n**This model was refused: {model.gate_text}. It was packaged on request.**\n" if is_forced else ""
+    has_video = model.task not in _NO_VIDEO
+    width, height = fields["input"]
+    labels, nncase = ", ".join(fields["labels"][:40]) or "none (vectors)", fields["nncase"]
+    first, libs = (
+        " and ".join(f"`{role}_{job}_{version}.py`" for job in (("image", "video") if has_video else ("image",)))
+        for version in (FIRST_VERSION, LIBS_VERSION)
+    )
+    return f"""# {role} model {model.short}
+{warning}
+Input {width}x{height}, classes: {labels}.
+Compiled with nncase {nncase}: the firmware needs the same major and minor version.
+
+| on the same {model.evaluated_images} validation pictures | float | kmodel in Canaan's simulator |
+| --- | --- | --- |
+{scores}
+
+## On a board without the snaploop app
+
+Copy `mp_deployment_source` and the scripts to the card (`/sdcard`), open a script in the IDE and run it. Nothing needs editing: the
+package is found beside the script, the display by asking the board.
+
+- {first}: any firmware from 1.2 on; `image("{role}", "/sdcard/photo.jpg")` looks at another picture.
+- {libs}: firmware 1.3 and newer, with the firmware's own classes.
+
+`{role}_results` shows what is true and what the kmodel found on validation pictures: when those are good and the board's are not,
+look at threshold (`confidence_threshold` in deploy_config.json), light and distance before training again.
+
+## On a board with the snaploop app
+
+Its host offers the model by itself (`snaploop offer {model.short}` offers it again). `snaploop_model` holds what the board then keeps; the
+board takes a model only with the signature that its host gives with the offer, so copying the folder by hand is not enough.
+"""

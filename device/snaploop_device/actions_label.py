@@ -101,8 +101,8 @@ class LabelActions:
             and app.models.is_ready
             and not app.models.is_trial
             and editing is not None
-            and editing.task == DETECT
-            and not app.models.is_embedding
+            and editing.task in (DETECT, SEGMENT)
+            and editing.task == app.models.manifest.task
             and editing.record.rev == 0
             and not editing.changed
             and editing.drag is None

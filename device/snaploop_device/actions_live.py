@@ -52,7 +52,8 @@ class LiveActions:
         """What the model found in the newest frame."""
         state = self._app.state
         old = sorted([one[0] for one in state.detections])
-        state.counts_changed = state.counts_changed or old != sorted([one[0] for one in detections])
+        shares_differ = len(detections) > 0 and len(detections[0]) > 6  # of regions the strip shows how much they cover
+        state.counts_changed = state.counts_changed or shares_differ or old != sorted([one[0] for one in detections])
         state.detections = detections
 
     # -- self-learning: only with a model of head "embedding" --

@@ -5,13 +5,18 @@ Detector, head "dfl6": per stride 8, 16, 32 a box tensor [1, 64, H/s, W/s] and c
 compared with the logit of the score threshold by the array library; only the few survivors are decoded, in plain Python: per side a
 soft-max over 16 bins, whose mean is the distance in cells from the cell's centre (grid + 0.5). Then suppression within each class. The
 host decodes the same way (host domain/detection_decode.py); a model's golden answer checks that both agree.
-GflDetector, head "gfl": the firmware's own C function, some five times less work. Embedder, head "embedding": one vector.
+GflDetector, head "gfl": the firmware's own C function, some five times less work. Embedder, head "embedding": one vector. Segmenter, head
+"segmap": segments.py.
 """
 
 import math
 import struct
 
-from snaploop_shared.manifest import GFL_BINS, HEAD_DFL6, HEAD_EMBEDDING, HEAD_GFL, STRIDES
+from snaploop_shared import letterbox
+from snaploop_shared.manifest import GFL_BINS, HEAD_DFL6, HEAD_EMBEDDING, HEAD_GFL, HEAD_SEGMAP, STRIDES
+
+from .outputs import GARBAGE_BYTES, NotFiniteError, check_finite, count_of
+from .segments import Segmenter
 
 try:
     from ulab import numpy as np
@@ -24,12 +29,7 @@ MOST_DETECTIONS = 50  # drawn
 STEADY_PX = 2  # the noise of a camera that stands still
 STEADY_PERMILLE = 30
 FEW_CANDIDATES = 4  # of a level: their bins are picked one by one, else the whole box tensor is read
-GARBAGE_BYTES = 50 * 1024  # one unit of what a decoder calls its garbage
 NEGLIGIBLE = -16  # a bin whose logit is this much lower weighs a ten-millionth
-
-
-class NotFiniteError(ValueError):
-    """A model gave NaN or infinity."""
 
 
 class Detector:
@@ -114,9 +114,7 @@ class Detector:
         """
         cells = self._cells(logits, level, self._classes)
         if self.checks_finite:
-            total = float(np.sum(logits))
-            if total - total != 0:  # NaN and infinity are the only numbers that differ from themselves like this
-                raise NotFiniteError("the model's class scores are not finite")
+            check_finite(logits, "class scores")
         if not float(np.max(logits)) > self._logit_limit:
             return
         hits = bytes((logits > self._logit_limit).tobytes())
@@ -136,10 +134,7 @@ class Detector:
     def _cells(self, tensor, level, channels):
         """How many cells the level has; refuses a tensor of another size."""
         cells = (self._w // STRIDES[level]) * (self._h // STRIDES[level])
-        size = 1
-        for side in tensor.shape:
-            size *= side
-        if size != channels * cells:
+        if count_of(tensor) != channels * cells:
             text = "output for stride {} has shape {}, the manifest says {} channels of {} cells"
             raise ValueError(text.format(STRIDES[level], tensor.shape, channels, cells))
         return cells
@@ -220,16 +215,11 @@ class GflDetector:
 
     def _check(self, tensor, level):
         """Refuse what the C function would read beyond its end, and, while the model is on trial, what is not finite."""
-        size = 1
-        for side in tensor.shape:
-            size *= side
-        if size != self._size(level):
+        if count_of(tensor) != self._size(level):
             text = "output for stride {} has shape {}, the manifest says {} numbers"
             raise ValueError(text.format(STRIDES[level], tensor.shape, self._size(level)))
         if self.checks_finite:
-            total = float(np.sum(tensor))
-            if total - total != 0:
-                raise NotFiniteError("the model's outputs are not finite")
+            check_finite(tensor, "outputs")
 
 
 class Embedder:
@@ -251,9 +241,7 @@ class Embedder:
             NotFiniteError: it holds NaN or infinity, or is zero.
         """
         tensor = output(0)
-        size = 1
-        for side in tensor.shape:
-            size *= side
+        size = count_of(tensor)
         data = tensor.tobytes()
         values = struct.unpack("<{}{}".format(size, _number_format(data, size)[1]), data)
         length = math.sqrt(sum([value * value for value in values]))
@@ -268,10 +256,20 @@ DECODERS = {
     HEAD_DFL6: Detector,
     HEAD_GFL: GflDetector,
     HEAD_EMBEDDING: Embedder,
+    HEAD_SEGMAP: Segmenter,
 }  # a head of the manifest → its decoder
 
 
-def decoder_for(manifest, placement, kpu=None) -> "Detector | GflDetector | Embedder":
+PLACEMENTS = {HEAD_SEGMAP: letterbox.stretch_placement}  # of heads that do not want the picture letterboxed
+
+
+def placement_for(manifest, source_w: int, source_h: int) -> letterbox.Placement:
+    """Where a frame of this size lies in the input of the manifest's model."""
+    place = PLACEMENTS.get(manifest.head, letterbox.placement)
+    return place(source_w, source_h, manifest.input_w, manifest.input_h)
+
+
+def decoder_for(manifest, placement, kpu=None) -> "Detector | GflDetector | Embedder | Segmenter":
     """What decodes the outputs of the manifest's model; `kpu` is the port, for heads that the firmware decodes."""
     return DECODERS[manifest.head](manifest, placement, kpu)
 
@@ -287,6 +285,8 @@ def looks_alike(found: "list[tuple]", shown: "list[tuple]") -> bool:
         for side in (2, 3, 4, 5):
             if abs(new[side] - old[side]) > STEADY_PX:
                 return False
+        if new[6:] != old[6:]:  # a region's runs
+            return False
     return True
 
 

@@ -7,15 +7,16 @@ The moves of the slots are shared/model_slots.py's; what was refused, and why, i
 from snaploop_shared import manifest as manifests
 from snaploop_shared import messages, model_slots
 from snaploop_shared.errors import CardFullError, ModelRefusedError, RecordError, SnaploopError
-from snaploop_shared.letterbox import placement
 from snaploop_shared.manifest import HEAD_EMBEDDING
 from snaploop_shared.portable import binascii, ticks_since
 from snaploop_shared.sample_record import Box
 
+from . import shapes
 from . import swap as swaps
-from .inference import NotFiniteError, decoder_for
+from .inference import NotFiniteError, decoder_for, placement_for
 from .model_files import GOLDEN, KMODEL
 from .refusals import DAMAGED, RESTART, Refusals
+from .segments import outlines
 from .swap import Swap
 
 RETRY_OFFER_MS = 60000  # after the host could not give the manifest of what it offers
@@ -171,7 +172,19 @@ class ModelManager:
     def as_boxes(self, found: "list[tuple]") -> "list[Box]":
         """Detections in photo px as labels with the live model's class names."""
         labels = self.manifest.labels if self.manifest is not None else []
-        return [Box(labels[index], x, y, w, h) for index, _score, x, y, w, h in found if index < len(labels)]
+        boxes = []
+        for one in found:
+            if one[0] < len(labels):
+                boxes += self._shapes(labels[one[0]], one)
+        return boxes
+
+    def _shapes(self, name, one):
+        """A detection as a box; a region as an outline of each of its parts."""
+        if len(one) == 6:
+            return [Box(name, one[2], one[3], one[4], one[5])]
+        width, height = self._files.source_w, self._files.source_h
+        outlined = [shapes.around(name, points, width, height) for points in outlines(one[6], width, height)]
+        return [box for box in outlined if box is not None]
 
     def count_frame(self) -> None:
         """A live frame was shown; those without a model while one is changed are the swap's gap."""
@@ -373,7 +386,7 @@ class ModelManager:
             return
         try:
             manifests.check_runtime(manifest, self._kpu.version())
-            place = placement(self._files.source_w, self._files.source_h, manifest.input_w, manifest.input_h)
+            place = placement_for(manifest, self._files.source_w, self._files.source_h)
             self._network = self._kpu.load(self._files.kmodel_path(digest), place)
         except ModelRefusedError as error:  # another firmware: the model is fine, and the card may go back
             self._say("model {} does not load: {}".format(manifest.short, error), is_error=True)

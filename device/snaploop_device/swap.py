@@ -7,10 +7,9 @@ Nothing here blocks longer than one kmodel load or one KPU run.
 from snaploop_shared import manifest as manifests
 from snaploop_shared import messages
 from snaploop_shared.errors import CardFullError, ModelRefusedError
-from snaploop_shared.letterbox import placement
 from snaploop_shared.portable import hashlib, hex_of, ticks_since
 
-from .inference import decoder_for
+from .inference import decoder_for, placement_for
 from .model_files import GOLDEN, KMODEL
 
 FETCH_KMODEL = "fetch kmodel"
@@ -233,7 +232,7 @@ class Swap:
         self._say("loading model {}".format(manifest.short), False)
         if not self._kpu.has_room(manifest.kmodel_bytes):
             self.has_released_old = release_live()
-        place = placement(self._files.source_w, self._files.source_h, manifest.input_w, manifest.input_h)
+        place = placement_for(manifest, self._files.source_w, self._files.source_h)
         self.network = self._kpu.load(self._files.kmodel_path(manifest.digest), place)
         self.detector = decoder_for(manifest, place, self._kpu)
 

@@ -1,7 +1,7 @@
 """Where a picture lies in a model input: board (ai2d), calibration, evaluation and drawing all use this one rule.
 
-Aspect kept, centred, padded with 114; text models want the picture in the corner instead. Integer arithmetic only, so that single
-and double floats agree.
+Aspect kept, centred, padded with 114; text models want the picture in the corner instead, models of whole photos and of regions
+stretched. Integer arithmetic only, so that single and double floats agree.
 """
 
 PAD_VALUE = 114  # as ultralytics trains and the vendor's DetectionApp pads
@@ -57,6 +57,14 @@ def placement(source_w: int, source_h: int, input_w: int, input_h: int) -> Place
 def corner_placement(source_w: int, source_h: int, input_w: int, input_h: int, pad: int = PAD_VALUE) -> Placement:
     """As `placement`, but in the top left corner: so the vendor's text models want it, found with pad 114 and read with pad 0."""
     return Placement(source_w, source_h, input_w, input_h, True, pad)
+
+
+def stretch_placement(source_w: int, source_h: int, input_w: int, input_h: int) -> Placement:
+    """The picture stretched over the whole input, whatever its shape, as the vendor's scripts for these tasks do."""
+    place = Placement(source_w, source_h, input_w, input_h)
+    place.width, place.height = input_w, input_h
+    place.left = place.top = place.right = place.bottom = 0
+    return place
 
 
 def input_size(source_w: int, source_h: int, long_side: int, multiple: int = 32) -> "tuple[int, int]":

@@ -14,9 +14,9 @@ BOARD_ID = "00112233"
 class FakeHost:
     """Photos, records, models and a training run, by digest."""
 
-    def __init__(self, classes=("red", "green")):
+    def __init__(self, classes=("red", "green"), task="detect"):
         self.classes = list(classes)
-        self.task = "detect"
+        self.task = task
         self.photos = {}
         self.partial = {}
         self.records = {}
@@ -133,9 +133,19 @@ class FakeHost:
         self.model = (fields["digest"], serial, raw)
 
     def publish(
-        self, serial, kmodel=None, detections=((1, 900, 100, 50, 40, 40),), nncase="2.11.0", key=KEY, head="dfl6"
+        self,
+        serial,
+        kmodel=None,
+        detections=((1, 900, 100, 50, 40, 40),),
+        nncase="2.11.0",
+        key=KEY,
+        head="dfl6",
+        task="detect",
+        labels=None,
+        answer=None,
+        score=400,
     ):
-        """Offer a model whose golden answer is `detections`; its digest."""
+        """Offer a model whose golden answer is `answer`, as the manifest has it, or `detections`; its digest."""
         kmodel = kmodel or bytes([serial]) * 70000
         golden = bytes([serial]) * (3 * 320 * 192)
         raw = json.dumps(
@@ -144,18 +154,18 @@ class FakeHost:
                 "serial": serial,
                 "digest": sha256_hex(kmodel),
                 "bytes": len(kmodel),
-                "task": "detect",
+                "task": task,
                 "head": head,
                 "input": [320, 192],
-                "labels": self.classes,
-                "score_permille": 400,
+                "labels": labels or self.classes,
+                "score_permille": score,
                 "iou_permille": 500,
                 "nncase": nncase,
                 "kmodel_version": 7,
                 "golden": {
                     "digest": sha256_hex(golden),
                     "bytes": len(golden),
-                    "detections": [list(one) for one in detections],
+                    **(answer or {"detections": [list(one) for one in detections]}),
                 },
                 "scores": {"kmodel_map50": 0.913},
             }

@@ -1,11 +1,14 @@
 """Live: what the model sees, over the video."""
 
+from snaploop_shared.manifest import HEAD_SEGMAP
+
 from .. import layout
 from . import label
 from . import widgets as w
 from .tags import Tags
 
 HEAD_PX = 28  # the line at the top of a narrow panel
+REGION_ALPHA = 120  # of a segmentation's colour over the video
 COUNT_PX = 170  # a class and how many of it, in the strip
 
 
@@ -54,10 +57,17 @@ def draw_picture(state, overlay) -> None:
         return
     labels = state.model.labels if state.model is not None else []
     tags = Tags(overlay, 0 if layout.is_wide(state.panel_w) else HEAD_PX)
-    for index, score_permille, x, y, width, height in state.detections:
+    for one in state.detections:
+        index, permille, x, y, width, height = one[:6]
         name = labels[index] if index < len(labels) else str(index)
         colour = layout.class_colour(colour_index(state, name, index))
-        tags.box(x, y, width, height, colour, name, " {}".format((score_permille + 5) // 10))
+        if len(one) == 6:
+            tags.box(x, y, width, height, colour, name, " {}".format((permille + 5) // 10))
+            continue
+        for run in one[6]:
+            overlay.rectangle(run[0], run[1], run[2], run[3], colour, fill=True, alpha=REGION_ALPHA)
+        x, y, width, height = one[6][len(one[6]) // 2]  # the tag belongs on the region, not into a corner of its box
+        tags.name(x, y, width, height, colour, name)
     tags.draw()
 
 
@@ -128,13 +138,14 @@ def _strip(canvas, state, labels, end):
     x, y, _width, _h = layout.strip_rect(state.panel_w, state.panel_h)
     at = x + 16
     counts = [0] * len(labels)
+    is_segmap = state.model is not None and state.model.head == HEAD_SEGMAP
     for one in state.detections:
         if one[0] < len(counts):
-            counts[one[0]] += 1
+            counts[one[0]] += one[1] if is_segmap else 1
     for index in sorted(
-        range(len(labels)), key=lambda index: index if counts[index] else index + 1000
-    ):  # in view first
-        count = " {}".format(counts[index])
+        range(1 if is_segmap else 0, len(labels)), key=lambda index: index if counts[index] else index + 1000
+    ):  # in view first; the background is no news
+        count = " {} %".format((counts[index] + 5) // 10) if is_segmap else " {}".format(counts[index])
         text = w.fitted(labels[index], 20, min(COUNT_PX, end - x - 48) - w.text_width(count, 20)) + count
         if at + 24 + w.text_width(text, 20) > end:
             break

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.nn import functional
 from ultralytics.nn.modules import C2f
 
 from .network import STRIDE, SegmentNetwork, take_over
@@ -24,16 +23,31 @@ OUTPUT_NAMES = ("logits", "coarse")
 class BothSizes(nn.Module):
     """The network with its logits at full size and at its own, channels last."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, classes: int) -> None:
         """Around a network in evaluation mode."""
         super().__init__()
         self.network = network
+        self.enlarge = bilinear_enlargement(classes, STRIDE)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(1, H, W, C) and (1, H/4, W/4, C) of pixels (1, 3, H, W) in 0…1."""
         coarse: torch.Tensor = self.network(pixels)
-        full = functional.interpolate(coarse, scale_factor=STRIDE, mode="bilinear", align_corners=False)
-        return full.permute(0, 2, 3, 1), coarse.permute(0, 2, 3, 1)
+        return self.enlarge(coarse).permute(0, 2, 3, 1), coarse.permute(0, 2, 3, 1)
+
+
+def bilinear_enlargement(channels: int, factor: int) -> nn.ConvTranspose2d:
+    """A transposed convolution that enlarges as bilinear interpolation with half-pixel centres does.
+
+    The compiler's own Resize does not know half-pixel centres: it takes pixel x from x / factor, which moves every edge. Only at the
+    picture's border, where there is nothing beyond to mix with, values come out smaller; for all classes alike, so the best stays the best.
+    """
+    ramp = 1 - (torch.arange(2 * factor) - (factor - 0.5)).abs() / factor
+    layer = nn.ConvTranspose2d(channels, channels, 2 * factor, stride=factor, padding=factor // 2, bias=False)
+    weight = torch.zeros_like(layer.weight)
+    for channel in range(channels):
+        weight[channel, channel] = ramp[:, None] * ramp[None, :]
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    return layer
 
 
 def export_logits(weights: Path, onnx_file: Path, classes: int, width: int, height: int) -> None:
@@ -48,7 +62,7 @@ def export_logits(weights: Path, onnx_file: Path, classes: int, width: int, heig
     partial = onnx_file.with_suffix(".part")
     with torch.inference_mode():
         torch.onnx.export(
-            BothSizes(network).eval(),
+            BothSizes(network, classes).eval(),
             (torch.zeros(1, 3, height, width),),
             str(partial),
             input_names=["images"],

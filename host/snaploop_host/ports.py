@@ -88,6 +88,8 @@ class Pictures(Protocol):
 class AnnotatedFolder(Protocol):
     """A folder of annotated pictures in some format."""
 
+    task: str  # of a project that is made of it
+
     def pictures(self) -> Iterable[AnnotatedPicture | str]:
         """Each picture, or a line about one that cannot be read."""
 

@@ -8,11 +8,21 @@ from typing import Annotated
 
 import typer
 
-from ..domain.projects import DETECT, check_classes, check_project_name
+from ..domain.projects import DETECT, TASK_TITLES, check_classes, check_project_name, check_task
+from ..errors import BadInputError
 from .options import DataOption, JsonOption, opened, show
 
 projects = typer.Typer(help="Projects: a task and its classes.", no_args_is_help=True)
 ClassesOption = Annotated[str, typer.Option("--classes", metavar="A,B,C", help="Class names, separated by commas.")]
+
+TaskOption = Annotated[
+    str,
+    typer.Option(
+        "--task",
+        help="; ".join(f"{name}: {title}" for name, title in TASK_TITLES.items()),
+        metavar="|".join(TASK_TITLES),
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,14 +35,16 @@ def register(app: typer.Typer) -> None:
 def add(
     name: Annotated[str, typer.Argument(help="Name of the new project.")],
     classes: ClassesOption,
+    task: TaskOption = DETECT,
     data: DataOption = None,
 ) -> None:
     """Make a project."""
     check_project_name(name)
+    check_task(task)
     names = check_classes(tuple(classes.split(",")))
     with opened(data) as host:
-        host.store.add_project(name, DETECT, names, time.time())
-    print(f"project {name} finds {', '.join(names)}")
+        host.store.add_project(name, task, names, time.time())
+    print(f"project {name} ({task}: {TASK_TITLES[task]}) knows {', '.join(names)}")
     print(f"next: `snaploop board install --project {name}` with a board on USB, or `snaploop import`")
 
 
@@ -44,7 +56,7 @@ def set_classes(
     names = check_classes(tuple(classes.split(",")))
     with opened(data) as host:
         host.store.set_classes(host.store.project_named(name).id, names)
-    print(f"project {name} finds {', '.join(names)}; boards learn it at their next sync.")
+    print(f"project {name} knows {', '.join(names)}; boards learn it at their next sync.")
 
 
 @projects.command("list")
@@ -54,7 +66,7 @@ def list_projects(data: DataOption = None, as_json: JsonOption = False) -> None:
 
     with opened(data) as host:
         rows = Overview(host.store, host.train).projects()
-    columns = {"name": "project", "classes": "classes", "photos": "photos", "boxes": "boxes"}
+    columns = {"name": "project", "task": "task", "classes": "classes", "photos": "photos", "boxes": "boxes"}
     if not as_json:
         rows = [row | {"boxes": ", ".join(f"{count} {name}" for name, count in row["boxes"].items())} for row in rows]
     show(rows, columns, as_json, "no project yet: make one with `snaploop projects add NAME --classes A,B`")
@@ -64,7 +76,15 @@ def import_samples(
     project: Annotated[
         str, typer.Option("--project", "-p", help="Project; made with the folder's classes when it is new.")
     ],
-    voc: Annotated[Path, typer.Option("--voc", metavar="DIR", help="Pascal VOC folder: pictures and XML files.")],
+    voc: Annotated[
+        Path | None, typer.Option("--voc", metavar="DIR", help="Pascal VOC folder: pictures and XML files.")
+    ] = None,
+    folders: Annotated[
+        Path | None,
+        typer.Option(
+            "--folders", metavar="DIR", help="A folder of pictures per class; a new project is one of classify."
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,10 +93,15 @@ def import_samples(
     import json
     import sys
 
+    from ..ports import AnnotatedFolder
+    from ..storage.class_folders import ClassFolders
     from ..storage.voc_folder import VocFolder
 
+    if (voc is None) == (folders is None):
+        raise BadInputError("say what to import: either --voc DIR or --folders DIR")
+    source: AnnotatedFolder = VocFolder(voc) if voc else ClassFolders(folders or Path())
     with opened(data) as host:
-        report = host.importer.run(project, VocFolder(voc))
+        report = host.importer.run(project, source)
     if as_json:
         print(json.dumps(dataclasses.asdict(report), indent=1))
     else:

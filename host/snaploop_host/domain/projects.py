@@ -6,10 +6,16 @@ import re
 from dataclasses import dataclass
 
 from ..errors import BadInputError
+from .scores import CLASSIFY, DETECT, EMBED, MULTILABEL, SEGMENT
 
-DETECT = "detect"
-SEGMENT = "segment"
-TASKS = (DETECT,)  # the other six tasks of design §6 come with their own modules
+TASKS = (DETECT, CLASSIFY, MULTILABEL, EMBED)  # what can be trained; the others come with their own modules
+TASK_TITLES = {
+    DETECT: "boxes around things",
+    CLASSIFY: "one class per photo",
+    MULTILABEL: "any number of labels per photo",
+    EMBED: "tell things apart, new ones too",
+}
+"""What a task is for, where people choose one."""
 
 BACKGROUND = "background"  # what a segmentation model calls pixels that belong to no class
 
@@ -40,6 +46,17 @@ def check_project_name(name: str) -> str:
             f"project name {name!r}: use 1 to {MAX_NAME_CHARS} letters, digits, dots, dashes or underscores"
         )
     return name
+
+
+def check_task(task: str) -> str:
+    """The task itself, when models of it can be trained here.
+
+    Raises:
+        BadInputError: they cannot.
+    """
+    if task not in TASKS:
+        raise BadInputError(f"task {task!r}: projects here are of {', '.join(TASKS)}")
+    return task
 
 
 def check_classes(classes: tuple[str, ...]) -> tuple[str, ...]:

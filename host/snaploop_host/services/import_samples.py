@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from snaploop_shared.sample_record import LABELLED, MAX_BOXES, MAX_NAME_CHARS
 
-from ..domain.projects import DETECT, Project, check_classes, check_project_name
+from ..domain.projects import Project, check_classes, check_project_name
 from ..domain.samples import AnnotatedPicture, Box, Sample
 from ..errors import BadInputError, NotFoundError
 from ..ports import AnnotatedFolder, Blobs, Pictures, Store
@@ -71,7 +71,7 @@ class ImportSamples:
             classes = folder.class_names()
             if not classes:
                 raise
-            return self._store.add_project(check_project_name(name), DETECT, check_classes(classes), self._clock())
+            return self._store.add_project(check_project_name(name), folder.task, check_classes(classes), self._clock())
 
     def _add(self, project: Project, picture: AnnotatedPicture, report: ImportReport) -> None:
         try:

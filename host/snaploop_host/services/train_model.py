@@ -15,6 +15,7 @@ from typing import Any
 
 from ..domain.datasets import TRAIN, VAL, DatasetItem, DatasetVersion, split_samples
 from ..domain.models import GATE_IMAGES, GATE_IMAGES_AGAIN, GATE_LIMIT_POINTS
+from ..domain.photo_labels import WHOLE_PHOTO_TASKS, PhotoLabels, label_problem
 from ..domain.projects import Project
 from ..domain.runs import CANCELLED, FAILED, QUEUED, REFUSED, RUNNING, SUCCEEDED, Run, check_move
 from ..domain.samples import LABELLED, Sample
@@ -50,7 +51,7 @@ class TrainModel:
             parameters: for the job, such as {"epochs": 40}; see training/.
 
         Raises:
-            CannotTrainError: too few labelled photos, no boxes, a box of a class that the project does not have, or a run is active.
+            CannotTrainError: too few labelled photos, labels that teach nothing, a class that the project does not have, or an active run.
         """
         with self._lock:
             project = self._store.project(project_id)
@@ -221,6 +222,8 @@ def _check_trainable(project: Project, samples: list[Sample]) -> None:
         raise CannotTrainError(
             f"{project.name} has {len(samples)} labelled photos, training needs {MIN_PHOTOS}: take and label some more"
         )
+    if not any(sample.boxes for sample in samples) and project.task in WHOLE_PHOTO_TASKS:
+        raise CannotTrainError(f"no photo of {project.name} has a class: tap one for each photo on the Label screen")
     shown = {box.class_name for sample in samples for box in sample.boxes}
     if not shown:
         raise CannotTrainError(
@@ -232,6 +235,10 @@ def _check_trainable(project: Project, samples: list[Sample]) -> None:
         raise CannotTrainError(
             f"boxes of {names}, which {project.name} does not have: add it with `snaploop projects classes {project.name}`"
         )
+    if project.task in WHOLE_PHOTO_TASKS:
+        photos = [PhotoLabels(sample.name, frozenset(box.class_name for box in sample.boxes)) for sample in samples]
+        if problem := label_problem(project.task, project.classes, photos):
+            raise CannotTrainError(problem)
 
 
 def _last_word(events: list[dict[str, Any]]) -> dict[str, Any] | None:

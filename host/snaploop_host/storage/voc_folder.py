@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ..domain.samples import AnnotatedPicture, Box
+from ..domain.scores import DETECT
 from ..errors import BadInputError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -20,6 +21,8 @@ MAX_PICTURE_BYTES = 64 * 1024 * 1024
 
 class VocFolder:
     """The annotated pictures of one folder."""
+
+    task = DETECT
 
     def __init__(self, folder: Path, annotations: Path | None = None) -> None:
         """Look for pictures in `folder` and, unless they lie there too, for their XML files in `annotations`.

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from .. import __version__
-from ..domain.projects import DETECT, check_classes, check_project_name
+from ..domain.projects import DETECT, check_classes, check_project_name, check_task
 from ..errors import BadInputError, NotFoundError
 from .context import CONTEXT, Call, Context, in_thread
 
@@ -26,12 +26,13 @@ def list_projects(context: Context, _call: Call) -> Any:
 
 
 def add_project(context: Context, call: Call) -> Any:
-    """Make a project from {"name", "classes": [...]}."""
+    """Make a project from {"name", "classes": [...], "task": "detect" if not said}."""
     classes = call.body.get("classes")
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise BadInputError("classes must be a list of names")
     name = check_project_name(str(call.body.get("name", "")))
-    project = context.store.add_project(name, DETECT, check_classes(tuple(classes)), context.clock())
+    task = check_task(str(call.body.get("task", DETECT)))
+    project = context.store.add_project(name, task, check_classes(tuple(classes)), context.clock())
     return context.overview.project(project)
 
 

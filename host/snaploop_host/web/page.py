@@ -13,7 +13,7 @@ import jinja2
 from aiohttp import web
 
 from ..domain.models import GATE_LIMIT_POINTS
-from ..domain.projects import DETECT, Project, check_classes, check_project_name
+from ..domain.projects import DETECT, TASK_TITLES, Project, check_classes, check_project_name, check_task
 from ..domain.scores import METRIC_TITLES, METRICS, headline
 from ..errors import HostError, NotFoundError, http_status
 from ..services.overview import sample_fields
@@ -37,7 +37,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(ago=_ago, duration=_duration, size=_size, score=_score)
-    environment.globals.update(curve_width=WIDTH, curve_height=HEIGHT)
+    environment.globals.update(curve_width=WIDTH, curve_height=HEIGHT, task_titles=TASK_TITLES)
     return environment
 
 
@@ -103,7 +103,8 @@ async def post_project(request: web.Request) -> web.StreamResponse:
     try:
         name = check_project_name(str(form.get("name", "")).strip())
         classes = check_classes(tuple(part for part in str(form.get("classes", "")).split(",") if part.strip()))
-        context.store.add_project(name, DETECT, classes, context.clock())
+        task = check_task(str(form.get("task", DETECT)))
+        context.store.add_project(name, task, classes, context.clock())
     except HostError as error:
         return await _page(context, None, error)
     raise web.HTTPSeeOther(f"/projects/{name}")

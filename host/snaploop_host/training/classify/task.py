@@ -38,12 +38,11 @@ class ClassifyTask(WholePhotoTask):
         """One per class, also of two: they are folded after training."""
         return len(job.classes)
 
-    def fold(self, network: nn.Module, job: TrainingJob) -> None:
+    def folded(self, network: nn.Module, job: TrainingJob) -> nn.Module:
         """Of two logits one."""
-        from ..whole_photo.network import fold_to_one_output
+        from ..whole_photo.network import with_one_output
 
-        if len(job.classes) == 2:
-            fold_to_one_output(network)
+        return with_one_output(network) if len(job.classes) == 2 else network
 
     def targets(self, job: TrainingJob, classes_of: Sequence[set[int]]) -> torch.Tensor:
         """Class indices (N,)."""

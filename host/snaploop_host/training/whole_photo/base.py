@@ -81,8 +81,7 @@ class WholePhotoTask(ABC):
         """Raw outputs; soft-max, sigmoid or cosine stay outside."""
         from .network import export_network, load_weights
 
-        network = load_weights(folders.artifacts / "best.pt")
-        self.fold(network, job)
+        network = self.folded(load_weights(folders.artifacts / "best.pt"), job)
         export_network(network, folders.artifacts / "model.onnx", self.output_name, *self.input_wh(job))
 
     def examples(self, job: TrainingJob, folders: Folders, side: str) -> StretchedExamples:
@@ -100,8 +99,9 @@ class WholePhotoTask(ABC):
         """Those that the task can use."""
         return [photo for photo in photos if photo.boxes] if self.name in ONE_CLASS_TASKS else list(photos)
 
-    def fold(self, network: nn.Module, job: TrainingJob) -> None:
-        """Change the trained network to what the board expects; here nothing."""
+    def folded(self, network: nn.Module, job: TrainingJob) -> nn.Module:
+        """The trained network in the form that the board expects; here as it is."""
+        return network
 
     @abstractmethod
     def outputs(self, job: TrainingJob) -> int:

@@ -89,14 +89,15 @@ def load_weights(file: Path) -> nn.Module:
     return network.eval()
 
 
-def fold_to_one_output(network: nn.Module) -> None:
-    """Make one output of two: their difference, whose sigmoid is the second class's soft-max."""
+def with_one_output(network: nn.Module) -> nn.Module:
+    """The same network with one output for two: their difference, whose sigmoid is the second class's soft-max."""
     head: Any = getattr(network, HEAD)
     folded = nn.Linear(head.in_features, 1)
     with torch.no_grad():
         folded.weight.copy_(head.weight[1:] - head.weight[:1])
         folded.bias.copy_(head.bias[1:] - head.bias[:1])
     setattr(network, HEAD, folded)
+    return network
 
 
 def export_network(network: nn.Module, onnx_file: Path, output: str, width: int, height: int) -> None:

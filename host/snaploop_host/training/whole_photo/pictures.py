@@ -23,8 +23,7 @@ def stretch(image: Pixels, width: int, height: int) -> Pixels:
     """The picture as the board's ai2d resizes it: bilinear with half-pixel centres and no smoothing; height×width×3."""
     if image.shape[:2] == (height, width):
         return image
-    resized: Pixels = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return resized
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def vary(image: Pixels, width: int, height: int, rules: Augmentation, rng: np.random.Generator) -> Pixels:

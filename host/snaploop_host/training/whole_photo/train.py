@@ -112,14 +112,11 @@ class _Judge:
     def __init__(self, task: WholePhotoTask, job: TrainingJob) -> None:
         self.task, self.job = task, job
         photos = task.photos(job, "val")
-        del photos.photos[MOST_VALIDATION_PHOTOS:]
-        self.truths: list[Any] = []
-        pixels = []
-        for index, photo in enumerate(photos.photos):
-            pixels.append(torch.from_numpy(photos.stretched(index).copy()))
-            self.truths.append(task.truth(job, {box.cls for box in photo.boxes}))
-        self.pixels = torch.stack(pixels)
-        self.targets = task.targets(job, [{box.cls for box in photo.boxes} for photo in photos.photos])
+        count = min(len(photos), MOST_VALIDATION_PHOTOS)
+        held = [{box.cls for box in photo.boxes} for photo in photos.photos[:count]]
+        self.pixels = torch.stack([torch.from_numpy(photos.stretched(index).copy()) for index in range(count)])
+        self.truths = [task.truth(job, classes) for classes in held]
+        self.targets = task.targets(job, held)
 
     def __call__(self, network: nn.Module, arithmetic: Callable[[], AbstractContextManager[Any]]) -> Judged:
         device = next(network.parameters()).device

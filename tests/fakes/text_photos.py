@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def draw_photo(
         (draw.ellipse if rng.random() < 0.5 else draw.rectangle)((x, y, x + w, y + h), outline=colour, width=3)
     found = []
     rows = np.linspace(0, height, texts + 1)
-    for top, bottom in zip(rows[:-1], rows[1:], strict=True):
+    for top, bottom in itertools.pairwise(rows):
         text = "".join(rng.choice(list(alphabet), rng.integers(lengths[0], lengths[1] + 1)))
         font: Any = ImageFont.load_default(int(rng.integers(*heights_px)))
         box = font.getbbox(text)

@@ -35,7 +35,7 @@ def teach(
     loss: Callable[[Any, torch.Tensor], Mapping[str, torch.Tensor]],
     batches_of: Callable[[int], Batches],
     batch: int,
-    validate: Callable[[nn.Module], Score],
+    validate: Callable[[nn.Module], tuple[Score, float]],
     preprocess: Preprocess,
     epochs: int,
     rate: float,
@@ -52,7 +52,7 @@ def teach(
         loss: see `torch_loop.fit`.
         batches_of: batches of so many pictures.
         batch: how many at first.
-        validate: the score of a network in evaluation mode; called where bf16 is on when it is quick.
+        validate: the score of a network in evaluation mode, and how good it is in a figure that moves before any metric does.
         preprocess: of the task.
         epochs: at most.
         rate: the first learning rate.
@@ -68,8 +68,8 @@ def teach(
 
     def judge(network: nn.Module, arithmetic: Arithmetic) -> Judged:
         with torch.inference_mode(), arithmetic():
-            score = validate(network)
-        return Judged(score.values, tuple(score.values[name] for name in METRICS[job.task]))
+            score, finer = validate(network)
+        return Judged(score.values, (*(score.values[name] for name in METRICS[job.task]), finer))
 
     while True:
         try:

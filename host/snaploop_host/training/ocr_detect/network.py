@@ -48,14 +48,16 @@ class TextMapNetwork(nn.Module):
         self.stages = nn.ModuleList([Block(inputs, outputs, 2) for inputs, outputs in pairs])
         self.sides = nn.ModuleList([nn.Conv2d(channels, PYRAMID, 1) for channels in CHANNELS[1:]])
         self.smooth = _convolution(PYRAMID, PYRAMID, 3, 1)
+        last = nn.ConvTranspose2d(16, 2, 2, 2)
         self.head = nn.Sequential(
             _convolution(PYRAMID, 24, 3, 1),
             nn.ConvTranspose2d(24, 16, 2, 2, bias=False),
             nn.BatchNorm2d(16),
             nn.ReLU(),
-            nn.ConvTranspose2d(16, 2, 2, 2),
+            last,
         )
-        nn.init.constant_(self.head[-1].bias, RARE)
+        if last.bias is not None:
+            nn.init.constant_(last.bias, RARE)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """The logits."""

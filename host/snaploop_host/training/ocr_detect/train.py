@@ -13,7 +13,7 @@ from torch import nn
 
 from ...domain.preprocess import Preprocess
 from ...domain.scores import OCR_DETECT, Score
-from ...domain.text_metrics import score_found_text
+from ...domain.text_metrics import TrueText, score_found_text
 from ..job_spec import Parameters, TrainingJob, chosen_epochs
 from ..ocr.quads import read_rgb
 from ..ocr.teach import read_best, teach
@@ -108,12 +108,19 @@ class Validation:
         pixels = preprocess.apply(np.stack([examples.pixels(index) for index in everything]))
         self.pixels = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         self.truths = [examples.truth(index) for index in everything]
+        maps = [draw_maps(list(one.polygons), _to_find(one), *size_wh) for one in self.truths]
+        self.maps = torch.from_numpy(np.stack(maps))
 
-    def __call__(self, network: nn.Module) -> Score:
-        """hmean, precision and recall."""
+    def __call__(self, network: nn.Module) -> tuple[Score, float]:
+        """hmean, precision and recall; and the loss, the smaller the better."""
         device = next(network.parameters()).device
-        found = []
+        found, loss = [], 0.0
         for first in range(0, len(self.pixels), VALIDATION_BATCH):
-            logits = network(self.pixels[first : first + VALIDATION_BATCH].to(device))
-            found += [decode_map(one) for one in torch.sigmoid(logits[:, 0].float()).cpu().numpy()]
-        return score_found_text(found, self.truths)
+            logits = network(self.pixels[first : first + VALIDATION_BATCH].to(device)).float()
+            loss += float(torch.stack(list(map_loss(logits, self.maps[first : first + len(logits)]).values())).sum())
+            found += [decode_map(one) for one in torch.sigmoid(logits[:, 0]).cpu().numpy()]
+        return score_found_text(found, self.truths), -loss
+
+
+def _to_find(truth: TrueText) -> list[bool]:
+    return [True] * len(truth.polygons) if truth.unreadable is None else (~truth.unreadable).tolist()

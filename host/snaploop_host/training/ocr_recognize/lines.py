@@ -129,8 +129,10 @@ class Lines:
         return {self.index[character] for character in self.lines[index].text}
 
 
-def changed(image: np.ndarray, inner: tuple[int, int, int, int], width: int, rng: np.random.Generator) -> np.ndarray:
-    """The line on the model's canvas (32, W, 3), cut a little differently, turned, blurred and in other colours.
+def changed(
+    image: np.ndarray, inner: tuple[int, int, int, int], width: int, rng: np.random.Generator
+) -> tuple[np.ndarray, int]:
+    """The line on the model's canvas (32, W, 3), cut a little differently, turned, blurred and in other colours; and how wide it is there.
 
     Args:
         image: with surroundings.
@@ -168,7 +170,7 @@ def changed(image: np.ndarray, inner: tuple[int, int, int, int], width: int, rng
     noise = rng.normal(0, rng.uniform(0, 10), seen.shape)
     contrast = rng.uniform(0.6, 1.2)
     canvas[:seen_h, :seen_w] = ((seen - 128.0) * contrast + 128 + noise).clip(0, 255)
-    return canvas
+    return canvas, seen_w
 
 
 def _cut(photo: Photo, folder: Path, first: int) -> list[dict[str, object]]:

@@ -49,20 +49,58 @@ class LineNetwork(nn.Module):
         return answer.squeeze(2).permute(0, 2, 1)
 
 
-def reading_loss(logits: torch.Tensor, texts: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Connectionist temporal classification.
+class ReadingLoss(nn.Module):
+    """Connectionist temporal classification with a flat start.
 
-    Args:
-        logits: (N, T, labels), float32.
-        texts: (N, longest) label indices, -1 after the end.
+    Left alone, CTC answers nothing but blanks for the first hundreds of steps. So in the beginning it is told that the characters stand
+    at equal distances, which is nearly true of print (as speech recognisers were begun: `flat_start`); this fades out.
     """
-    steps = functional.log_softmax(logits, dim=2).permute(1, 0, 2)
-    lengths = (texts >= 0).sum(dim=1)
-    given = torch.full((len(logits),), logits.shape[1], dtype=torch.long)
-    loss = functional.ctc_loss(
-        steps.cpu(), texts.clamp(min=1).cpu(), given, lengths.cpu(), blank=logits.shape[2] - 1, zero_infinity=True
-    )
-    return {"ctc": loss.to(logits.device)}
+
+    done: torch.Tensor  # steps so far; a buffer, so that a resumed run goes on fading
+
+    def __init__(self, flat_steps: int) -> None:
+        """`flat_steps`: after so many steps only CTC is left."""
+        super().__init__()
+        self.flat_steps = flat_steps
+        self.register_buffer("done", torch.zeros((), dtype=torch.long))
+
+    def forward(self, logits: torch.Tensor, told: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The terms "ctc" and, as long as it counts, "flat".
+
+        Args:
+            logits: (N, T, labels), float32.
+            told: (N, 1 + longest): how many steps the line fills, then its label indices, -1 after the end.
+        """
+        texts, lengths = told[:, 1:], (told[:, 1:] >= 0).sum(dim=1)
+        steps = functional.log_softmax(logits, dim=2)
+        given = torch.full((len(logits),), logits.shape[1], dtype=torch.long)
+        ctc = functional.ctc_loss(
+            steps.permute(1, 0, 2).cpu(),
+            texts.clamp(min=1).cpu(),
+            given,
+            lengths.cpu(),
+            blank=logits.shape[2] - 1,
+            zero_infinity=True,
+        )
+        terms = {"ctc": ctc.to(logits.device)}
+        weight = 1 - int(self.done) / self.flat_steps if self.flat_steps else 0.0
+        if weight > 0:
+            wanted = flat_start(told, logits.shape[1], logits.shape[2] - 1)
+            terms["flat"] = weight * functional.nll_loss(steps.flatten(0, 1), wanted.flatten())
+        if self.training:
+            self.done += 1
+        return terms
+
+
+def flat_start(told: torch.Tensor, steps: int, blank: int) -> torch.Tensor:
+    """Label indices (N, steps) if all characters of a line were equally wide: each in the middle half of its place, blank elsewhere."""
+    filled, texts = told[:, :1], told[:, 1:]
+    lengths = (texts >= 0).sum(dim=1, keepdim=True)
+    place = (torch.arange(steps, device=told.device)[None, :] + 0.5) / filled * lengths
+    number = place.long()
+    wanted = texts.gather(1, number.clamp(max=texts.shape[1] - 1))
+    is_inside = (number < lengths) & ((place - number - 0.5).abs() <= 0.25)
+    return torch.where(is_inside, wanted, blank)
 
 
 def _convolution(inputs: int, outputs: int, size: int | tuple[int, int], groups: int = 1) -> nn.Sequential:

@@ -20,12 +20,12 @@ from ..ocr.teach import read_best, teach
 from ..task import Folders, Report
 from .dictionary import labels_of, read_steps
 from .lines import Line, Lines, changed, read_lines
-from .network import LineNetwork, reading_loss
+from .network import LineNetwork, ReadingLoss
 from .size import STEP_PX
 from .synthetic import FONT_PX, Typesetter
 
 LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
-LINES_PER_PICTURE = 4  # a line is small: batches hold four times as many as `batch` says
+FLAT_STEPS = 200  # of a start from scratch
 ENOUGH_LINES = 600  # photographed ones; with fewer, drawn ones fill the epochs up
 DRAWN_AT_LEAST = 0.25  # of a batch while there are not enough
 MOST_DRAWN = 0.75
@@ -61,12 +61,12 @@ def train(
         folders,
         report,
         make_network,
-        reading_loss,
+        ReadingLoss(0 if is_warm else FLAT_STEPS),
         batches_of,
-        parameters.batch * LINES_PER_PICTURE,
+        parameters.batch,
         Validation(folders, width, characters, preprocess),
         preprocess,
-        chosen_epochs(parameters, max(len(lines), EPOCH_LINES) // LINES_PER_PICTURE, is_warm),
+        chosen_epochs(parameters, max(len(lines), EPOCH_LINES), is_warm),
         parameters.lr0 if parameters.lr0 is not None else default_rate,
         "warm" if is_warm else "scratch",
         {"task": OCR_RECOGNIZE, "characters": characters},
@@ -103,7 +103,7 @@ def trained_network(file: Path, characters: str) -> LineNetwork:
 
 
 class LineBatches:
-    """See `torch_loop.Batches`: lines (B, 3, 32, W) uint8 and their texts (B, longest) as label indices, -1 after the end."""
+    """See `torch_loop.Batches`: lines (B, 3, 32, W) uint8, and what `ReadingLoss` wants to be told."""
 
     def __init__(
         self,
@@ -130,14 +130,16 @@ class LineBatches:
         for batch in range(first, len(self)):
             rng = np.random.default_rng((self.seed, number, batch))
             examples = [self._example(rng) for _ in range(self.batch_size)]
-            longest = max(len(text) for _, text in examples)
-            texts = np.full((self.batch_size, longest), -1, np.int64)
-            for row, (_, text) in zip(texts, examples, strict=True):
-                row[: len(text)] = [self.index[character] for character in text]
-            pixels = np.stack([image.transpose(2, 0, 1) for image, _ in examples])
-            yield torch.from_numpy(pixels), torch.from_numpy(texts)
+            longest = max(len(text) for _, _, text in examples)
+            told = np.full((self.batch_size, 1 + longest), -1, np.int64)
+            for row, (_, filled, text) in zip(told, examples, strict=True):
+                row[0] = filled
+                row[1 : 1 + len(text)] = [self.index[character] for character in text]
+            pixels = np.stack([image.transpose(2, 0, 1) for image, _, _ in examples])
+            yield torch.from_numpy(pixels), torch.from_numpy(told)
 
-    def _example(self, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    def _example(self, rng: np.random.Generator) -> tuple[np.ndarray, int, str]:
+        """A picture, how many steps of the answer the line fills, and its text."""
         if rng.random() < self.drawn:
             image, text = self.typesetter.line(rng)
             border = max(2, round(0.1 * FONT_PX))
@@ -146,7 +148,8 @@ class LineBatches:
             chosen = int(rng.integers(len(self.lines)))
             image, line = self.images[chosen], self.lines[chosen]
             text, inner = line.text, (line.border, line.border, *line.size_wh)
-        return changed(image, inner, self.width, rng), text[: self.width // STEP_PX]
+        seen, across = changed(image, inner, self.width, rng)
+        return seen, max(1, across // STEP_PX), text
 
 
 class Validation:
@@ -160,15 +163,20 @@ class Validation:
         self.pixels = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         self.truths = [examples.truth(index) for index in everything]
         self.labels = labels_of(characters)
+        self.loss = ReadingLoss(0)
+        longest = max(len(truth.text) for truth in self.truths)
+        told = [[1, *(examples.index[one] for one in truth.text)] for truth in self.truths]
+        self.told = torch.tensor([row + [-1] * (1 + longest - len(row)) for row in told])
 
-    def __call__(self, network: nn.Module) -> Score:
-        """Words and characters right."""
+    def __call__(self, network: nn.Module) -> tuple[Score, float]:
+        """Words and characters right; and how sure of it the network is."""
         device = next(network.parameters()).device
-        readings = []
+        readings, sure = [], 0.0
         for first in range(0, len(self.pixels), VALIDATION_BATCH):
-            logits = network(self.pixels[first : first + VALIDATION_BATCH].to(device)).float().cpu().numpy()
-            readings += [read_steps(one, self.labels) for one in logits]
-        return score_readings(readings, self.truths)
+            logits = network(self.pixels[first : first + VALIDATION_BATCH].to(device)).float()
+            sure -= float(self.loss(logits, self.told[first : first + len(logits)])["ctc"]) * len(logits)
+            readings += [read_steps(one, self.labels) for one in logits.cpu().numpy()]
+        return score_readings(readings, self.truths), sure
 
 
 def _tell(report: Report, lines: int, drawn: float, typesetter: Typesetter) -> None:

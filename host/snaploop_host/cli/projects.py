@@ -41,7 +41,7 @@ def add(
     """Make a project."""
     check_project_name(name)
     check_task(task)
-    names = check_classes(tuple(classes.split(",")))
+    names = check_classes(tuple(classes.split(",")), task)
     with opened(data) as host:
         host.store.add_project(name, task, names, time.time())
     print(f"project {name} ({task}: {TASK_TITLES[task]}) knows {', '.join(names)}")
@@ -53,9 +53,10 @@ def set_classes(
     name: Annotated[str, typer.Argument(help="Name of the project.")], classes: ClassesOption, data: DataOption = None
 ) -> None:
     """Replace the classes of a project; give the old ones too, in their order."""
-    names = check_classes(tuple(classes.split(",")))
     with opened(data) as host:
-        host.store.set_classes(host.store.project_named(name).id, names)
+        project = host.store.project_named(name)
+        names = check_classes(tuple(classes.split(",")), project.task)
+        host.store.set_classes(project.id, names)
     print(f"project {name} knows {', '.join(names)}; boards learn it at their next sync.")
 
 

@@ -6,16 +6,21 @@ import re
 from dataclasses import dataclass
 
 from ..errors import BadInputError
-from .scores import CLASSIFY, DETECT, EMBED, MULTILABEL, SEGMENT
+from .scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
 
-TASKS = (DETECT, CLASSIFY, MULTILABEL, EMBED)  # what can be trained; the others come with their own modules
+TASKS = (DETECT, CLASSIFY, MULTILABEL, EMBED, SEGMENT, OCR_DETECT, OCR_RECOGNIZE)  # what can be trained; the others come with their own modules
 TASK_TITLES = {
     DETECT: "boxes around things",
     CLASSIFY: "one class per photo",
     MULTILABEL: "any number of labels per photo",
     EMBED: "tell things apart, new ones too",
+    SEGMENT: "which part of the picture is what",
+    OCR_DETECT: "find lines of text",
+    OCR_RECOGNIZE: "read a line of text",
 }
 """What a task is for, where people choose one."""
+
+TEXT_TASKS = (OCR_DETECT, OCR_RECOGNIZE)  # boxes are quads around text, and may say what it is
 
 BACKGROUND = "background"  # what a segmentation model calls pixels that belong to no class
 
@@ -59,8 +64,8 @@ def check_task(task: str) -> str:
     return task
 
 
-def check_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The class names, stripped, when there are 1 to MAX_CLASSES different ones without commas.
+def check_classes(classes: tuple[str, ...], task: str = DETECT) -> tuple[str, ...]:
+    """The class names, stripped, when there are 1 to MAX_CLASSES different ones without commas, and the task can have them.
 
     Raises:
         BadInputError: names the class that breaks a rule.
@@ -75,6 +80,10 @@ def check_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
             raise BadInputError(f"class name {name!r}: use 1 to {MAX_NAME_CHARS} printable characters without commas")
         if names.count(name) > 1:
             raise BadInputError(f"class {name!r} is given twice")
+        if task == SEGMENT and name.lower() == BACKGROUND:
+            raise BadInputError(
+                f"class {name!r}: a segmentation has it by itself, for what nobody outlined: leave it out"
+            )
     return names
 
 

@@ -71,7 +71,9 @@ class ImportSamples:
             classes = folder.class_names()
             if not classes:
                 raise
-            return self._store.add_project(check_project_name(name), folder.task, check_classes(classes), self._clock())
+            return self._store.add_project(
+                check_project_name(name), folder.task, check_classes(classes, folder.task), self._clock()
+            )
 
     def _add(self, project: Project, picture: AnnotatedPicture, report: ImportReport) -> None:
         try:

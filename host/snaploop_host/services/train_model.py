@@ -19,6 +19,7 @@ from ..domain.photo_labels import WHOLE_PHOTO_TASKS, PhotoLabels, label_problem
 from ..domain.projects import Project
 from ..domain.runs import CANCELLED, FAILED, QUEUED, REFUSED, RUNNING, SUCCEEDED, Run, check_move
 from ..domain.samples import LABELLED, Sample
+from ..domain.scores import SEGMENT
 from ..errors import CannotTrainError, HostError
 from ..ports import Blobs, Jobs, Store
 from .publish_model import PublishModel
@@ -61,7 +62,7 @@ class TrainModel:
                     f"run {active.id} of {project.name} is {active.state} already: wait for it or cancel it"
                 )
             samples = [sample for sample in self._store.samples(project_id) if sample.state == LABELLED]
-            _check_trainable(project, samples)
+            _check_trainable(project, samples, parameters or {})
             version = self._make_version(project, samples)
             warm = self._warm_start_run(project)
             run = self._store.add_run(project_id, version.id, None if warm is None else warm.id, self._clock())
@@ -217,7 +218,7 @@ class TrainModel:
         }
 
 
-def _check_trainable(project: Project, samples: list[Sample]) -> None:
+def _check_trainable(project: Project, samples: list[Sample], parameters: Mapping[str, Any]) -> None:
     if len(samples) < MIN_PHOTOS:
         raise CannotTrainError(
             f"{project.name} has {len(samples)} labelled photos, training needs {MIN_PHOTOS}: take and label some more"
@@ -225,6 +226,10 @@ def _check_trainable(project: Project, samples: list[Sample]) -> None:
     if not any(sample.boxes for sample in samples) and project.task in WHOLE_PHOTO_TASKS:
         raise CannotTrainError(f"no photo of {project.name} has a class: tap one for each photo on the Label screen")
     shown = {box.class_name for sample in samples for box in sample.boxes}
+    if not shown and project.task == SEGMENT:
+        raise CannotTrainError(
+            f"no photo of {project.name} has an outline: trace one around each thing that the camera should find"
+        )
     if not shown:
         raise CannotTrainError(
             f"no photo of {project.name} has a box: drag one around each thing that the camera should find"
@@ -238,6 +243,10 @@ def _check_trainable(project: Project, samples: list[Sample]) -> None:
     if project.task in WHOLE_PHOTO_TASKS:
         photos = [PhotoLabels(sample.name, frozenset(box.class_name for box in sample.boxes)) for sample in samples]
         if problem := label_problem(project.task, project.classes, photos):
+            raise CannotTrainError(problem)
+    if project.task == OCR_RECOGNIZE:
+        texts = [(sample.name, box.text) for sample in samples for box in sample.boxes]
+        if problem := reading_problem(texts, str(parameters.get("dictionary") or "")):
             raise CannotTrainError(problem)
 
 

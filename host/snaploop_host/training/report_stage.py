@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..compiling.nncase_environment import nncase_version
+from ..domain.projects import model_labels
 from ..domain.run_report import ClassRow, Golden, RungTried, RunReport, Thresholds
 from ..domain.scores import Score
 from .gate_stage import Evaluation
@@ -76,9 +77,10 @@ def write_report(
 def _class_rows(job: TrainingJob, float_score: Score, kmodel_score: Score) -> tuple[ClassRow, ...]:
     floats = {entry.index: entry for entry in float_score.classes}
     kmodels = {entry.index: entry for entry in kmodel_score.classes}
+    before = len(model_labels(job.task, job.classes)) - len(job.classes)  # the background of a segmentation
     rows = []
     for index, name in enumerate(job.classes):
-        one, other = floats.get(index), kmodels.get(index)
+        one, other = floats.get(index + before), kmodels.get(index + before)
         rows.append(
             ClassRow(
                 name=name,

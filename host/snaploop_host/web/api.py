@@ -32,7 +32,7 @@ def add_project(context: Context, call: Call) -> Any:
         raise BadInputError("classes must be a list of names")
     name = check_project_name(str(call.body.get("name", "")))
     task = check_task(str(call.body.get("task", DETECT)))
-    project = context.store.add_project(name, task, check_classes(tuple(classes)), context.clock())
+    project = context.store.add_project(name, task, check_classes(tuple(classes), task), context.clock())
     return context.overview.project(project)
 
 

@@ -102,8 +102,8 @@ async def post_project(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     try:
         name = check_project_name(str(form.get("name", "")).strip())
-        classes = check_classes(tuple(part for part in str(form.get("classes", "")).split(",") if part.strip()))
         task = check_task(str(form.get("task", DETECT)))
+        classes = check_classes(tuple(part for part in str(form.get("classes", "")).split(",") if part.strip()), task)
         context.store.add_project(name, task, classes, context.clock())
     except HostError as error:
         return await _page(context, None, error)

@@ -1,6 +1,6 @@
 """best.pt to an ONNX file with two outputs: logits of every pixel for the vendor's scripts, and the same at stride 4 for our board app.
 
-Both are [1, H, W, classes] as the firmware's `aicube.seg_post_process` reads them (docs/decisions/0014). Called by `task`.
+Both are [1, H, W, classes] as the firmware's `aicube.seg_post_process` reads them (docs/decisions/0015). Called by `task`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Semantic segmentation: a class for every pixel. ultralytics' yolo26n with a finer pyramid, logits out (docs/decisions/0014)."""
+"""Semantic segmentation: a class for every pixel. ultralytics' yolo26n with a finer pyramid, logits out (docs/decisions/0015)."""
 
 from __future__ import annotations
 

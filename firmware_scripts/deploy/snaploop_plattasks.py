@@ -109,7 +109,7 @@ def _draw(role: str, app, words, canvas, found) -> None:
     if words is not None:
         words.draw_result(canvas, found["boxes"], found["texts"])
     elif role == "ocrrec":
-        app.print_result(canvas, found)
+        canvas.draw_string_advanced(10, 10, 24, found["text"], color=(255, 0, 0))
     else:
         app.draw_result(canvas, found)
 

@@ -59,8 +59,8 @@ def seen(task):
         chance = np.zeros((1, height, width, 2))
         chance[:, 40:56, 16:80, 0] = 0.95
         return size, ["text"], [chance]
-    characters = list("0123k")
-    steps = np.full((1, width // 4, len(characters) + 1), -5.0)
+    characters = ["", *"0123k", ""]  # as training/ocr_recognize makes them: nothing, the characters, the blank
+    steps = np.full((1, width // 4, len(characters)), -5.0)
     steps[..., -1] = 1  # the blank
     for place, letter in enumerate(WORD):
         steps[0, 4 + 5 * place : 6 + 5 * place, characters.index(letter)] = 6

@@ -3,7 +3,7 @@
 from snaploop_shared.errors import RecordError
 from snaploop_shared.sample_record import LABELLED, REJECTED
 
-from .labelling import DETECT, OCR, SEGMENT, WHOLE_PHOTO_TASKS, Labelling
+from .labelling import CLASSIFY, DETECT, MULTILABEL, OCR, ONE_CLASS_TASKS, SEGMENT, WHOLE_PHOTO_TASKS, Labelling
 from .layout import CAPTURE, GALLERY, LABEL, LIVE
 
 _SHAPES = {SEGMENT: ("outline", "outlines"), OCR: ("text", "texts")}
@@ -57,9 +57,12 @@ class LabelActions:
 
     def do_accept(self) -> None:
         """All proposals of the model are right."""
-        count = self._editing().accept_all()
+        editing = self._editing()
+        count = editing.accept_all()
         if not count:
             self.do_say("the model proposes nothing here")
+        elif editing.task in ONE_CLASS_TASKS:
+            self._finish(LABELLED)
 
     def do_empty(self) -> None:
         """Nothing of the classes is on this photo: a background image, worth as much as one with boxes."""
@@ -76,11 +79,11 @@ class LabelActions:
     def do_save(self) -> None:
         """The labels are complete."""
         editing = self._editing()
-        if editing.proposals and not editing.boxes:
+        if editing.proposals and not editing.boxes and editing.task not in WHOLE_PHOTO_TASKS:
             self.do_say("accept or draw first; Empty says that nothing is there")
             return
         if editing.task in WHOLE_PHOTO_TASKS and not editing.boxes:
-            self.do_say("tap a class first; Empty says that none fits")
+            self.do_say("tap Accept or a class first; Empty says that none fits")
             return
         self._finish(LABELLED)
 
@@ -101,7 +104,7 @@ class LabelActions:
             and app.models.is_ready
             and not app.models.is_trial
             and editing is not None
-            and editing.task in (DETECT, SEGMENT)
+            and editing.task in (DETECT, SEGMENT, CLASSIFY, MULTILABEL)
             and editing.task == app.models.manifest.task
             and editing.record.rev == 0
             and not editing.changed
@@ -115,7 +118,10 @@ class LabelActions:
         frame, app.capture.frame = app.capture.frame, None
         found = app.models.detect(frame, app.now_ms)
         if found and editing.propose(app.models.as_boxes(found)):
-            app.state.say("dashed: what the model sees. Tap one to accept it, or draw it anew", "info", app.now_ms)
+            told = "dashed: what the model sees. Tap one to accept it, or draw it anew"
+            if editing.task in WHOLE_PHOTO_TASKS:
+                told = "what the model sees: tap Accept, or the right class"
+            app.state.say(told, "info", app.now_ms)
 
     # -- helpers --
 

@@ -6,15 +6,25 @@ compared with the logit of the score threshold by the array library; only the fe
 soft-max over 16 bins, whose mean is the distance in cells from the cell's centre (grid + 0.5). Then suppression within each class. The
 host decodes the same way (host domain/detection_decode.py); a model's golden answer checks that both agree.
 GflDetector, head "gfl": the firmware's own C function, some five times less work. Embedder, head "embedding": one vector. Segmenter, head
-"segmap": segments.py.
+"segmap": segments.py. Classifier, heads "logits" and "multilogits": classifier.py.
 """
 
 import math
 import struct
 
 from snaploop_shared import letterbox
-from snaploop_shared.manifest import GFL_BINS, HEAD_DFL6, HEAD_EMBEDDING, HEAD_GFL, HEAD_SEGMAP, STRIDES
+from snaploop_shared.manifest import (
+    GFL_BINS,
+    HEAD_DFL6,
+    HEAD_EMBEDDING,
+    HEAD_GFL,
+    HEAD_LOGITS,
+    HEAD_MULTILOGITS,
+    HEAD_SEGMAP,
+    STRIDES,
+)
 
+from .classifier import Classifier
 from .outputs import GARBAGE_BYTES, NotFiniteError, check_finite, count_of
 from .segments import Segmenter
 
@@ -257,10 +267,17 @@ DECODERS = {
     HEAD_GFL: GflDetector,
     HEAD_EMBEDDING: Embedder,
     HEAD_SEGMAP: Segmenter,
+    HEAD_LOGITS: Classifier,
+    HEAD_MULTILOGITS: Classifier,
 }  # a head of the manifest → its decoder
 
 
-PLACEMENTS = {HEAD_SEGMAP: letterbox.stretch_placement}  # of heads that do not want the picture letterboxed
+PLACEMENTS = {
+    HEAD_SEGMAP: letterbox.stretch_placement,
+    HEAD_LOGITS: letterbox.stretch_placement,
+    HEAD_MULTILOGITS: letterbox.stretch_placement,
+    HEAD_EMBEDDING: letterbox.stretch_placement,
+}  # of heads that do not want the picture letterboxed
 
 
 def placement_for(manifest, source_w: int, source_h: int) -> letterbox.Placement:
@@ -269,7 +286,7 @@ def placement_for(manifest, source_w: int, source_h: int) -> letterbox.Placement
     return place(source_w, source_h, manifest.input_w, manifest.input_h)
 
 
-def decoder_for(manifest, placement, kpu=None) -> "Detector | GflDetector | Embedder | Segmenter":
+def decoder_for(manifest, placement, kpu=None) -> "Detector | GflDetector | Embedder | Segmenter | Classifier":
     """What decodes the outputs of the manifest's model; `kpu` is the port, for heads that the firmware decodes."""
     return DECODERS[manifest.head](manifest, placement, kpu)
 

@@ -1,9 +1,9 @@
 """Live: what the model sees, over the video."""
 
-from snaploop_shared.manifest import HEAD_SEGMAP
+from snaploop_shared.manifest import HEAD_SEGMAP, SCORE_HEADS
 
 from .. import layout
-from . import label
+from . import label, verdict
 from . import widgets as w
 from .tags import Tags
 
@@ -54,6 +54,9 @@ def draw_picture(state, overlay) -> None:
     """The detections, and nothing else: this is drawn with every frame."""
     if state.library is not None:
         _recognised(overlay, state)
+        return
+    if state.model is not None and state.model.head in SCORE_HEADS:
+        verdict.draw(state, overlay, lambda name, index: layout.class_colour(colour_index(state, name, index)))
         return
     labels = state.model.labels if state.model is not None else []
     tags = Tags(overlay, 0 if layout.is_wide(state.panel_w) else HEAD_PX)
@@ -139,6 +142,7 @@ def _strip(canvas, state, labels, end):
     at = x + 16
     counts = [0] * len(labels)
     is_segmap = state.model is not None and state.model.head == HEAD_SEGMAP
+    is_whole_photo = state.model is not None and state.model.head in SCORE_HEADS
     for one in state.detections:
         if one[0] < len(counts):
             counts[one[0]] += one[1] if is_segmap else 1
@@ -146,11 +150,13 @@ def _strip(canvas, state, labels, end):
         range(1 if is_segmap else 0, len(labels)), key=lambda index: index if counts[index] else index + 1000
     ):  # in view first; the background is no news
         count = " {} %".format((counts[index] + 5) // 10) if is_segmap else " {}".format(counts[index])
+        if is_whole_photo:
+            count = ""
         text = w.fitted(labels[index], 20, min(COUNT_PX, end - x - 48) - w.text_width(count, 20)) + count
         if at + 24 + w.text_width(text, 20) > end:
             break
         canvas.rectangle(at, y + 22, 16, 16, layout.class_colour(colour_index(state, labels[index], index)), fill=True)
-        canvas.text(at + 24, y + 18, 20, text, w.TEXT)
+        canvas.text(at + 24, y + 18, 20, text, w.DIM if is_whole_photo and not counts[index] else w.TEXT)
         at += 40 + w.text_width(text, 20)
 
 

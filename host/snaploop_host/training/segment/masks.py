@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.uint8]
 
 LEAST_POINTS = 3
 BORDER_SLACK_PX = 1.5  # rounding on the way from finger to file; farther out the outline is of another picture size
-SUBPIXEL_BITS = 4  # OpenCV takes corners in sixteenths of a pixel
+FINER = 4  # steps a pixel when outlines are filled
 
 
 def check_outlines(photo: Photo, classes: Sequence[str]) -> None:
@@ -64,7 +64,18 @@ def rasterise(photo: Photo) -> Mask:
     regions = [(outline(box), box.cls + 1) for box in photo.boxes]
     regions.sort(key=lambda region: -cv2.contourArea(region[0].astype(np.float32)))
     for corners, value in regions:
-        # Half a pixel: labels count from a pixel's corner, OpenCV from its centre.
-        fixed = np.rint((corners - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
-        cv2.fillPoly(mask, [fixed], value, lineType=cv2.LINE_8, shift=SUBPIXEL_BITS)
+        _fill(mask, corners, value)
     return mask
+
+
+def _fill(mask: Mask, corners: npt.NDArray[np.float64], value: int) -> None:
+    """Give `value` to the pixels whose centre lies inside. OpenCV counts the line itself as inside: so in a finer raster."""
+    height, width = mask.shape
+    left, top = np.floor(corners.min(axis=0)).clip(0, (width, height)).astype(int)
+    right, bottom = np.ceil(corners.max(axis=0)).clip(0, (width, height)).astype(int)
+    if right <= left or bottom <= top:
+        return
+    fine = np.zeros(((bottom - top) * FINER, (right - left) * FINER), np.uint8)
+    # Half a pixel: labels count from a pixel's corner, OpenCV from its centre.
+    cv2.fillPoly(fine, [np.rint((corners - (left, top)) * FINER - 0.5).astype(np.int32)], 1)
+    mask[top:bottom, left:right][fine[FINER // 2 :: FINER, FINER // 2 :: FINER] > 0] = value

@@ -3,10 +3,20 @@
 from snaploop_shared.errors import RecordError
 from snaploop_shared.sample_record import LABELLED, REJECTED
 
-from .labelling import CLASSIFY, DETECT, MULTILABEL, OCR, ONE_CLASS_TASKS, SEGMENT, WHOLE_PHOTO_TASKS, Labelling
+from .labelling import (
+    CLASSIFY,
+    DETECT,
+    MULTILABEL,
+    OCR_DETECT,
+    OCR_RECOGNIZE,
+    ONE_CLASS_TASKS,
+    SEGMENT,
+    WHOLE_PHOTO_TASKS,
+    Labelling,
+)
 from .layout import CAPTURE, GALLERY, LABEL, LIVE
 
-_SHAPES = {SEGMENT: ("outline", "outlines"), OCR: ("text", "texts")}
+_SHAPES = {SEGMENT: ("outline", "outlines"), OCR_DETECT: ("text", "texts"), OCR_RECOGNIZE: ("text", "texts")}
 _OUTCOMES = {
     "small": ("too small: draw around the whole thing", "info"),
     "no_class": ("no classes yet: sync once, they come from the host", "warning"),

@@ -6,7 +6,7 @@ compared with the logit of the score threshold by the array library; only the fe
 soft-max over 16 bins, whose mean is the distance in cells from the cell's centre (grid + 0.5). Then suppression within each class. The
 host decodes the same way (host domain/detection_decode.py); a model's golden answer checks that both agree.
 GflDetector, head "gfl": the firmware's own C function, some five times less work. Embedder, head "embedding": one vector. Segmenter, head
-"segmap": segments.py. Classifier, heads "logits" and "multilogits": classifier.py.
+"segmap": segments.py. TextFinder, head "textmap", and LineReader, head "ctc": text.py. Classifier, heads "logits" and "multilogits": classifier.py.
 """
 
 import math
@@ -15,18 +15,21 @@ import struct
 from snaploop_shared import letterbox
 from snaploop_shared.manifest import (
     GFL_BINS,
+    HEAD_CTC,
     HEAD_DFL6,
     HEAD_EMBEDDING,
     HEAD_GFL,
     HEAD_LOGITS,
     HEAD_MULTILOGITS,
     HEAD_SEGMAP,
+    HEAD_TEXTMAP,
     STRIDES,
 )
 
 from .classifier import Classifier
 from .outputs import GARBAGE_BYTES, NotFiniteError, check_finite, count_of
 from .segments import Segmenter
+from .text import LineReader, TextFinder
 
 try:
     from ulab import numpy as np
@@ -269,6 +272,8 @@ DECODERS = {
     HEAD_SEGMAP: Segmenter,
     HEAD_LOGITS: Classifier,
     HEAD_MULTILOGITS: Classifier,
+    HEAD_TEXTMAP: TextFinder,
+    HEAD_CTC: LineReader,
 }  # a head of the manifest → its decoder
 
 
@@ -277,6 +282,8 @@ PLACEMENTS = {
     HEAD_LOGITS: letterbox.stretch_placement,
     HEAD_MULTILOGITS: letterbox.stretch_placement,
     HEAD_EMBEDDING: letterbox.stretch_placement,
+    HEAD_TEXTMAP: letterbox.corner_placement,
+    HEAD_CTC: letterbox.strip_placement,
 }  # of heads that do not want the picture letterboxed
 
 
@@ -286,7 +293,9 @@ def placement_for(manifest, source_w: int, source_h: int) -> letterbox.Placement
     return place(source_w, source_h, manifest.input_w, manifest.input_h)
 
 
-def decoder_for(manifest, placement, kpu=None) -> "Detector | GflDetector | Embedder | Segmenter | Classifier":
+def decoder_for(
+    manifest, placement, kpu=None
+) -> "Detector | GflDetector | Embedder | Segmenter | Classifier | TextFinder | LineReader":
     """What decodes the outputs of the manifest's model; `kpu` is the port, for heads that the firmware decodes."""
     return DECODERS[manifest.head](manifest, placement, kpu)
 

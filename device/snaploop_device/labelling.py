@@ -1,6 +1,6 @@
 """Editing the labels of one photo with one finger: pure logic, no screen, no card. The Label screen and the app use it.
 
-Per task: detect draws boxes, segment traces outlines, ocr draws boxes whose four corners can be pulled. Classify, embed and multilabel
+Per task: detect draws boxes, segment traces outlines, the text tasks draw boxes whose four corners can be pulled. Classify, embed and multilabel
 say classes of the whole photo (a box as large as the photo), the first two one at most. A drag draws, unless it begins on the selected
 shape: then it moves or resizes that one. A new shape is not selected, so that things that touch each other can be drawn one after
 another.
@@ -13,7 +13,9 @@ from . import shapes
 
 DETECT = "detect"
 SEGMENT = "segment"
-OCR = "ocr"
+OCR_DETECT = "ocr_detect"
+OCR_RECOGNIZE = "ocr_recognize"
+TEXT_TASKS = (OCR_DETECT, OCR_RECOGNIZE)
 CLASSIFY = "classify"
 MULTILABEL = "multilabel"
 EMBED = "embed"
@@ -190,7 +192,7 @@ class Labelling:
         if self.task == SEGMENT:
             return shapes.around(self.class_name, shapes.simplified(trace), width, height)
         box = clipped_box(self.class_name, x0, y0, x1, y1, width, height)
-        if box is not None and self.task == OCR:
+        if box is not None and self.task in TEXT_TASKS:
             return shapes.quad(box, width, height)
         return box
 

@@ -7,7 +7,7 @@ The moves of the slots are shared/model_slots.py's; what was refused, and why, i
 from snaploop_shared import manifest as manifests
 from snaploop_shared import messages, model_slots
 from snaploop_shared.errors import CardFullError, ModelRefusedError, RecordError, SnaploopError
-from snaploop_shared.manifest import HEAD_EMBEDDING
+from snaploop_shared.manifest import HEAD_CTC, HEAD_EMBEDDING, HEAD_TEXTMAP
 from snaploop_shared.portable import binascii, ticks_since
 from snaploop_shared.sample_record import Box
 
@@ -179,10 +179,16 @@ class ModelManager:
         return boxes
 
     def _shapes(self, name, one):
-        """A detection as a box; a region as an outline of each of its parts."""
+        """A detection as a box, a text as its quad, a region as an outline of each of its parts; a reading is no label."""
+        if self.manifest.head == HEAD_CTC:
+            return []
         if len(one) == 6:
             return [Box(name, one[2], one[3], one[4], one[5])]
         width, height = self._files.source_w, self._files.source_h
+        if self.manifest.head == HEAD_TEXTMAP:
+            corners = one[6]
+            quad = shapes.around(name, [(corners[at], corners[at + 1]) for at in (0, 2, 4, 6)], width, height)
+            return [] if quad is None else [quad]
         outlined = [shapes.around(name, points, width, height) for points in outlines(one[6], width, height)]
         return [box for box in outlined if box is not None]
 

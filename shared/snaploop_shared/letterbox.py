@@ -7,6 +7,9 @@ stretched. Integer arithmetic only, so that single and double floats agree.
 PAD_VALUE = 114  # as ultralytics trains and the vendor's DetectionApp pads
 
 
+STRIP_PERCENT = 70
+
+
 class Placement:
     """A picture of source_w×source_h placed in an input of input_w×input_h: size after resize and the padding around it, px."""
 
@@ -21,6 +24,7 @@ class Placement:
                 )
             )
         self.pad = pad
+        self.cut = (0, 0, source_w, source_h)  # the part of the source that is shown to the model: x, y, w, h
         self.source_w = source_w
         self.source_h = source_h
         self.input_w = input_w
@@ -38,11 +42,13 @@ class Placement:
 
     def to_source(self, x: float, y: float) -> "tuple[float, float]":
         """A point of the input, in source px."""
-        return (x - self.left) * self.source_w / self.width, (y - self.top) * self.source_h / self.height
+        cut_x, cut_y, cut_w, cut_h = self.cut
+        return cut_x + (x - self.left) * cut_w / self.width, cut_y + (y - self.top) * cut_h / self.height
 
     def to_input(self, x: float, y: float) -> "tuple[float, float]":
         """A point of the source, in input px."""
-        return x * self.width / self.source_w + self.left, y * self.height / self.source_h + self.top
+        cut_x, cut_y, cut_w, cut_h = self.cut
+        return (x - cut_x) * self.width / cut_w + self.left, (y - cut_y) * self.height / cut_h + self.top
 
 
 def placement(source_w: int, source_h: int, input_w: int, input_h: int) -> Placement:
@@ -64,6 +70,18 @@ def stretch_placement(source_w: int, source_h: int, input_w: int, input_h: int) 
     place = Placement(source_w, source_h, input_w, input_h)
     place.width, place.height = input_w, input_h
     place.left = place.top = place.right = place.bottom = 0
+    return place
+
+
+def strip_placement(source_w: int, source_h: int, input_w: int, input_h: int) -> Placement:
+    """A strip of the input's shape from the middle of the source, STRIP_PERCENT of its width where that is not too high: to read a line."""
+    wide = source_w * STRIP_PERCENT // 100
+    high = wide * input_h // input_w
+    if high > source_h:
+        wide, high = source_h * input_w // input_h, source_h
+    place = Placement(wide, high, input_w, input_h, True, 0)
+    place.cut = ((source_w - wide) // 2, (source_h - high) // 2, wide, high)
+    place.source_w, place.source_h = source_w, source_h
     return place
 
 

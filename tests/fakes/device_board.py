@@ -8,7 +8,7 @@ from PIL import Image
 from snaploop_device.board import ports
 from snaploop_shared import frames
 from snaploop_shared.link import TO_BOARD_WINDOW_FRAMES, Link
-from virtual_k230.postprocess.aicube import gfldet_post_process
+from virtual_k230.postprocess.aicube import gfldet_post_process, ocr_post_process
 
 
 class FakeClock(ports.Clock):
@@ -246,6 +246,13 @@ class FakeKpu(ports.Kpu):
     def gfl_boxes(self, outputs, input_wh, frame_wh, classes, score, iou):
         """The firmware's function, as the virtual board has it."""
         return gfldet_post_process(*outputs, list(input_wh), list(frame_wh), [8, 16, 32], classes, score, iou, False)
+
+    def text_quads(self, output, input_wh, mask, score):
+        """The firmware's function, as the virtual board has it."""
+        blank = np.zeros(3 * input_wh[0] * input_wh[1], np.uint8)
+        chances = np.ascontiguousarray(output[0, :, :, 0], np.float32).reshape(-1)
+        found = ocr_post_process(chances, blank, list(input_wh), list(input_wh), mask, score)
+        return [[float(number) for number in one[1]] for one in found]
 
     def load(self, path, placement):
         if self.load_error:

@@ -83,7 +83,7 @@ def check_labelling():
 
 def check_shapes_and_proposals():
     record = SampleRecord("b1-000001", portable.sha256_hex(b"x"), 9, 640, 360)
-    editing = Labelling(record, ["text"], 0, "ocr")
+    editing = Labelling(record, ["text"], 0, "ocr_detect")
     editing.propose([Box("text", 300, 200, 80, 40)])
     editing.press(100, 100)
     editing.move(199, 149)

@@ -1,8 +1,7 @@
-"""The KPU: kmodels with ai2d in front, letterboxed by the shared rule (centred, pad 114, bilinear, half pixel)."""
+"""The KPU: kmodels with ai2d in front, placed by the shared rule (snaploop_shared.letterbox; bilinear, half pixel)."""
 
 import gc
 
-from snaploop_shared.letterbox import PAD_VALUE
 from snaploop_shared.manifest import STRIDES
 
 from . import ports
@@ -27,7 +26,9 @@ class K230Network(ports.Network):
         ai2d = nn.ai2d()
         ai2d.set_dtype(nn.ai2d_format.NCHW_FMT, nn.ai2d_format.NCHW_FMT, np.uint8, np.uint8)
         pads = [0, 0, 0, 0, placement.top, placement.bottom, placement.left, placement.right]
-        ai2d.set_pad_param(True, pads, 0, [PAD_VALUE, PAD_VALUE, PAD_VALUE])
+        if placement.cut != (0, 0, placement.source_w, placement.source_h):
+            ai2d.set_crop_param(True, *placement.cut)
+        ai2d.set_pad_param(True, pads, 0, [placement.pad, placement.pad, placement.pad])
         ai2d.set_resize_param(True, nn.interp_method.tf_bilinear, nn.interp_mode.half_pixel)
         self._ai2d = ai2d
         self._builder = ai2d.build([1, 3, placement.source_h, placement.source_w], list(shape))
@@ -79,6 +80,8 @@ class K230Network(ports.Network):
 class K230Kpu(ports.Kpu):
     """nncase_runtime."""
 
+    _blank = None  # a picture for text_quads
+
     def version(self) -> str:
         """The runtime's version."""
         import nncase_runtime as nn
@@ -113,6 +116,18 @@ class K230Kpu(ports.Kpu):
             False,  # suppress within each class
         )
         return found or []
+
+    def text_quads(self, output, input_wh, mask: float, score: float) -> "list[list[float]]":
+        """The firmware's C function; it also cuts the texts out of a picture, which is a blank one here: nobody looks at them."""
+        import aicube
+        from ulab import numpy as np
+
+        width, height = input_wh
+        if self._blank is None or len(self._blank) != 3 * width * height:
+            self._blank = np.zeros(3 * width * height, dtype=np.uint8)
+        chances = output[:, :, :, 0].reshape((width * height,)).copy()
+        found = aicube.ocr_post_process(chances, self._blank, [width, height], [width, height], mask, score)
+        return [[float(number) for number in one[1]] for one in found or []]
 
     def close(self) -> None:
         """Nothing of its own to free: networks are released by their owner."""

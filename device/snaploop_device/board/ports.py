@@ -199,6 +199,20 @@ class Kpu:
         """
         raise NotImplementedError
 
+    def text_quads(self, output, input_wh, mask: float, score: float) -> "list[list[float]]":
+        """Decode the output of a "textmap" model (manifest.HEAD_TEXTMAP).
+
+        Args:
+            output: a float array [1, H, W, 2].
+            input_wh: the model's input, px.
+            mask: 0 to 1, pixels above it belong to a region.
+            score: 0 to 1, regions whose mean is below it are left out.
+
+        Returns:
+            Eight numbers each: x and y of the corners from the top left clockwise, input px.
+        """
+        raise NotImplementedError
+
 
 class UsbStream:
     """The console's bytes."""

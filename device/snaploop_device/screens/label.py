@@ -1,7 +1,7 @@
 """Label: the frozen photo, the class bar, shapes drawn with one finger, the model's proposals dashed."""
 
 from .. import layout, shapes
-from ..labelling import CLASSIFY, EMBED, MULTILABEL, OCR, SEGMENT, WHOLE_PHOTO_TASKS
+from ..labelling import CLASSIFY, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT, WHOLE_PHOTO_TASKS
 from . import widgets as w
 from .tags import BOX_THICKNESS_PX, Tags
 
@@ -17,7 +17,8 @@ _HELP = {
     EMBED: "Tap what this photo shows",
     MULTILABEL: "Tap every class that is there, then Save",
     SEGMENT: "Trace around each thing, then Save",
-    OCR: "Drag a box around each text, then Save",
+    OCR_DETECT: "Drag a box around each text, then Save",
+    OCR_RECOGNIZE: "Drag a box around each text, then Save",
 }
 _HELP_BOXES = "Drag a box around each thing, then Save"
 _HELP_SELECTED = "Pull a dot to resize, drag inside to move, tap a class to change it"

@@ -1,9 +1,9 @@
 """Live: what the model sees, over the video."""
 
-from snaploop_shared.manifest import HEAD_SEGMAP, SCORE_HEADS
+from snaploop_shared.manifest import HEAD_CTC, HEAD_SEGMAP, HEAD_TEXTMAP, SCORE_HEADS
 
 from .. import layout
-from . import label, verdict
+from . import label, reading, verdict
 from . import widgets as w
 from .tags import Tags
 
@@ -54,6 +54,9 @@ def draw_picture(state, overlay) -> None:
     """The detections, and nothing else: this is drawn with every frame."""
     if state.library is not None:
         _recognised(overlay, state)
+        return
+    if state.model is not None and state.model.head in (HEAD_TEXTMAP, HEAD_CTC):
+        reading.draw(state, overlay)
         return
     if state.model is not None and state.model.head in SCORE_HEADS:
         verdict.draw(state, overlay, lambda name, index: layout.class_colour(colour_index(state, name, index)))
@@ -140,6 +143,9 @@ def _head(canvas, state):
 def _strip(canvas, state, labels, end):
     x, y, _width, _h = layout.strip_rect(state.panel_w, state.panel_h)
     at = x + 16
+    if state.model is not None and state.model.head == HEAD_CTC:
+        canvas.text(at, y + 18, 18, w.fitted("reads " + "".join(labels), 18, end - at - 8), w.DIM)
+        return
     counts = [0] * len(labels)
     is_segmap = state.model is not None and state.model.head == HEAD_SEGMAP
     is_whole_photo = state.model is not None and state.model.head in SCORE_HEADS

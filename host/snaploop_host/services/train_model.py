@@ -16,10 +16,11 @@ from typing import Any
 from ..domain.datasets import TRAIN, VAL, DatasetItem, DatasetVersion, split_samples
 from ..domain.models import GATE_IMAGES, GATE_IMAGES_AGAIN, GATE_LIMIT_POINTS
 from ..domain.photo_labels import WHOLE_PHOTO_TASKS, PhotoLabels, label_problem
-from ..domain.projects import Project
+from ..domain.projects import TEXT_TASKS, Project
 from ..domain.runs import CANCELLED, FAILED, QUEUED, REFUSED, RUNNING, SUCCEEDED, Run, check_move
 from ..domain.samples import LABELLED, Sample
-from ..domain.scores import SEGMENT
+from ..domain.scores import OCR_RECOGNIZE, SEGMENT
+from ..domain.text_labels import reading_problem
 from ..errors import CannotTrainError, HostError
 from ..ports import Blobs, Jobs, Store
 from .publish_model import PublishModel
@@ -230,6 +231,8 @@ def _check_trainable(project: Project, samples: list[Sample], parameters: Mappin
         raise CannotTrainError(
             f"no photo of {project.name} has an outline: trace one around each thing that the camera should find"
         )
+    if not shown and project.task in TEXT_TASKS:
+        raise CannotTrainError(f"no photo of {project.name} has a text marked: drag a box around each text")
     if not shown:
         raise CannotTrainError(
             f"no photo of {project.name} has a box: drag one around each thing that the camera should find"

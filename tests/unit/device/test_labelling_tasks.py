@@ -113,7 +113,7 @@ def test_segment_traces_an_outline(rig):
 
 
 def test_ocr_corners_are_pulled_one_by_one(rig):
-    set_task(rig, "ocr")
+    set_task(rig, "ocr_detect")
     rig.tap("shutter")
     rig.drag(100, 100, 200, 150)
     rig.board.touch.tap((150, 124, 2, 2))
@@ -163,7 +163,7 @@ def test_background_is_a_state_of_its_own(rig):
     assert any("background" in text for text in rig.board.display.overlay.texts())
 
 
-@pytest.mark.parametrize("task", ["detect", "classify", "multilabel", "segment", "ocr"])
+@pytest.mark.parametrize("task", ["detect", "classify", "multilabel", "segment", "ocr_detect"])
 def test_every_task_says_what_to_do(rig, task):
     set_task(rig, task)
     rig.tap("shutter")

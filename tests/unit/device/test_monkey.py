@@ -35,7 +35,7 @@ def gesture(rig, rng):
 
 
 @pytest.mark.parametrize("width", [640, 800])
-@pytest.mark.parametrize("task", ["detect", "classify", "multilabel", "segment", "ocr"])
+@pytest.mark.parametrize("task", ["detect", "classify", "multilabel", "segment", "ocr_detect"])
 def test_random_fingers_break_nothing(make_rig, host, task, width):
     rng = random.Random(f"{task} {width}")
     host.task, host.classes = task, [f"c{n}" for n in range(11)]

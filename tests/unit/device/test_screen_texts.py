@@ -109,7 +109,7 @@ def check_all_texts(rig):
 
 
 @pytest.mark.parametrize("width", PANELS)
-@pytest.mark.parametrize("task", ["detect", "classify", "multilabel", "segment", "ocr"])
+@pytest.mark.parametrize("task", ["detect", "classify", "multilabel", "segment", "ocr_detect"])
 def test_every_screen_holds_long_names_and_errors(make_rig, width, task):
     host = FakeHost(classes=LONG)
     host.task = task

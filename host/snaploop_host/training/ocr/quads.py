@@ -15,7 +15,6 @@ from ...domain.geometry import FloatArray
 from ..errors import BadDatasetError
 from ..job_spec import Box, Photo
 
-UNREADABLE = ("###", "*")  # what label tools write where nobody can read the text: need not be found, is not read
 BORDER_SLACK_PX = 1.5  # rounding on the way from finger to file
 SMALLEST_SIDE_PX = 3.0
 
@@ -54,11 +53,6 @@ def quad_of(box: Box, photo: Photo) -> FloatArray:
     if min(sides(quad)) < SMALLEST_SIDE_PX:
         raise BadDatasetError(f"{where} is thinner than {SMALLEST_SIDE_PX:g} px: delete it and draw it again")
     return quad
-
-
-def is_readable(box: Box) -> bool:
-    """Whether somebody could read it."""
-    return box.text.strip() not in UNREADABLE
 
 
 def crop_size(quad: FloatArray) -> tuple[int, int]:

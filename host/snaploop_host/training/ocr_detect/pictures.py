@@ -17,11 +17,12 @@ import numpy as np
 from snaploop_shared.letterbox import PAD_VALUE, corner_placement
 
 from ...domain.geometry import FloatArray
+from ...domain.text_labels import is_readable
 from ...domain.text_metrics import TrueText
 from ..detect.augment import Augmentation, recolour
 from ..errors import BadDatasetError
 from ..job_spec import Photo, TrainingJob
-from ..ocr.quads import into_corner, is_readable, quad_of, read_rgb, sides
+from ..ocr.quads import into_corner, quad_of, read_rgb, sides
 from ..photo_check import check_photo
 from ..task import Pixels
 from .text_map import LEAST_HEIGHT_PX
@@ -66,7 +67,7 @@ def too_small(job: TrainingJob, size_wh: tuple[int, int]) -> str:
     small = total = 0
     for photo in job.train + job.val:
         gain = min(size_wh[0] / photo.width, size_wh[1] / photo.height)
-        heights = [sides(quad_of(box, photo))[1] * gain for box in photo.boxes if is_readable(box)]
+        heights = [sides(quad_of(box, photo))[1] * gain for box in photo.boxes if is_readable(box.text)]
         total += len(heights)
         small += sum(height < LEAST_HEIGHT_PX for height in heights)
     if not small:
@@ -175,5 +176,5 @@ def _entry(photo: Photo) -> dict[str, Any]:
         "image": str(photo.image.resolve()),
         "size": [photo.width, photo.height],
         "quads": [quad_of(box, photo).tolist() for box in photo.boxes],
-        "to_find": [is_readable(box) for box in photo.boxes],
+        "to_find": [is_readable(box.text) for box in photo.boxes],
     }

@@ -11,9 +11,11 @@ import numpy as np
 from snaploop_shared.letterbox import input_size
 from snaploop_shared.manifest import HEAD_TEXTMAP
 
+from ...domain.confidence import Tally
+from ...domain.geometry import FloatArray
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import OCR_DETECT, Score
-from ...domain.text_metrics import FoundText, TrueText, score_found_text
+from ...domain.text_metrics import FoundText, TrueText, found_text_qualities, score_found_text, tally_found_text
 from ..errors import TrainingError
 from ..job_spec import TrainingJob, commonest_size
 from ..task import Folders, Outputs, Pixels, Report
@@ -69,6 +71,22 @@ class OcrDetectTask:
     def score(self, job: TrainingJob, answers: Sequence[FoundText], truths: Sequence[TrueText]) -> Score:
         """hmean, precision and recall at IoU 0.5."""
         return score_found_text(answers, truths)
+
+    def tally(self, job: TrainingJob, answers: Sequence[FoundText], truths: Sequence[TrueText]) -> Tally:
+        """Counted for confidence intervals."""
+        return tally_found_text(answers, truths)
+
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[FoundText], truths: Sequence[TrueText], threshold: float
+    ) -> FloatArray:
+        """0…1 per picture."""
+        return found_text_qualities(answers, truths, threshold)
+
+    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
+        """In the top left corner, padded."""
+        from .pictures import PAD_VALUE, into_corner
+
+        return into_corner(image, *self.input_wh(job), PAD_VALUE).transpose(2, 0, 1)
 
     def golden(self, job: TrainingJob, answers: Sequence[FoundText], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """The picture with no find near the threshold if possible, then with most finds."""

@@ -8,16 +8,15 @@ line by line it is the vendor's dict.txt. Decoding is greedy: the best index of 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from ...domain.text_labels import is_readable
 from ...domain.text_metrics import Reading
 from ..errors import BadDatasetError
 from ..job_spec import TrainingJob
-from ..ocr.quads import is_readable
 
 MOST_CHARACTERS = 8000
 
@@ -31,7 +30,7 @@ def characters_of(job: TrainingJob) -> str:
     used: dict[str, str] = {}
     for photo in job.train + job.val:
         for box in photo.boxes:
-            if is_readable(box):
+            if is_readable(box.text):
                 used.update(dict.fromkeys(box.text.strip(), photo.name))
     given = job.parameters.dictionary
     if given:
@@ -53,11 +52,6 @@ def characters_of(job: TrainingJob) -> str:
 def labels_of(characters: str) -> tuple[str, ...]:
     """What each output of the network stands for."""
     return ("", *characters, "")
-
-
-def steps_needed(text: str) -> int:
-    """Steps that the network needs at least for a text: one for each character, and a blank between two equal ones."""
-    return len(text) + sum(one == other for one, other in itertools.pairwise(text))
 
 
 def read_steps(logits: npt.NDArray[np.float32], labels: Sequence[str]) -> Reading:

@@ -15,14 +15,15 @@ import cv2
 import numpy as np
 
 from ...domain.geometry import FloatArray
+from ...domain.text_labels import is_readable, steps_needed
 from ...domain.text_metrics import TrueReading
 from ..detect.augment import Augmentation, recolour
 from ..errors import BadDatasetError
 from ..job_spec import Photo, TrainingJob
-from ..ocr.quads import crop_size, into_corner, is_readable, quad_of, read_rgb
+from ..ocr.quads import crop_size, into_corner, quad_of, read_rgb
 from ..photo_check import check_photo
 from ..task import Pixels
-from .dictionary import labels_of, steps_needed
+from .dictionary import labels_of
 from .size import HEIGHT_PX, STEP_PX
 
 PAD = 0  # as the vendor's scripts pad
@@ -50,7 +51,7 @@ def input_width(job: TrainingJob) -> int:
     Raises:
         BadDatasetError: a text is too long for the width.
     """
-    boxes = [(photo, box) for photo in job.train + job.val for box in photo.boxes if is_readable(box) and box.text]
+    boxes = [(photo, box) for photo in job.train + job.val for box in photo.boxes if is_readable(box.text) and box.text]
     longest = max(((steps_needed(box.text.strip()), box.text, photo.name) for photo, box in boxes), default=(1, "", ""))
     needed = STEPS_PER_CHARACTER * longest[0] * STEP_PX
     width = job.parameters.imgsz
@@ -175,7 +176,7 @@ def changed(
 
 def _cut(photo: Photo, folder: Path, first: int) -> list[dict[str, object]]:
     """Write the lines of a photo."""
-    boxes = [box for box in photo.boxes if box.text.strip() and is_readable(box)]
+    boxes = [box for box in photo.boxes if box.text.strip() and is_readable(box.text)]
     if not boxes:
         return []
     image = read_rgb(str(photo.image))

@@ -8,9 +8,11 @@ from typing import Any
 
 from snaploop_shared.manifest import HEAD_CTC
 
+from ...domain.confidence import Tally
+from ...domain.geometry import FloatArray
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import OCR_RECOGNIZE, Score
-from ...domain.text_metrics import Reading, TrueReading, score_readings
+from ...domain.text_metrics import Reading, TrueReading, reading_qualities, score_readings, tally_readings
 from ..errors import TrainingError
 from ..job_spec import TrainingJob
 from ..task import Folders, Outputs, Pixels, Report
@@ -67,6 +69,22 @@ class OcrRecognizeTask:
     def score(self, job: TrainingJob, answers: Sequence[Reading], truths: Sequence[TrueReading]) -> Score:
         """Whole words and characters."""
         return score_readings(answers, truths)
+
+    def tally(self, job: TrainingJob, answers: Sequence[Reading], truths: Sequence[TrueReading]) -> Tally:
+        """Counted for confidence intervals."""
+        return tally_readings(answers, truths)
+
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[Reading], truths: Sequence[TrueReading], threshold: float
+    ) -> FloatArray:
+        """0…1 per picture."""
+        return reading_qualities(answers, truths)
+
+    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
+        """The line, in the top left corner, padded."""
+        from .lines import PAD, into_corner
+
+        return into_corner(image, *self.input_wh(job), PAD).transpose(2, 0, 1)
 
     def golden(self, job: TrainingJob, answers: Sequence[Reading], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """The line that is read most surely."""

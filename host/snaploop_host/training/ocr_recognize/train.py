@@ -25,7 +25,7 @@ from .size import STEP_PX
 from .synthetic import FONT_PX, Typesetter
 
 LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
-FLAT_STEPS = 200  # of a start from scratch
+FLAT_SHARE = 0.6  # of a start from scratch
 ENOUGH_LINES = 600  # photographed ones; with fewer, drawn ones fill the epochs up
 DRAWN_AT_LEAST = 0.25  # of a batch while there are not enough
 MOST_DRAWN = 0.75
@@ -45,6 +45,7 @@ def train(
     _tell(report, len(lines), drawn, typesetter)
     is_warm = job.warm_start is not None
     default_rate = LR_WARM if is_warm else LR_FROM_SCRATCH
+    epochs = chosen_epochs(parameters, max(len(lines), EPOCH_LINES), is_warm)
 
     def make_network() -> nn.Module:
         torch.manual_seed(parameters.seed)
@@ -61,12 +62,12 @@ def train(
         folders,
         report,
         make_network,
-        ReadingLoss(0 if is_warm else FLAT_STEPS),
+        ReadingLoss(0 if is_warm else round(FLAT_SHARE * epochs * len(batches_of(parameters.batch)))),
         batches_of,
         parameters.batch,
         Validation(folders, width, characters, preprocess),
         preprocess,
-        chosen_epochs(parameters, max(len(lines), EPOCH_LINES), is_warm),
+        epochs,
         parameters.lr0 if parameters.lr0 is not None else default_rate,
         "warm" if is_warm else "scratch",
         {"task": OCR_RECOGNIZE, "characters": characters},

@@ -15,6 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from ..domain.confidence import Tally
+from ..domain.geometry import FloatArray
 from ..domain.preprocess import Preprocess
 from ..domain.scores import METRICS, Score
 from .errors import BadJobError
@@ -104,6 +106,17 @@ class Task(Protocol):
 
     def score(self, job: TrainingJob, answers: Sequence[Any], truths: Sequence[Any]) -> Score:
         """All metrics of the task; answers and truths in the same picture order."""
+
+    def tally(self, job: TrainingJob, answers: Sequence[Any], truths: Sequence[Any]) -> Tally:
+        """The same, counted so that confidence intervals cost little."""
+
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[Any], truths: Sequence[Any], threshold: float
+    ) -> FloatArray:
+        """How right each picture's answer is, 0…1, to find the best and the worst."""
+
+    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
+        """The model input (3, H, W) for any picture (h, w, 3) RGB, by the board's rules."""
 
     def golden(self, job: TrainingJob, answers: Sequence[Any], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """Position of the picture with the clearest answer, and that answer as the manifest's "golden" holds it.

@@ -13,7 +13,15 @@ import numpy as np
 
 from snaploop_shared.manifest import HEAD_LOGITS
 
-from ...domain.classification_metrics import ClassProbabilities, TrueClass, score_classification
+from ...domain.classification_metrics import (
+    ClassProbabilities,
+    TrueClass,
+    classification_qualities,
+    score_classification,
+    tally_classification,
+)
+from ...domain.confidence import Tally
+from ...domain.geometry import FloatArray
 from ...domain.scores import CLASSIFY, Score
 from ..errors import TrainingError
 from ..job_spec import TrainingJob
@@ -76,6 +84,16 @@ class ClassifyTask(WholePhotoTask):
     def score(self, job: TrainingJob, answers: Sequence[ClassProbabilities], truths: Sequence[TrueClass]) -> Score:
         """top1 and macro F1."""
         return score_classification(answers, truths)
+
+    def tally(self, job: TrainingJob, answers: Sequence[ClassProbabilities], truths: Sequence[TrueClass]) -> Tally:
+        """Counted for confidence intervals."""
+        return tally_classification(answers, truths)
+
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[ClassProbabilities], truths: Sequence[TrueClass], threshold: float
+    ) -> FloatArray:
+        """0…1 per picture."""
+        return classification_qualities(answers, truths)
 
     def golden(
         self, job: TrainingJob, answers: Sequence[ClassProbabilities], threshold: float

@@ -12,9 +12,10 @@ import numpy as np
 from snaploop_shared.letterbox import input_size
 from snaploop_shared.manifest import HEAD_GFL
 
+from ...domain.confidence import Tally
 from ...domain.detection_decode import NMS_IOU, Detections, decode_heads
-from ...domain.detection_metrics import Truth, score_detections
-from ...domain.geometry import xyxy_to_xywh
+from ...domain.detection_metrics import Truth, detection_qualities, score_detections, tally_detections
+from ...domain.geometry import FloatArray, xyxy_to_xywh
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import DETECT, Score
 from ..errors import TrainingError
@@ -73,6 +74,22 @@ class DetectTask:
     def score(self, job: TrainingJob, answers: Sequence[Detections], truths: Sequence[Truth]) -> Score:
         """mAP50-95 and mAP50."""
         return score_detections(answers, truths)
+
+    def tally(self, job: TrainingJob, answers: Sequence[Detections], truths: Sequence[Truth]) -> Tally:
+        """Counted for confidence intervals."""
+        return tally_detections(answers, truths)
+
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[Detections], truths: Sequence[Truth], threshold: float
+    ) -> FloatArray:
+        """0…1 per picture."""
+        return detection_qualities(answers, truths, threshold)
+
+    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
+        """Letterboxed."""
+        from .augment import letterbox
+
+        return letterbox(image, *self.input_wh(job)).transpose(2, 0, 1)
 
     def golden(
         self, job: TrainingJob, answers: Sequence[Detections], threshold: float

@@ -15,7 +15,15 @@ import numpy as np
 
 from snaploop_shared.manifest import HEAD_EMBEDDING
 
-from ...domain.embedding_metrics import Embedding, Identity, embedding_qualities, score_embeddings
+from ...domain.confidence import Tally
+from ...domain.embedding_metrics import (
+    Embedding,
+    Identity,
+    embedding_qualities,
+    score_embeddings,
+    tally_embeddings,
+)
+from ...domain.geometry import FloatArray
 from ...domain.scores import EMBED, Score
 from ..errors import BadDatasetError, TrainingError
 from ..job_spec import TrainingJob
@@ -87,6 +95,16 @@ class EmbedTask(WholePhotoTask):
     def score(self, job: TrainingJob, answers: Sequence[Embedding], truths: Sequence[Identity]) -> Score:
         """recall@1 and mAP@R, every picture asking all others."""
         return score_embeddings(answers, truths, len(job.classes))
+
+    def tally(self, job: TrainingJob, answers: Sequence[Embedding], truths: Sequence[Identity]) -> Tally:
+        """Counted for confidence intervals."""
+        return tally_embeddings(answers, truths)
+
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[Embedding], truths: Sequence[Identity], threshold: float
+    ) -> FloatArray:
+        """0…1 per picture."""
+        return embedding_qualities(answers, truths)
 
     def golden(self, job: TrainingJob, answers: Sequence[Embedding], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """The picture with the longest vector: rounding turns it least."""

@@ -10,7 +10,15 @@ import numpy as np
 
 from snaploop_shared.manifest import HEAD_MULTILOGITS
 
-from ...domain.multilabel_metrics import LabelProbabilities, TrueLabels, score_multilabel
+from ...domain.confidence import Tally
+from ...domain.geometry import FloatArray
+from ...domain.multilabel_metrics import (
+    LabelProbabilities,
+    TrueLabels,
+    multilabel_qualities,
+    score_multilabel,
+    tally_multilabel,
+)
 from ...domain.scores import MULTILABEL, Score
 from ..errors import TrainingError
 from ..job_spec import TrainingJob
@@ -63,6 +71,16 @@ class MultilabelTask(WholePhotoTask):
     def score(self, job: TrainingJob, answers: Sequence[LabelProbabilities], truths: Sequence[TrueLabels]) -> Score:
         """Mean average precision and macro F1."""
         return score_multilabel(answers, truths, job.parameters.score_threshold)
+
+    def tally(self, job: TrainingJob, answers: Sequence[LabelProbabilities], truths: Sequence[TrueLabels]) -> Tally:
+        """Counted for confidence intervals."""
+        return tally_multilabel(answers, truths, job.parameters.score_threshold)
+
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[LabelProbabilities], truths: Sequence[TrueLabels], threshold: float
+    ) -> FloatArray:
+        """0…1 per picture."""
+        return multilabel_qualities(answers, truths)
 
     def golden(
         self, job: TrainingJob, answers: Sequence[LabelProbabilities], threshold: float

@@ -13,10 +13,12 @@ import numpy.typing as npt
 from snaploop_shared.letterbox import input_size
 from snaploop_shared.manifest import HEAD_SEGMAP
 
+from ...domain.confidence import Tally
+from ...domain.geometry import FloatArray
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.projects import model_labels
 from ...domain.scores import SEGMENT, Score
-from ...domain.segmentation_metrics import ClassMap, score_segmentation
+from ...domain.segmentation_metrics import ClassMap, score_segmentation, segmentation_qualities, tally_segmentation
 from ..errors import BadDatasetError, TrainingError
 from ..job_spec import Photo, TrainingJob, commonest_size
 from ..photo_check import check_photo
@@ -99,6 +101,22 @@ class SegmentTask:
     def score(self, job: TrainingJob, answers: Sequence[Regions], truths: Sequence[ClassMap]) -> Score:
         """The mIoU (background included) and pixel accuracy."""
         return score_segmentation(answers, truths, len(job.classes) + 1)
+
+    def tally(self, job: TrainingJob, answers: Sequence[Regions], truths: Sequence[ClassMap]) -> Tally:
+        """Counted for confidence intervals."""
+        return tally_segmentation(answers, truths, len(job.classes) + 1)
+
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[Regions], truths: Sequence[ClassMap], threshold: float
+    ) -> FloatArray:
+        """0…1 per picture."""
+        return segmentation_qualities(answers, truths, len(job.classes) + 1)
+
+    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
+        """Stretched."""
+        from ..whole_photo.pictures import stretch
+
+        return stretch(image, *self.input_wh(job)).transpose(2, 0, 1)
 
     def golden(self, job: TrainingJob, answers: Sequence[Regions], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """The picture with most classes in it, and of those the most decided."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...domain.confidence import Tally
+from ...domain.geometry import FloatArray
 from ...domain.photo_labels import ONE_CLASS_TASKS, PhotoLabels, label_problem
 from ...domain.preprocess import IMAGENET
 from ...domain.scores import Score
@@ -132,12 +134,28 @@ class WholePhotoTask(ABC):
         """See `training.task.Task`."""
 
     @abstractmethod
+    def tally(self, job: TrainingJob, answers: Sequence[Any], truths: Sequence[Any]) -> Tally:
+        """See `training.task.Task`."""
+
+    @abstractmethod
+    def qualities(
+        self, job: TrainingJob, answers: Sequence[Any], truths: Sequence[Any], threshold: float
+    ) -> FloatArray:
+        """See `training.task.Task`."""
+
+    @abstractmethod
     def golden(self, job: TrainingJob, answers: Sequence[Any], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """See `training.task.Task`."""
 
     @abstractmethod
     def draw(self, job: TrainingJob, pixels: Pixels, truth: Any, answer: Any, threshold: float, file: Path) -> None:
         """See `training.task.Task`."""
+
+    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
+        """Stretched."""
+        from .pictures import stretch
+
+        return stretch(image, *self.input_wh(job)).transpose(2, 0, 1)
 
     def decode(self, job: TrainingJob, outputs: Outputs) -> Any:
         """The answer in the exported model's one output."""

@@ -77,7 +77,8 @@ class LifeOps:
         board = self._board
         if board.ide.attached or board.was_interrupted:
             board.say("MPY: soft reboot\n")
-            board.next_life = (False, False)
+            # An IDE that leaves before the interpreter is there again finds the board starting as after power-on.
+            board.next_life = (False, not board.was_interrupted)
             return True
         return False
 

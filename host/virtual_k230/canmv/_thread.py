@@ -65,16 +65,18 @@ def _between():
 
 
 def wait(milliseconds):
-    """Sleep while others run. time.sleep() is this when there are threads."""
+    """Sleep while others run, each that can at least once. time.sleep() is this when there are threads."""
     me = _current
     until = ticks_add(ticks_ms(), int(milliseconds) + (milliseconds > int(milliseconds)))
+    served = []
     while True:
         left = ticks_diff(until, ticks_ms())
-        if left <= 0:
-            break
         _wake[me] = until
         number = _next()
+        if left <= 0 and (number is None or number in served):
+            break
         if number is not None:
+            served.append(number)
             _switch(number)
             continue
         others = [ticks_diff(when, ticks_ms()) for other, when in _wake.items() if other != me and when is not None]

@@ -60,7 +60,11 @@ def test_attach_stops_main_and_the_ide_runs_a_script_each_in_a_fresh_interpreter
 
 def test_the_first_answer_is_followed_by_nothing_of_a_script_that_prints_without_end(started) -> None:
     board, ide = started("D", "import sys\nwhile True:\n    sys.stdout.write('noise ' * 3000)\n")
-    time.sleep(0.5)  # what nobody reads fills the terminal, and the script waits in the middle of a line
+    board.wait_for("noise")
+    shown = 0
+    while shown < len(board.log):  # what nobody reads fills the terminal, and the script waits in the middle of a line
+        shown = len(board.log)
+        time.sleep(0.1)
     assert ide.handshake() == (1, 8, 0)
     ide.wait_until_running(False)
     board.wait_for("IDE interrupt")
@@ -196,7 +200,9 @@ def test_the_live_picture_is_the_screen_no_faster_than_30_per_second(started) ->
     assert (width, height) == (320, 240)
     red, green, blue = Image.open(io.BytesIO(jpeg)).convert("RGB").getpixel((160, 120))
     assert green > 240 and red < 20 and blue < 20
-    assert ide.frame() == (0, 0, b"")  # too soon
+    started = time.monotonic()
+    n_pictures = sum(ide.frame()[0] > 0 for _ in range(20))
+    assert n_pictures <= 1 + (time.monotonic() - started) / 0.033
     ide.send(0x0D, 2, b"\x00\x00")
     time.sleep(0.05)
     assert ide.frame() == (0, 0, b"")

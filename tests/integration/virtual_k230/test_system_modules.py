@@ -61,7 +61,8 @@ def test_timers_and_interrupts_run_in_sleeps_and_at_calls(board: VirtualK230) ->
     said = board.run_code(
         FAILS + "import time, _hal\nfrom machine import Timer, Pin\nhits = []\n"
         "t = Timer(-1)\nt.init(period=30, mode=Timer.PERIODIC, callback=lambda t: hits.append(1))\n"
-        "start = time.ticks_ms()\ntime.sleep_ms(200)\nprint(time.ticks_diff(time.ticks_ms(), start) >= 200, 4 <= len(hits) <= 7)\n"
+        "start = time.ticks_ms()\ntime.sleep_ms(200)\nslept = time.ticks_diff(time.ticks_ms(), start)\n"
+        "print(slept >= 200, 2 <= len(hits) <= slept // 30 + 1)\n"
         "t.deinit()\n"
         "one = Timer(0, mode=Timer.ONE_SHOT, period=10, callback=lambda t: print('once'))\ntime.sleep(0.06)\n"
         "bad = Timer(1, period=10, callback=lambda t: 1 // 0)\ntime.sleep(0.05)\nbad.deinit()\n"
@@ -72,7 +73,7 @@ def test_timers_and_interrupts_run_in_sleeps_and_at_calls(board: VirtualK230) ->
     ).splitlines()
     assert said == [
         "True True", "once", "Uncaught exception in IRQ callback handler", "Traceback (most recent call last):",
-        '  File "<stdin>", line 17, in <lambda>', "ZeroDivisionError: divide by zero", "key 0", "True 1",
+        '  File "<stdin>", line 18, in <lambda>', "ZeroDivisionError: divide by zero", "key 0", "True 1",
         "ValueError invalid timer number", "ValueError invalid period or freq, period should >= 5",
         "ValueError invalid callback", "ValueError invalid mode",
     ]  # fmt: skip

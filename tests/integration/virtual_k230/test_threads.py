@@ -74,16 +74,30 @@ def test_a_thread_that_fails_is_reported_and_the_rest_goes_on(board: VirtualK230
     ]  # fmt: skip
 
 
+def test_a_sleep_gives_each_thread_its_turn_however_long_the_first_one_takes(board: VirtualK230) -> None:
+    said = board.run_code(
+        "import _thread, time\nran = []\n"
+        "def slow():\n    end = time.ticks_add(time.ticks_ms(), 40)\n"
+        "    while time.ticks_diff(end, time.ticks_ms()) > 0:\n        pass\n    ran.append('slow')\n"
+        "_thread.start_new_thread(slow, ())\n_thread.start_new_thread(ran.append, ('quick',))\n"
+        "time.sleep_ms(1)\nprint(ran)\n"
+    )
+    assert said == "['slow', 'quick']\n"
+
+
 def test_a_server_thread_serves_while_the_main_loop_runs(board: VirtualK230) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     said = board.run_code(
         "import _thread, time, socket, network\nnetwork.WLAN(0).connect('any', '12345678')\n"
-        f"def serve():\n    s = socket.socket()\n    s.bind(('127.0.0.1', {port}))\n    s.listen(1)\n    while True:\n        try:\n"
+        f"def serve():\n    global is_listening, is_over\n    s = socket.socket()\n    s.bind(('127.0.0.1', {port}))\n"
+        "    s.listen(1)\n    is_listening = True\n    while True:\n        try:\n"
         "            link, address = s.accept()\n            break\n        except OSError:\n            continue\n"
-        "    print('got', link.recv(5))\n    link.close()\n"
-        "_thread.start_new_thread(serve, ())\ntime.sleep_ms(50)\nc = socket.socket()\n"
-        f"c.connect(('127.0.0.1', {port}))\ntime.sleep_ms(50)\nc.send(b'hello')\ntime.sleep_ms(100)\nprint('main')\n"
+        "    print('got', link.recv(5))\n    link.close()\n    is_over = True\n"
+        "is_listening = is_over = False\n_thread.start_new_thread(serve, ())\n"
+        "while not is_listening:\n    time.sleep_ms(5)\nc = socket.socket()\n"
+        f"c.connect(('127.0.0.1', {port}))\ntime.sleep_ms(50)\nc.send(b'hello')\n"
+        "while not is_over:\n    time.sleep_ms(5)\nprint('main')\n"
     ).splitlines()
     assert said == ["connect success", "got b'hello'", "main"]
 

@@ -37,6 +37,7 @@ REASON_STARTS = (
     "Process terminated.",
 )
 LONGEST_REASON = 400
+FULL_BYTES = 64 << 10
 
 
 class ChildFailedError(Exception):
@@ -62,6 +63,7 @@ class Child:
         variables = nncase_environment(
             environ if environ is not None else os.environ
         )  # raises before anything exists to clean up
+        parent_folder = parent_folder.resolve()  # the child has a working folder of its own
         parent_folder.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{module.rpartition('.')[2]}-", dir=parent_folder))
         (self.folder / "tmp").mkdir()
@@ -106,6 +108,8 @@ class Child:
         """
         path = self.folder / "answer.json"
         if self.process.returncode != 0 or not path.exists():
+            if shutil.disk_usage(self.folder).free < FULL_BYTES:  # .NET then dies without a word
+                raise ChildFailedError(f"the disk of {self.folder.parent} is full: free some", 1)
             words = (self.folder / "stderr.txt").read_text(errors="replace")
             raise ChildFailedError(failure_reason(words, self.process.returncode), self.process.returncode)
         answer: dict[str, Any] = json.loads(path.read_text())
@@ -143,7 +147,11 @@ def run_children(
     """
     children: list[Child] = []
     try:
-        children += [Child(module, spec, folder) for spec in specs]
+        for spec in specs:
+            try:
+                children.append(Child(module, spec, folder))
+            except OSError as error:
+                raise ChildFailedError(f"no folder for it: {error}", 1) from error
         waiting = list(children)
         while waiting:
             waiting = [child for child in waiting if not child.poll(time_limit_s, memory_limit_bytes)]

@@ -6,6 +6,8 @@ goes on where it stopped.
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +17,9 @@ import numpy as np
 from .child_process import ChildFailedError, run_children
 from .errors import SimulatorFailedError
 
+logger = logging.getLogger(__name__)
+
+OPERATORS_FILE = "operators_on_cpu.json"
 TIME_LIMIT_PER_FRAME_S = 180.0  # 640 px on a busy core took 40 s
 MEMORY_LIMIT_BYTES = 1536 << 20  # measured: 350 MB with its own child
 
@@ -49,6 +54,7 @@ def simulate(
             "pixels": str(pixels_file.resolve()),
             "indices": missing[start::children],
             "folder": str(results.resolve()),
+            "operators": OPERATORS_FILE,
         }
         for start in range(children)
     ]
@@ -62,7 +68,23 @@ def simulate(
         run_children("snaploop_host.compiling.simulate_child", specs, scratch, limit, MEMORY_LIMIT_BYTES, tick)
     except ChildFailedError as error:
         raise SimulatorFailedError(f"the K230 simulator could not run {kmodel.name}: {error.reason}") from error
+    if missing and (slow := operators_on_cpu(results).get("conv2d")):
+        logger.warning(
+            "%d convolutions of %s run in float on the CPU core: it will be slow on the board", slow, kmodel.name
+        )
     return [_load(_file(results, index)) for index in indices]
+
+
+def operators_on_cpu(results: Path) -> dict[str, int]:
+    """What of a simulated kmodel runs outside the KPU, on the board's RISC-V core: operator name and how often per picture.
+
+    "conv2d" there means that the compiler gave up on 8 or 16 bits for a layer: right answers, but very slow.
+
+    Raises:
+        FileNotFoundError: no picture was simulated into `results` yet.
+    """
+    found: dict[str, int] = json.loads((results / OPERATORS_FILE).read_text())
+    return found
 
 
 def _file(folder: Path, index: int) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import logging
 import os
@@ -15,6 +16,8 @@ import time
 import tty
 from pathlib import Path
 from typing import Any
+
+from PIL import Image as PilImage
 
 from .board import VirtualK230
 from .faults import parse as parse_fault
@@ -222,7 +225,7 @@ def _run(args: argparse.Namespace) -> int:
             time.sleep(0.02)
         _copy_console(board, position, to_stderr=args.json == "-")
         if args.screenshots and not stop_asked:
-            (board.display.last_lit or board.screen()).save(args.screenshots / "end.png")  # type: ignore[attr-defined]
+            _last_picture(board).save(args.screenshots / "end.png")
         failed = board.exception is not None and not stop_asked
         summary = {
             "frames": max(board.frames, n_rounds), "kpu_runs": board.kpu_runs, "exception": board.exception if failed else None,
@@ -236,6 +239,14 @@ def _run(args: argparse.Namespace) -> int:
     elif args.json:
         Path(args.json).write_text(json.dumps(summary) + "\n")
     return EXIT_SCRIPT_FAILED if failed else EXIT_OK
+
+
+def _last_picture(board: VirtualK230) -> Any:
+    """What a script that has ended showed last: on the panel, else in the IDE; a black panel if nothing."""
+    lit = board.display.last_lit  # type: ignore[attr-defined]  # set by display.register()
+    if lit is None and board.ide.last_shown:
+        lit = PilImage.open(io.BytesIO(board.ide.last_shown)).convert("RGB")
+    return lit or board.screen()
 
 
 def _copy_console(board: VirtualK230, position: int, to_stderr: bool) -> int:

@@ -91,12 +91,17 @@ class DisplayOps:
         self._has_c_display = str(board.options.get("profile", "B")).upper() in ("C", "D")
         panel = board.options.get("panel")
         self._panel: tuple[int, int] | None = tuple(panel) if panel else None
+        self.type: str | None = None
+        self._spi: px.Pixels | None = None
+        self.last_lit: PilImage.Image | None = None
+        """What the panel showed when it was last switched off; None while it never was on."""
         self.reset()
 
     def reset(self) -> None:
         """As after a hard reset: dark, nothing initialised. How often layers were shown goes on counting."""
+        self._keep_picture()
         with self._lock:
-            self.type: str | None = None
+            self.type = None
             self.size = self._panel or (800, 480)
             self.fps = 0
             self.osd_num = 0
@@ -105,9 +110,7 @@ class DisplayOps:
             self._osd: dict[str, OsdLayer] = {}
             self._video: dict[str, VideoLayer] = {}
             self._is_unreserved_said = False
-            self._spi: px.Pixels | None = None
-            self.last_lit: PilImage.Image | None = None
-            """What the panel showed when the script switched it off; None while it never was on."""
+            self._spi = None
 
     # ---- operations -------------------------------------------------------------------------------------------------
 
@@ -143,12 +146,15 @@ class DisplayOps:
 
     def deinit(self) -> None:
         """Go dark, Display.deinit()."""
-        if self.type is not None:
-            self.last_lit = self.screen()
+        self._keep_picture()
         with self._lock:
             self.type = None
             self._osd.clear()
             self._video.clear()
+
+    def _keep_picture(self) -> None:
+        if self.type is not None or self._spi is not None:
+            self.last_lit = self.screen()
 
     def bind_layer(self, layer: str, port: int, channel: int, rect: list[int], pix_format: str) -> None:
         """Let a video layer follow a sensor channel."""
@@ -230,6 +236,7 @@ class DisplayOps:
 
     def spi_deinit(self) -> None:
         """SPI_LCD.deinit()."""
+        self._keep_picture()
         with self._lock:
             self._spi = None
 

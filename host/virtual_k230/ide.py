@@ -50,6 +50,8 @@ class Ide:
         self._sends_pictures = True
         self._picture = b""
         self._shown: tuple[int, int, bytes] | None = None
+        self.last_shown = b""
+        """The picture (JPEG) that a script last handed to the IDE, attached or not."""
         self._last_picture_at = 0.0
         self._ring = bytearray()
         self._inbox = bytearray()
@@ -122,7 +124,8 @@ class Ide:
 
     def show(self, width: int, height: int, blob: memoryview) -> None:
         """A picture (JPEG) that the script wants to be seen in the IDE: what FRAME_SIZE tells of next."""
-        self._shown = (width, height, bytes(blob))
+        self.last_shown = bytes(blob)
+        self._shown = (width, height, self.last_shown)
 
     # -- protocol ---------------------------------------------------------------------------------------------------
 

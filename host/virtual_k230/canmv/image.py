@@ -146,12 +146,15 @@ class Image(_bytearray):
         self[:] = stream
         return self
 
-    compressed_for_ide = compressed
+    def compressed_for_ide(self, quality=50):
+        """Show the image in the IDE, and return the JPEG."""
+        info, stream = _call_blob("image.compress", b"", self._h, quality, False)
+        _call_blob("ide.show", stream, info[1], info[2])
+        return Image(_info=info, _stream=stream)
 
     def compress_for_ide(self, quality=50):
         """Show the image in the IDE; the image itself stays as it is."""
-        info, stream = _call_blob("image.compress", b"", self._h, quality, False)
-        _call_blob("ide.show", stream, info[1], info[2])
+        self.compressed_for_ide(quality)
         return self
 
     def save(self, path, roi=None, quality=50):

@@ -165,3 +165,20 @@ import ulab.numpy as np
 print(np.acos(1.0000001), np.sqrt(-1), np.log(0), np.exp(1000.0), 1 / (1 + np.exp(2000)), np.exp(0))
 """).splitlines()
     assert said == ["nan nan -inf inf 0.0 1.0"]
+
+
+def test_what_was_shown_last_is_kept_when_the_script_ends(board: VirtualK230) -> None:
+    board.run_code("""
+import image
+from media.display import *
+Display.init(Display.VIRT, width=320, height=240, to_ide=True)
+picture = image.Image(320, 240, image.RGB888)
+picture.clear()
+picture.draw_rectangle(0, 0, 100, 100, color=(255, 0, 0), fill=True)
+Display.show_image(picture)
+print(len(picture.compressed_for_ide()) > 100, picture.format() == image.RGB888)
+""")
+    lit = board.display.last_lit
+    assert lit is not None
+    assert lit.size == (320, 240) and lit.getpixel((5, 5)) == (255, 0, 0)
+    assert board.ide.last_shown[:2] == b"\xff\xd8"

@@ -96,7 +96,7 @@ def _bad_import(node, path, is_board_file):
         allowed = PLAIN_MODULES | {"snaploop_shared", "snaploop_device"}
         if path.name == "portable.py":
             allowed = allowed | C_MODULES | {"collections"}  # the latter for annotations, under TYPE_CHECKING
-        if path.name in ("inference.py", "outputs.py", "segments.py"):
+        if path.name in ("inference.py", "outputs.py", "segments.py", "text.py"):
             allowed = allowed | ARRAY_MODULES
         if "demos" in path.parts:  # scripts beside each other on the card, with pins of their own
             allowed = allowed | {"machine", path.parent.name}

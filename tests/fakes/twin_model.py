@@ -81,14 +81,18 @@ def picture(
 
 def put_on_card(root: Path, key: bytes, twin: Twin, nncase: str = "2.11.0") -> None:
     """Make it the confirmed model of the card whose /data/snaploop is `root`."""
+    put_model_on_card(root, key, json.dumps(manifest_fields(twin, nncase)).encode(), twin.kmodel, twin.golden)
+
+
+def put_model_on_card(root: Path, key: bytes, raw: bytes, kmodel: bytes, golden: bytes) -> None:
+    """The same with any model: its manifest's bytes, its kmodel's and its golden input's."""
     root.mkdir(parents=True, exist_ok=True)
     files = ModelFiles(Card(str(root)), key, PHOTO_W, PHOTO_H, Log(echo=lambda _line: None))
-    raw = json.dumps(manifest_fields(twin, nncase)).encode()
     manifest = manifests.parse(raw)
     files.keep_manifest(manifest, manifests.signature(raw, key))
     folder = root / files.folder(manifest.digest)
-    (folder / KMODEL).write_bytes(twin.kmodel)
-    (folder / GOLDEN).write_bytes(twin.golden)
+    (folder / KMODEL).write_bytes(kmodel)
+    (folder / GOLDEN).write_bytes(golden)
     slots = model_slots.ModelSlots()
     slots.key_id = files.key_id
     slots.move("offer", manifest.digest, manifest.serial)

@@ -112,16 +112,14 @@ class VariedBatches:
             yield torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2), self.targets[chosen]
 
     def _order(self, number: int) -> list[int]:
-        """Which photo comes when: each as often as its odds say, rounded up or down by lot."""
+        """Which photo comes when: each as often as its odds say, rounded up or down by lot (systematic sampling)."""
         rng = np.random.default_rng([self.seed, number])
-        wanted = self._odds * len(self) * self.batch_size
-        times = np.floor(wanted).astype(int)
-        missing = len(self) * self.batch_size - int(times.sum())
-        if missing:
-            rest = wanted - times
-            chosen = rng.choice(len(rest), missing, replace=False, p=rest / rest.sum())
-            times[chosen] += 1
-        return [int(index) for index in rng.permutation(np.repeat(np.arange(len(times)), times))]
+        count = len(self) * self.batch_size
+        shuffled = rng.permutation(len(self._odds))
+        ends = np.cumsum(self._odds[shuffled])
+        marks = (np.arange(count) + rng.random()) / count
+        drawn = shuffled[np.minimum(np.searchsorted(ends, marks, side="right"), len(shuffled) - 1)]
+        return [int(index) for index in rng.permutation(drawn)]
 
 
 def balancing_odds(classes_of: Sequence[set[int]]) -> np.ndarray:

@@ -1,0 +1,150 @@
+"""Classify, multilabel and embed for real: photos into a project, training, kmodel, simulator, gate, manifest, and the app on a virtual
+board that says with the kmodel what its camera sees. Some 40 s each on a quiet two-core machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+if not all(importlib.util.find_spec(name) for name in ("torch", "timm", "nncase", "onnxruntime")):
+    pytest.skip(
+        "torch, timm, nncase or onnxruntime is not installed: pip install 'snaploop[train]'", allow_module_level=True
+    )
+
+from fakes.desk import Desk, says, tap, wait
+from fakes.shape_photos import NAMES, SIZE, jpeg, photo
+from fakes.twin_model import put_model_on_card
+from snaploop_host.app import open_host
+from snaploop_host.config import Config
+from snaploop_host.domain.run_report import report_from_json
+from snaploop_host.domain.samples import AnnotatedPicture, Box
+from snaploop_host.storage.class_folders import ClassFolders
+from snaploop_shared import manifest as manifests
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+PHOTOS = 60
+PARAMETERS = {"imgsz": 96, "epochs": 24, "patience": 24}
+CAMERA = (640, 360)
+
+
+class LabelledPhotos:
+    """Photos with any number of labels; a `ports.AnnotatedFolder`."""
+
+    task = "multilabel"
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def class_names(self):
+        return NAMES
+
+    def pictures(self):
+        for number in range(PHOTOS):
+            shown = tuple(name for bit, name in enumerate(NAMES) if (number + 1) >> bit & 1)
+            boxes = tuple(Box(name, 0, 0, *SIZE) for name in shown)
+            yield AnnotatedPicture(f"p{number:03}.jpg", jpeg(photo(self.rng, shown)), boxes, SIZE)
+
+
+def import_photos(host, task, folder):
+    rng = np.random.default_rng(1)
+    if task == "multilabel":
+        source = LabelledPhotos(rng)
+    else:
+        for number in range(PHOTOS):
+            name = NAMES[number % 3]
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name / f"{number:03}.jpg").write_bytes(jpeg(photo(rng, (name,))))
+        source = ClassFolders(folder)
+    if task == "embed":  # a new project of class folders is one of classify
+        host.store.add_project("shapes", task, NAMES, 1.0)
+    report = host.importer.run("shapes", source)
+    assert (report.added, report.problems) == (PHOTOS, [])
+
+
+def trained(folder, task):
+    """The host's offered model after one run, with its report; all of it the real thing."""
+    with contextlib.closing(open_host(Config(folder / "host"))) as host:
+        import_photos(host, task, folder / "photos")
+        run = host.train.start(host.store.project_named("shapes").id, PARAMETERS)
+        try:
+            ends = time.monotonic() + 800
+            while run.is_active:
+                assert time.monotonic() < ends, host.jobs.events(run.id)[-1]
+                time.sleep(0.2)
+                host.train.step()
+                run = host.store.run(run.id)
+        finally:
+            if run.is_active:
+                host.jobs.stop(run.id)
+        assert run.state == "succeeded", run.text
+        model = host.store.offered_model(run.project_id)
+        report = report_from_json(json.loads(host.jobs.artifact(run.id, "result.json").read_text()))
+        assert all(host.jobs.artifact(run.id, name).stat().st_size > 1000 for name in report.pictures)
+        return model, report, host.blobs.read(model.digest), host.blobs.read(model.golden_digest)
+
+
+@contextlib.contextmanager
+def board_with(folder, model, kmodel, golden, views):
+    """The app on a board whose card has this model, in Live, its camera in front of these pictures."""
+    desk = Desk(folder / "desk")
+    desk.install()
+    key = bytes.fromhex(json.loads((desk.folder / "data/snaploop/config.json").read_text())["key"])
+    put_model_on_card(desk.folder / "data" / "snaploop", key, model.manifest, kmodel, golden)
+    camera = folder / "views"
+    camera.mkdir()
+    for number, shown in enumerate(views):
+        Image.fromarray(photo(np.random.default_rng(90 + number), shown, CAMERA)).save(camera / f"{number}.png")
+    with desk.board(camera=camera) as board:
+        wait("the app", lambda: board.drawn("OSD1"), board)
+        tap(board, "capture", "tab:live")
+        yield board
+
+
+@pytest.mark.parametrize("task", ["classify", "multilabel", "embed"])
+def test_from_photos_to_a_board_that_knows(tmp_path, task):
+    model, report, kmodel, golden = trained(tmp_path, task)
+    strict = {"classify": "top1", "multilabel": "mean_ap", "embed": "recall_at_1"}[task]
+    assert report.scores("float")[strict] > 0.8
+    assert report.gained()[strict] >= -report.gate_limit_points
+    assert report.training["start"] == "scratch"
+    parsed = manifests.parse(model.manifest)
+    assert (parsed.task, parsed.input_w, parsed.input_h) == (task, 96, 96)
+    assert list(parsed.labels) == list(NAMES)
+
+    views = [("square",), ("circle",), ("triangle",), ("square",), ("circle", "triangle")]
+    with board_with(tmp_path, model, kmodel, golden, views) as board:
+        if task == "classify":
+            for number, (name,) in enumerate(views[:3]):
+                board.camera.show(number)
+                says(board, name)
+                wait("the winner", lambda name=name: verdict(board) == name, board)
+        elif task == "multilabel":
+            for number, shown in ((0, {"square"}), (4, {"circle", "triangle"})):
+                board.camera.show(number)
+                wait("the labels", lambda shown=shown: labels(board) == shown, board)
+        else:
+            says(board, "tap Teach")
+            tap(board, "live", "keep")
+            learnt = says(board, "thing 1 ")
+            board.camera.show(3)  # another square
+            says(board, "thing 1 ")
+            assert learnt
+
+
+def verdict(board):
+    """The class that Live shows large."""
+    big = [call for call in board.drawn("OSD2") if call[0] == "string"]
+    return big[0][4] if len(big) == 2 and big[1][4].endswith("%") else ""
+
+
+def labels(board):
+    """The labels that Live lists."""
+    return {call[4].split("  ")[0] for call in board.drawn("OSD2") if call[0] == "string" and call[4].endswith("%")}

@@ -1,0 +1,133 @@
+"""The training loop on a toy: it learns, stops early, goes on after a kill exactly where it was, and says what went wrong."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: pip install 'snaploop[train]'")
+
+import torch
+from torch import nn
+
+from snaploop_host.domain.preprocess import UNIT_RANGE
+from snaploop_host.training import torch_loop
+from snaploop_host.training.epoch_curve import EpochCurve
+from snaploop_host.training.errors import BadJobError, JobCancelled, TrainingError
+from snaploop_host.training.job_spec import Parameters
+from snaploop_host.training.torch_loop import Judged, Plan, fit, is_out_of_memory
+
+BATCH, PER_EPOCH = 4, 3
+
+
+class Toy:
+    """Bright pictures are of class 1, dark ones of class 0."""
+
+    batch_size = BATCH
+
+    def __init__(self):
+        self.shown = []
+
+    def __len__(self):
+        return PER_EPOCH
+
+    def epoch(self, number, first=0):
+        for place in range(first, PER_EPOCH):
+            self.shown.append((number, place))
+            rng = np.random.default_rng([number, place])
+            classes = torch.from_numpy(rng.integers(0, 2, BATCH))
+            noise = torch.from_numpy(rng.integers(0, 100, (BATCH, 3, 8, 8)))
+            yield (noise + 150 * classes.view(-1, 1, 1, 1)).to(torch.uint8), classes
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+
+
+def loss(answer, classes):
+    return {"cross_entropy": nn.functional.cross_entropy(answer, classes)}
+
+
+def judge(model, arithmetic):
+    pixels, classes = next(Toy().epoch(1000))
+    with torch.inference_mode(), arithmetic():
+        right = float((model(pixels.float() / 255).argmax(1) == classes).float().mean())
+    return Judged({"top1": right}, (right,))
+
+
+def run(folder, toy=None, judge=judge, plan=None, loss=loss, notes=None, **parameters):
+    given = Parameters(**{"warmup_steps": 2, "ema_steps": 2, "threads": 1, "bf16": False} | parameters)
+    report = (lambda *_, **fields: notes.append(fields.get("text"))) if notes is not None else (lambda *_, **__: None)
+    plan = plan or Plan(8, 100, 0.005)
+    curve = EpochCurve(folder / "curve.jsonl", plan.epochs, report)
+    return fit(network(), loss, toy or Toy(), judge, UNIT_RANGE, given, plan, folder, curve, report), curve
+
+
+def test_it_learns(tmp_path):
+    fitted, curve = run(tmp_path)
+    rows = curve.rows()
+    assert (
+        rows[-1]["metrics"]["top1"] == 1.0 and rows[-1]["losses"]["cross_entropy"] < rows[0]["losses"]["cross_entropy"]
+    )
+    assert fitted.epochs == 8 and not fitted.bf16
+    model = network()
+    model.load_state_dict(fitted.weights)
+    assert judge(model.eval(), lambda: torch.autocast("cpu", enabled=False)).metrics["top1"] == 1.0
+
+
+def test_it_stops_when_nothing_is_gained(tmp_path):
+    fitted, curve = run(tmp_path, plan=Plan(50, 3, 0.02), judge=lambda *_: Judged({"top1": 0.5}, (0.5,)))
+    assert (fitted.epochs, fitted.best_epoch) == (4, 1)
+    assert len(curve.rows()) == 4
+
+
+@pytest.mark.parametrize("killed_at", [(2, 1), (3, 0)])
+def test_killed_and_started_again_ends_as_if_never_killed(tmp_path, monkeypatch, killed_at):
+    monkeypatch.setattr(torch_loop, "CHECKPOINT_INTERVAL_S", 0.0)
+    whole, _ = run(tmp_path / "whole")
+
+    class Killed(Toy):
+        def epoch(self, number, first=0):
+            for place, batch in enumerate(super().epoch(number, first), first):
+                if (number, place) == killed_at:
+                    raise JobCancelled
+                yield batch
+
+    with pytest.raises(JobCancelled):
+        run(tmp_path / "cut", Killed())
+    again, notes = Toy(), []
+    resumed, curve = run(tmp_path / "cut", again, notes=notes)
+    assert again.shown[0] == killed_at
+    assert notes[0] == f"training continues after epoch {killed_at[0]}"
+    assert [row["epoch"] for row in curve.rows()] == list(range(1, 9))
+    assert all(
+        torch.equal(one, other) for one, other in zip(whole.weights.values(), resumed.weights.values(), strict=True)
+    )
+
+
+def test_finished_training_is_not_trained_again(tmp_path):
+    first, _ = run(tmp_path)
+    toy = Toy()
+    second, _ = run(tmp_path, toy)
+    assert not toy.shown and second.best_epoch == first.best_epoch
+
+
+def test_loss_that_is_no_number_is_said(tmp_path):
+    with pytest.raises(TrainingError, match=r"not a number any more in epoch 1: train with a smaller lr0 than 0\.005"):
+        run(tmp_path, loss=lambda answer, _: {"broken": answer.sum() * float("nan")})
+
+
+def test_unknown_optimizer_is_refused(tmp_path):
+    with pytest.raises(BadJobError, match="optimizer Lion is not known here: use AdamW, Adam or SGD"):
+        run(tmp_path, optimizer="Lion")
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD"])
+def test_other_optimizers_work(tmp_path, name):
+    assert run(tmp_path, plan=Plan(1, 9, 0.01), optimizer=name)[0].epochs == 1
+
+
+def test_words_for_no_memory():
+    assert is_out_of_memory(
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+    )
+    assert not is_out_of_memory(RuntimeError("size mismatch"))

@@ -81,7 +81,9 @@ class BoardClient:
     ) -> bytes:
         return SampleRecord(name, sha256_hex(data), len(data), size[0], size[1], rev, state, boxes).to_json()
 
-    def send_sample(self, name: str, data: bytes, boxes: list[Box], rev: int = 1) -> messages.Response:
+    def send_sample(
+        self, name: str, data: bytes, boxes: list[Box], rev: int = 1, size: tuple[int, int] = (64, 36)
+    ) -> messages.Response:
         answer = self.send_photo(data)
         assert answer.status == messages.OK, answer
-        return self.ask("PUT", messages.RECORD, {}, self.record(name, data, boxes, rev))
+        return self.ask("PUT", messages.RECORD, {}, self.record(name, data, boxes, rev, size=size))

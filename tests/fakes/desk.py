@@ -43,7 +43,14 @@ class Desk:
             (folder / name).mkdir(parents=True)
         make_host(self.host_data).close()
 
-    def install(self, board_id: str = "a1b2c3d4", main: str = "", host: Path | None = None, **config: Any) -> None:
+    def install(
+        self,
+        board_id: str = "a1b2c3d4",
+        main: str = "",
+        host: Path | None = None,
+        project: str = "lights",
+        **config: Any,
+    ) -> None:
         """Put the app and a pairing with this host (or the one on another folder) on the card; `main` runs before the app."""
         for path, data in board_files().items():
             target = self.folder / "sd" / path.removeprefix("/sdcard/")
@@ -52,7 +59,7 @@ class Desk:
         app = self.folder / "sd" / "main.py"
         app.write_text(main + app.read_text())
         with contextlib.closing(make_host(host or self.host_data)) as opened:
-            paired, _ = opened.pair.pair(board_id, "desk", "lights")
+            paired, _ = opened.pair.pair(board_id, "desk", project)
         fields = {"id": paired.id, "key": paired.key.hex(), "name": paired.name, "host": ["", 1], "road": "usb"}
         (self.folder / "data/snaploop/config.json").write_text(json.dumps(fields | config))
 
@@ -85,6 +92,14 @@ class Desk:
     def api(self, path: str) -> Any:
         """The daemon's answer."""
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The daemon's answer to this."""
+        request = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
 
     def deployment(self) -> dict[str, Any]:

@@ -27,10 +27,11 @@ from .dictionary import labels_of
 from .size import HEIGHT_PX, STEP_PX
 
 PAD = 0  # as the vendor's scripts pad
-BORDER = 0.25  # of the line's height: surroundings that training moves the cut in
+BORDER = 0.5  # of the line's height: surroundings that training moves the cut in
 WIDEST_PX, NARROWEST_PX = 640, 96
 USUAL_SHARE = 0.95  # of the lines fit into the input without getting lower
 STEPS_PER_CHARACTER = 2  # below that neighbours melt together
+LOOSE_PROBABILITY = 0.3
 COLOURS = Augmentation(hue=0.5, saturation=0.6, brightness=0.5)
 
 
@@ -142,8 +143,8 @@ def changed(
         rng: chooses.
     """
     left, top, across, down = inner
-    room = 0.5 * BORDER * down
-    low, high = -0.12 * down, room
+    # Some lines loosely: on the board they are held into a strip, not marked.
+    low, high = -0.12 * down, (0.6 if rng.random() < LOOSE_PROBABILITY else 0.15) * down
     margins = rng.uniform((low / 2, low, low / 2, low), (high, high, high, high))
     quad = np.array(
         [

@@ -80,12 +80,6 @@ class OcrRecognizeTask:
         """0…1 per picture."""
         return reading_qualities(answers, truths)
 
-    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
-        """The line, in the top left corner, padded."""
-        from .lines import PAD, into_corner
-
-        return into_corner(image, *self.input_wh(job), PAD).transpose(2, 0, 1)
-
     def golden(self, job: TrainingJob, answers: Sequence[Reading], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """The line that is read most surely."""
         position = max(range(len(answers)), key=lambda index: (bool(answers[index].text), answers[index].score))

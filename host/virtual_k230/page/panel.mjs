@@ -6,6 +6,7 @@ const EVERY_MS = 80;
 const WHEN_LOST_MS = 1000;
 
 const lcd = $("lcd");
+const panel = { width: 800, height: 480 }; // px; kept here because an image has no size while its next picture is decoded
 let waiting = [];
 let isSending = false;
 let finger = null; // the board's panel follows one finger
@@ -27,8 +28,8 @@ async function send() {
 function touch(event, pointer) {
   const box = lcd.getBoundingClientRect();
   const inside = (value, size) => Math.min(size - 1, Math.max(0, Math.round(value)));
-  const x = inside((pointer.clientX - box.left) * lcd.naturalWidth / box.width, lcd.naturalWidth);
-  const y = inside((pointer.clientY - box.top) * lcd.naturalHeight / box.height, lcd.naturalHeight);
+  const x = inside((pointer.clientX - box.left) * panel.width / box.width, panel.width);
+  const y = inside((pointer.clientY - box.top) * panel.height / box.height, panel.height);
   const last = waiting.at(-1);
   if (event === "move" && last?.event === "move") Object.assign(last, { x, y });
   else waiting.push({ event, x, y });
@@ -53,8 +54,10 @@ async function show() {
         const old = lcd.src;
         lcd.src = url;
         await lcd.decode().catch(() => {});
-        lcd.width = lcd.naturalWidth;
-        lcd.height = lcd.naturalHeight;
+        if (lcd.naturalWidth) {
+          lcd.width = panel.width = lcd.naturalWidth;
+          lcd.height = panel.height = lcd.naturalHeight;
+        }
         if (old) URL.revokeObjectURL(old);
         show.tag = tag;
       }

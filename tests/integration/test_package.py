@@ -44,11 +44,15 @@ def stored(tmp_path):
     return make, twins
 
 
+def packer(host):
+    return PackageModel(host.store, host.blobs, host.jobs, host.train.publisher.find, deploy_script)
+
+
 def test_scripts_of_a_package_run_as_they_are(stored, tmp_path):
     make, twins = stored
     host, model = make()
     with contextlib.closing(host):
-        archive = PackageModel(host.store, host.blobs, host.jobs, deploy_script).write(model.short, tmp_path / "out")
+        archive = packer(host).write(model.short, tmp_path / "out")
     with zipfile.ZipFile(archive) as file:
         names = file.namelist()
         file.extractall(tmp_path / "unpacked")
@@ -84,7 +88,7 @@ def test_scripts_of_a_package_run_as_they_are(stored, tmp_path):
 def test_refused_model_is_packaged_only_by_force_and_says_so(stored, tmp_path):
     host, model = stored[0](passed=False)
     with contextlib.closing(host):
-        package = PackageModel(host.store, host.blobs, host.jobs, deploy_script)
+        package = packer(host)
         with pytest.raises(ConflictError, match="--force"):
             package.write(model.digest, tmp_path / "out")
         archive = package.write(model.digest, tmp_path / "out", force=True)

@@ -15,6 +15,7 @@ import pytest
 
 from snaploop_host.domain.run_report import report_from_json
 from snaploop_host.training.bench_pictures import CLASSES, write_pictures
+from snaploop_host.training.evaluate import evaluate, open_run
 from snaploop_host.training.job import CANCELLED, DONE, FAILED
 
 if (
@@ -193,6 +194,19 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     assert all((folder / "artifacts" / name).stat().st_size > 1000 for name in result.pictures)
     assert len(result.training["curve"]) == 80
     assert not list((folder / "work").glob("compile"))
+
+    before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+    figures = evaluate(open_run(folder), 4, tmp_path / "looked")
+    assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before  # looking changes nothing
+    assert (figures["pictures"], figures["available"]) == (4, 10)
+    assert {"float", "kmodel"} <= set(figures) and "mAP50-95" in figures["loss"]["map50_95"]["text"]
+    assert len(figures["cosines"]) == 3 and min(one["mean"] for one in figures["cosines"]) > 0.98
+    assert all(Path(name).stat().st_size > 1000 for name in figures["best"] + figures["worst"])
+    assert (
+        figures["loss"]["map50_95"]["low"]
+        <= figures["loss"]["map50_95"]["value"]
+        <= figures["loss"]["map50_95"]["high"]
+    )
 
 
 def test_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_path):

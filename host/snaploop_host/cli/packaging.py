@@ -32,4 +32,8 @@ def package(
     from ..services.package_model import PackageModel
 
     with opened(data) as host:
-        print(PackageModel(host.store, host.blobs, host.jobs, deploy_script).write(model, out, force))
+        print(
+            PackageModel(host.store, host.blobs, host.jobs, host.train.publisher.find, deploy_script).write(
+                model, out, force
+            )
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +11,7 @@ import typer
 
 from ..config import Config, data_dir
 from ..domain.scores import METRIC_TITLES, scores_text
-from ..errors import HostError
+from ..errors import BadInputError, HostError
 from .options import DataOption, JsonOption, ago, opened, show
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 ProjectFilter = Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")]
 EpochsOption = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Epochs; default: chosen by the number of photos.")
+]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter of the training, such as lr0=0.001 or batch=16; may be repeated."),
 ]
 _POLL_S = 1.0
 
@@ -34,31 +40,34 @@ def register(app: typer.Typer) -> None:
 def train(
     project: Annotated[str, typer.Option("--project", "-p", help="Project to train.")],
     epochs: EpochsOption = None,
+    settings: SettingsOption = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for the end (a daemon works on without).")
     ] = True,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Train on the labelled photos, compile, check, and offer the model to the project's boards."""
     from ..app import Supervisor, daemon_address, sole_trainer
     from .logs import set_up_logging
 
-    parameters: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
+    parameters = _parameters(settings or []) | ({} if epochs is None else {"epochs": epochs})
     folder = data_dir(data)
     daemon = daemon_address(folder)
     with opened(data) as host:
         if daemon is not None:
             run_id = _asked(daemon, f"/api/projects/{project}/train", {"parameters": parameters})["id"]
-            print(f"run {run_id} is queued at {daemon['url']}")
+            if not as_json:
+                print(f"run {run_id} is queued at {daemon['url']}")
             if wait:
-                _watch(host, run_id)
+                _watch(host, run_id, as_json)
             return
         set_up_logging(False)
         with sole_trainer(Config(folder)):
             run_id = host.train.start(host.store.project_named(project).id, parameters).id
             supervisor = Supervisor(host.train)
             try:
-                _watch(host, run_id)
+                _watch(host, run_id, as_json)
             except KeyboardInterrupt:
                 host.train.cancel(run_id)
                 print(f"run {run_id} cancelled")
@@ -138,8 +147,22 @@ def models(project: ProjectFilter = None, data: DataOption = None, as_json: Json
     show(rows, columns, as_json, "no model yet: `snaploop train --project NAME` makes one")
 
 
-def _watch(host: Host, run_id: int) -> None:
-    """Print progress until the run ends; exit code 1 when it brought no model to the boards."""
+def _parameters(settings: list[str]) -> dict[str, Any]:
+    """{"lr0": 0.001} of ["lr0=0.001"]; values are read as JSON, what is none is text."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, is_set, value = setting.partition("=")
+        if not is_set or not name:
+            raise BadInputError(f"--set {setting}: give a name and a value, such as --set lr0=0.001")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value
+    return found
+
+
+def _watch(host: Host, run_id: int, as_json: bool = False) -> None:
+    """Print progress until the run ends (with `as_json` the run alone); exit code 1 when it brought no model to the boards."""
     said = ""
     while True:
         run = host.store.run(run_id)
@@ -150,11 +173,11 @@ def _watch(host: Host, run_id: int) -> None:
             line += ", " + scores_text(run.scores)
         if run.eta_s is not None:
             line += f", about {run.eta_s:.0f} s to go"
-        if line != said and run.is_active:
+        if line != said and run.is_active and not as_json:
             print(line, flush=True)
             said = line
         if not run.is_active:
-            print(f"run {run.id} {run.state}: {run.text}")
+            print(json.dumps(dataclasses.asdict(run)) if as_json else f"run {run.id} {run.state}: {run.text}")
             if run.state != "succeeded":
                 raise typer.Exit(1)
             return

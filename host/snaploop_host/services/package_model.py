@@ -20,7 +20,7 @@ from typing import Any
 from ..domain.deploy_config import ROLES, deploy_config
 from ..domain.models import Model
 from ..domain.scores import METRIC_TITLES, OCR_RECOGNIZE
-from ..errors import ConflictError, NotFoundError
+from ..errors import ConflictError
 from ..ports import Blobs, Jobs, Store
 
 FIRST_VERSION, LIBS_VERSION = "1_2_2", "1_3"
@@ -31,8 +31,19 @@ _NO_VIDEO = (OCR_RECOGNIZE,)  # a line of text must fill the picture
 class PackageModel:
     """Write packages of stored models."""
 
-    def __init__(self, store: Store, blobs: Blobs, jobs: Jobs, script: Callable[[str], str]) -> None:
-        """Wire it up; `script` gives the source of a file of firmware_scripts/deploy."""
+    def __init__(
+        self, store: Store, blobs: Blobs, jobs: Jobs, find: Callable[[str], Model], script: Callable[[str], str]
+    ) -> None:
+        """Wire it up.
+
+        Args:
+            store: models and their runs.
+            blobs: kmodels, golden inputs, photos.
+            jobs: validation pictures.
+            find: the model with a digest (`PublishModel.find`).
+            script: the source of a file of firmware_scripts/deploy.
+        """
+        self._find = find
         self._store = store
         self._blobs = blobs
         self._jobs = jobs
@@ -50,9 +61,7 @@ class PackageModel:
             NotFoundError: no such model.
             ConflictError: it lost too much at the gate.
         """
-        model = next((one for one in self._store.models() if digest in (one.digest, one.short)), None)
-        if model is None:
-            raise NotFoundError(f"no model {digest}: `snaploop models` lists them")
+        model = self._find(digest)
         if not model.is_gate_passed and not force:
             raise ConflictError(
                 f"model {model.short} is not packaged, {model.gate_text}: --force packages it all the same"

@@ -69,6 +69,17 @@ class PublishModel:
         logger.info("model %s (serial %d) of run %d: %s", model.short, model.serial, run.id, model.gate_text)
         return model
 
+    def find(self, digest: str) -> Model:
+        """The model with this digest, or with these first 12 digits of it.
+
+        Raises:
+            NotFoundError: no such model.
+        """
+        found = next((one for one in self._store.models() if digest in (one.digest, one.short)), None)
+        if found is None:
+            raise NotFoundError(f"no model {digest}: `snaploop models` lists them")
+        return found
+
     def offer_again(self, digest: str) -> Model:
         """Offer a model anew, as the newest: also to boards that refused it, rolled it back, or went past it.
 
@@ -81,9 +92,7 @@ class PublishModel:
             NotFoundError: no such model.
             ConflictError: it lost too much at the gate.
         """
-        found = next((one for one in self._store.models() if digest in (one.digest, one.short)), None)
-        if found is None:
-            raise NotFoundError(f"no model {digest}: `snaploop models` lists them")
+        found = self.find(digest)
         if not found.is_gate_passed:
             raise ConflictError(f"model {found.short} is not offered to boards, {found.gate_text}")
         fields = json.loads(found.manifest) | {"serial": self._store.next_serial()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,14 @@ def prepare_calibration(examples: Examples, folder: Path, seed: int) -> tuple[Pa
 
 def run_float(task: Task, job: TrainingJob, onnx_file: Path, evaluation: Evaluation) -> list[Any]:
     """What the float model answers to every validation picture."""
+    outputs = float_outputs(task, onnx_file, evaluation, range(len(evaluation.truths)))
+    return [task.decode(job, one) for one in outputs]
+
+
+def float_outputs(
+    task: Task, onnx_file: Path, evaluation: Evaluation, indices: Sequence[int]
+) -> Iterator[list[np.ndarray]]:
+    """The float model's raw outputs to these validation pictures, one after the other."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -74,7 +82,8 @@ def run_float(task: Task, job: TrainingJob, onnx_file: Path, evaluation: Evaluat
     session = onnxruntime.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     pixels = np.load(evaluation.pixels_file, mmap_mode="r")
-    return [task.decode(job, session.run(None, {name: task.preprocess.apply(picture[None])})) for picture in pixels]
+    for index in indices:
+        yield session.run(None, {name: task.preprocess.apply(pixels[index][None])})
 
 
 def climb(

@@ -115,9 +115,6 @@ class Task(Protocol):
     ) -> FloatArray:
         """How right each picture's answer is, 0…1, to find the best and the worst."""
 
-    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
-        """The model input (3, H, W) for any picture (h, w, 3) RGB, by the board's rules."""
-
     def golden(self, job: TrainingJob, answers: Sequence[Any], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """Position of the picture with the clearest answer, and that answer as the manifest's "golden" holds it.
 

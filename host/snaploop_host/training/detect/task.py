@@ -85,12 +85,6 @@ class DetectTask:
         """0…1 per picture."""
         return detection_qualities(answers, truths, threshold)
 
-    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
-        """Letterboxed."""
-        from .augment import letterbox
-
-        return letterbox(image, *self.input_wh(job)).transpose(2, 0, 1)
-
     def golden(
         self, job: TrainingJob, answers: Sequence[Detections], threshold: float
     ) -> tuple[int, Mapping[str, Any]]:

@@ -82,12 +82,6 @@ class OcrDetectTask:
         """0…1 per picture."""
         return found_text_qualities(answers, truths, threshold)
 
-    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
-        """In the top left corner, padded."""
-        from .pictures import PAD_VALUE, into_corner
-
-        return into_corner(image, *self.input_wh(job), PAD_VALUE).transpose(2, 0, 1)
-
     def golden(self, job: TrainingJob, answers: Sequence[FoundText], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """The picture with no find near the threshold if possible, then with most finds."""
         ranked = []

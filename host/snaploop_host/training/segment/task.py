@@ -112,12 +112,6 @@ class SegmentTask:
         """0…1 per picture."""
         return segmentation_qualities(answers, truths, len(job.classes) + 1)
 
-    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
-        """Stretched."""
-        from ..whole_photo.pictures import stretch
-
-        return stretch(image, *self.input_wh(job)).transpose(2, 0, 1)
-
     def golden(self, job: TrainingJob, answers: Sequence[Regions], threshold: float) -> tuple[int, Mapping[str, Any]]:
         """The picture with most classes in it, and of those the most decided."""
         shares = [shares_permille(answer.coarse, len(job.classes) + 1) for answer in answers]

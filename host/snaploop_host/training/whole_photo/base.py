@@ -151,12 +151,6 @@ class WholePhotoTask(ABC):
     def draw(self, job: TrainingJob, pixels: Pixels, truth: Any, answer: Any, threshold: float, file: Path) -> None:
         """See `training.task.Task`."""
 
-    def model_input(self, job: TrainingJob, image: Pixels) -> Pixels:
-        """Stretched."""
-        from .pictures import stretch
-
-        return stretch(image, *self.input_wh(job)).transpose(2, 0, 1)
-
     def decode(self, job: TrainingJob, outputs: Outputs) -> Any:
         """The answer in the exported model's one output."""
         return self.answer(job, np.asarray(outputs[0], np.float64).reshape(-1))

@@ -92,7 +92,7 @@ def test_abort_of_the_compiler_becomes_one_line(tmp_path):
 def test_corrupt_onnx_and_corrupt_kmodel(tmp_path):
     np.save(tmp_path / "p.npy", np.zeros((2, 3, 32, 32), np.uint8))
     (tmp_path / "bad.onnx").write_bytes(b"no protobuf at all")
-    with pytest.raises(CompileFailedError, match=r"bad\.onnx \(uint8, 20 samples\)"):
+    with pytest.raises(CompileFailedError, match=r"^bad\.onnx is no ONNX file that can be read"):
         compile_kmodel(tmp_path / "bad.onnx", tmp_path / "p.npy", LADDER[0], tmp_path / "k", tmp_path / "s")
     (tmp_path / "bad.kmodel").write_bytes(b"LDMK\x06\x00\x00\x00" + bytes(200))
     with pytest.raises(SimulatorFailedError, match=r"bad\.kmodel"):

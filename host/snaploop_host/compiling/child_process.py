@@ -173,6 +173,10 @@ def failure_reason(words: str, exit_code: int | None) -> str:
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     telling = [next((line for line in lines if line.startswith(start)), None) for start in REASON_STARTS]
     chosen = list(dict.fromkeys(line for line in telling if line))[:2] or lines[-1:]
+    if any(
+        line.startswith("Process terminated.") for line in chosen
+    ):  # a failed assertion tells no more than its place
+        chosen += [line for line in lines if line.startswith("at Nncase.")][:1]
     said = " / ".join(chosen)[:LONGEST_REASON] or "it said nothing"
     if exit_code is not None and exit_code < 0:
         return f"{said} (ended by {signal.Signals(-exit_code).name})"

@@ -17,7 +17,7 @@ from ..domain.preprocess import UNIT_RANGE, Preprocess
 from .child_process import ChildFailedError, run_children
 from .errors import CompileFailedError
 from .ladder import Rung
-from .onnx_graph import read_onnx, unproven_operators
+from .onnx_graph import input_shape, read_onnx, unproven_operators
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,10 @@ def compile_kmodel(
         CompileFailedError: with nncase's own reason, or because the network is not of that form or the kmodel not as asked.
         DotnetMissingError, NncaseMissingError: the machine lacks something; the message names the mend.
     """
+    try:
+        input_shape(read_onnx(onnx_file))
+    except ValueError as error:
+        raise CompileFailedError(f"{onnx_file.name} cannot be compiled: {error}") from error
     scratch.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(scratch).free) < SCRATCH_BYTES:
         raise CompileFailedError(

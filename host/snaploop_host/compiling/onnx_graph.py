@@ -69,7 +69,7 @@ def read_onnx(file: Path) -> onnx.ModelProto:
     """The model in a file.
 
     Raises:
-        CompileFailedError: it is missing, or no ONNX file.
+        CompileFailedError: it is missing, or no ONNX file, or a damaged one.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -80,6 +80,11 @@ def read_onnx(file: Path) -> onnx.ModelProto:
         raise CompileFailedError(f"{file.name} is no ONNX file that can be read ({error}): export it again") from error
     if not model.graph.node:
         raise CompileFailedError(f"{file.name} is an empty ONNX file: export it again")
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        words = " ".join(str(error).split())[:200]
+        raise CompileFailedError(f"{file.name} is damaged ({words}): export it again") from error
     return model
 
 

@@ -30,6 +30,11 @@ Unhandled exception. System.NotSupportedException: Not Supported Onnx op: GridSa
             1,
             "nncase.simulator.k230.sc",
         ),
+        (
+            "Process terminated. Assertion Failed\n   at System.Diagnostics.Debug.Fail()\n   at Nncase.Passes.Rewrite()\n",
+            -6,
+            "Process terminated. Assertion Failed / at Nncase.Passes.Rewrite() (ended by SIGABRT)",
+        ),
         ("just this\n", 134, "just this (exit code 134)"),
         ("", -9, "it said nothing (ended by SIGKILL)"),
     ],

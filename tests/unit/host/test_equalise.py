@@ -139,6 +139,11 @@ def test_files_that_are_no_network(tmp_path):
     (tmp_path / "empty.onnx").write_bytes(b"")
     with pytest.raises(CompileFailedError, match=r"empty\.onnx is an empty ONNX file"):
         read_onnx(tmp_path / "empty.onnx")
+    import onnx
+
+    onnx.save(graph([("b", [1, 3, 8, 8])]), str(tmp_path / "loose.onnx"))  # its node reads what nobody writes
+    with pytest.raises(CompileFailedError, match=r"loose\.onnx is damaged \(.*export it again"):
+        read_onnx(tmp_path / "loose.onnx")
 
 
 def graph(inputs, kinds=("Relu",)):

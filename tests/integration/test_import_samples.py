@@ -6,7 +6,8 @@ import pytest
 
 from fakes.board_client import jpeg
 from fakes.host_folder import make_host
-from snaploop_host.errors import BadInputError
+from snaploop_host.errors import BadInputError, CannotTrainError
+from snaploop_host.storage.class_folders import ClassFolders
 from snaploop_host.storage.voc_folder import VocFolder
 
 
@@ -116,3 +117,57 @@ def test_flat_folder(host, tmp_path):
     (flat / "JPEGImages").rmdir()
     (flat / "Annotations").rmdir()
     assert host.importer.run("lights", VocFolder(flat)).added == 1
+
+
+def test_folder_per_class_makes_a_project_of_classify(host, tmp_path):
+    for number, name in enumerate(("pear", "apple", "apple")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / f"{number % 2}.jpg").write_bytes(jpeg(number))
+    (tmp_path / "pear" / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("left alone")
+    report = host.importer.run("fruit", ClassFolders(tmp_path))
+    assert report.added == 3
+    assert report.problems == ["pear/broken.jpg: no readable picture: replace the file and import again"]
+    project = host.store.project_named("fruit")
+    assert (project.task, project.classes) == ("classify", ("apple", "pear"))
+    names = {
+        sample.name: [(box.class_name, box.w, box.h) for box in sample.boxes]
+        for sample in host.store.samples(project.id)
+    }
+    assert names == {
+        "apple-0.jpg": [("apple", 64, 36)],
+        "apple-1.jpg": [("apple", 64, 36)],
+        "pear-0.jpg": [("pear", 64, 36)],
+    }
+
+
+def test_no_class_folders_are_said(tmp_path):
+    with pytest.raises(BadInputError, match=r"no folder in .* holds pictures"):
+        ClassFolders(tmp_path)
+    with pytest.raises(BadInputError, match="is no folder: give the one that holds a folder of pictures per class"):
+        ClassFolders(tmp_path / "nope")
+
+
+@pytest.mark.parametrize("task", ["classify", "embed"])
+def test_training_of_what_cannot_be_learnt_is_refused(host, tmp_path, task):
+    for number in range(8):
+        folder = tmp_path / ("apple" if number else "pear")
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number}.jpg").write_bytes(jpeg(number))
+    project = host.store.add_project("fruit", task, ("apple", "pear"), 1.0)
+    host.importer.run("fruit", ClassFolders(tmp_path))
+    with pytest.raises(CannotTrainError, match="class pear has one photo only, training needs 2"):
+        host.train.start(project.id)
+
+
+def test_training_without_any_class_is_refused(host, voc):
+    project = host.store.add_project("fruit", "multilabel", ("apple",), 1.0)
+    for number in range(8):
+        add(voc, str(number), boxes=())
+    host.importer.run("fruit", VocFolder(voc))
+    with pytest.raises(
+        CannotTrainError, match="no photo of fruit has a class: tap one for each photo on the Label screen"
+    ):
+        host.train.start(project.id)

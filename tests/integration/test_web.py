@@ -121,6 +121,7 @@ async def test_train_and_cancel_through_the_api(host):
         ("GET", "/api/nothing", None, 404),
         ("POST", "/api/projects", {"name": "../x", "classes": ["a"]}, 400),
         ("POST", "/api/projects", {"name": "x", "classes": "a"}, 400),
+        ("POST", "/api/projects", {"name": "x", "classes": ["a"], "task": "fly"}, 400),
         ("POST", "/api/projects", {"name": "lights", "classes": ["a"]}, 409),
         ("POST", "/api/projects/lights/train", {}, 409),
         ("POST", "/api/usb/pause", {"port": 7}, 400),

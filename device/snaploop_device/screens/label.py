@@ -112,6 +112,9 @@ def _handles(overlay, state, one):
 
 
 def _dashed(overlay, one, colour):
+    if one.points:
+        _dashed_outline(overlay, one.points, colour)
+        return
     right, bottom = one.x + one.w - 1, one.y + one.h - 1
     for x in range(one.x, right, 2 * DASH_PX):
         end = min(x + DASH_PX, right)
@@ -121,6 +124,24 @@ def _dashed(overlay, one, colour):
         end = min(y + DASH_PX, bottom)
         overlay.line(one.x, y, one.x, end, colour, 2)
         overlay.line(right, y, right, end, colour, 2)
+
+
+def _dashed_outline(overlay, points, colour):
+    """Dashes along a polygon; corners do not end a dash, so that short sides are dashed too."""
+    walked = 0
+    before = points[-1]
+    for point in points:
+        dx, dy = point[0] - before[0], point[1] - before[1]
+        length = max(abs(dx), abs(dy))
+        at = 0
+        while at < length:
+            end = min(length, at + DASH_PX - walked % DASH_PX)
+            if walked // DASH_PX % 2 == 0:
+                x0, y0 = before[0] + dx * at // length, before[1] + dy * at // length
+                overlay.line(x0, y0, before[0] + dx * end // length, before[1] + dy * end // length, colour, 2)
+            walked += end - at
+            at = end
+        before = point
 
 
 def _finger(overlay, editing):

@@ -129,3 +129,15 @@ def test_a_segmentation_goes_live_in_the_app_and_proposes_outlines(make_rig):
     host.publish(2, task="segment", head="segmap", labels=labels, answer=answer, score=0)
     rig.until(lambda: host.deployments[-1]["state"] == "refused")
     assert "covers 843 of 1000 with background" in host.deployments[-1]["text"]
+
+
+def test_a_proposed_outline_is_dashed_along_its_sides():
+    from fakes.device_board import FakeCanvas
+    from snaploop_device.screens.label import DASH_PX, _dashed_outline
+
+    canvas = FakeCanvas()
+    _dashed_outline(canvas, [(0, 0), (100, 0), (100, 50), (3, 50)], (1, 2, 3))
+    lines = [call[1:5] for call in canvas.calls]
+    lengths = [max(abs(x1 - x0), abs(y1 - y0)) for x0, y0, x1, y1 in lines]
+    assert 0.4 < sum(lengths) / 297 < 0.6 and max(lengths) <= DASH_PX
+    assert all(y0 == y1 == 0 or x0 == x1 == 100 or y0 == y1 == 50 or x0 <= 3 for x0, y0, x1, y1 in lines)

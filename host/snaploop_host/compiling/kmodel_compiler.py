@@ -21,7 +21,7 @@ from .onnx_graph import input_shape, read_onnx, unproven_operators
 
 logger = logging.getLogger(__name__)
 
-TIME_LIMIT_S = 900.0  # yolov8n takes 15 CPU s; some graphs never end
+TIME_LIMIT_S = 900.0  # of computing; yolov8n takes 15 s; some graphs never end
 MEMORY_LIMIT_BYTES = 3 << 30
 SCRATCH_BYTES = 256 << 20  # a detector leaves 60 MiB of temporary files, 110 with an exported scheme
 

@@ -57,7 +57,7 @@ class Classifier:
         scores = self.in_input(output)
         named = [index for index in range(len(scores)) if scores[index] >= self._score]
         if self._is_one_of and named:
-            named = [max(named, key=scores.__getitem__)]
+            named = [max(named, key=lambda index: scores[index])]  # MicroPython has no __getitem__ to hand over
         return [(index, scores[index], 0, 0, self._photo[0], self._photo[1]) for index in named]
 
     def _logits(self, tensor):

@@ -30,7 +30,7 @@ from snaploop_shared import manifest as manifests
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-PHOTOS = 60
+PHOTOS = 48
 PARAMETERS = {"imgsz": 96, "epochs": 24, "patience": 24}
 CAMERA = (640, 360)
 
@@ -124,7 +124,6 @@ def test_from_photos_to_a_board_that_knows(tmp_path, task):
         if task == "classify":
             for number, (name,) in enumerate(views[:3]):
                 board.camera.show(number)
-                says(board, name)
                 wait("the winner", lambda name=name: verdict(board) == name, board)
         elif task == "multilabel":
             for number, shown in ((0, {"square"}), (4, {"circle", "triangle"})):
@@ -133,10 +132,11 @@ def test_from_photos_to_a_board_that_knows(tmp_path, task):
         else:
             says(board, "tap Teach")
             tap(board, "live", "keep")
-            learnt = says(board, "thing 1 ")
+            says(board, "thing 1 ")
+            board.camera.show(1)
+            says(board, "tap Teach")  # a circle is something else
             board.camera.show(3)  # another square
             says(board, "thing 1 ")
-            assert learnt
 
 
 def verdict(board):

@@ -28,6 +28,7 @@ except ImportError:  # a board
     ROOT = "/data/check" if portable.path_exists("/data") else "/check"
 
 try:
+    from snaploop_device.classifier import Classifier
     from snaploop_device.inference import Detector, NotFiniteError, np
 except ImportError:
     Detector = None  # an interpreter without ulab and without NumPy: says so in check_decoder
@@ -279,6 +280,32 @@ def check_decoder():
     raise AssertionError("NaN went through")
 
 
+def check_classifier():
+    if Detector is None:
+        print("neither ulab nor NumPy here: the classifier is not checked")
+        return
+    place = letterbox.stretch_placement(640, 360, 64, 32)
+    one = Classifier(FakeWholePhoto("logits"), place)
+    assert one.in_photo(lambda _index: np.array([[-300.0, 1.0, 0.0]])) == [(1, 731, 0, 0, 640, 360)]
+    assert one.in_photo(lambda _index: np.array([[0.0, 0.0, 0.0]])) == []
+    many = Classifier(FakeWholePhoto("multilogits"), place)
+    found = many.in_photo(lambda _index: np.array([[-300.0, 1.0, 0.0]]))
+    assert [detection[:2] for detection in found] == [(1, 731), (2, 500)]
+    try:
+        many.in_input(lambda _index: np.array([[0.0, float("nan"), 0.0]]))
+    except NotFiniteError:
+        return
+    raise AssertionError("NaN went through")
+
+
+class FakeWholePhoto:
+    labels = ["a", "b", "c"]  # noqa: RUF012  # MicroPython knows no ClassVar
+    score_permille = 400
+
+    def __init__(self, head):
+        self.head = head
+
+
 def check_state_expires():
     state = AppState(800, 480)
     state.say("hello", "info", 1000)
@@ -300,6 +327,7 @@ CHECKS = (
     check_slots_and_model_files,
     check_request_over_the_cable,
     check_decoder,
+    check_classifier,
     check_state_expires,
 )
 

@@ -205,7 +205,14 @@ def _slider(canvas, state, rect):
     canvas.circle(knob, middle, 12, w.ACCENT if state.pressed == "slider" else w.WHITE, fill=True)
 
 
-SCORE_TITLES = {"map50": "mAP50", "map50_95": "mAP50-95", "miou": "mIoU", "top1": "right"}
+SCORE_TITLES = {
+    "map50": "mAP50",
+    "map50_95": "mAP50-95",
+    "miou": "mIoU",
+    "top1": "right",
+    "mean_ap": "mean AP",
+    "map_at_r": "mAP@R",
+}
 
 
 def score_lines(scores: dict) -> "list[tuple[str, str]]":

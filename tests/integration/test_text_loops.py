@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fakes.desk import Desk, says, tap, wait
 from fakes.host_folder import make_host, pair_client
 from fakes.text_photos import draw_photo
+from snaploop_device.screens.widgets import GOOD
 from snaploop_shared.sample_record import Box
 
 pytest.importorskip("torch")
@@ -66,7 +67,8 @@ def show(folder: Path, image: Image.Image) -> Path:
 
 def drawn_quads(board) -> list[np.ndarray]:
     """Corners of the quads on the screen, (4, 2) each: four lines that follow each other."""
-    lines = [call[1:5] for call in board.drawn("OSD1") if call[0] == "line"]
+    calls = [call for call in board.drawn("OSD1") if call[0] == "line" and tuple(call[5])[-3:] == GOOD]
+    lines = [call[1:5] for call in calls]
     return [np.array([line[:2] for line in lines[at : at + 4]], float) for at in range(0, len(lines) - 3, 4)]
 
 

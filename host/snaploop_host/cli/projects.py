@@ -86,6 +86,14 @@ def import_samples(
             "--folders", metavar="DIR", help="A folder of pictures per class; a new project is one of classify."
         ),
     ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(
+            "--texts",
+            metavar="DIR",
+            help="PPOCRLabel's Label.txt or ICDAR's gt_*.txt; a new project is one of ocr_recognize.",
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,11 +104,12 @@ def import_samples(
 
     from ..ports import AnnotatedFolder
     from ..storage.class_folders import ClassFolders
+    from ..storage.text_folder import TextFolder
     from ..storage.voc_folder import VocFolder
 
-    if (voc is None) == (folders is None):
-        raise BadInputError("say what to import: either --voc DIR or --folders DIR")
-    source: AnnotatedFolder = VocFolder(voc) if voc else ClassFolders(folders or Path())
+    if sum(folder is not None for folder in (voc, folders, texts)) != 1:
+        raise BadInputError("say what to import: one of --voc DIR, --folders DIR and --texts DIR")
+    source: AnnotatedFolder = VocFolder(voc) if voc else TextFolder(texts) if texts else ClassFolders(folders or Path())
     with opened(data) as host:
         report = host.importer.run(project, source)
     if as_json:

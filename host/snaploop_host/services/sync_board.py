@@ -18,6 +18,7 @@ from snaploop_shared.messages import Request, Response
 
 from ..domain.boards import CONFIRMED, OFFERED, ROLLED_BACK, TRIAL, Board, Deployment, check_deployment_move
 from ..domain.models import Model
+from ..domain.projects import TEXT_TASKS
 from ..domain.runs import QUEUED, Run
 from ..domain.samples import Box, Sample
 from ..domain.scores import METRIC_TITLES, headline
@@ -31,6 +32,7 @@ from ..errors import (
     http_status,
 )
 from ..ports import Blobs, Pictures, Store
+from .label_texts import with_known_texts
 
 logger = logging.getLogger(__name__)
 
@@ -249,6 +251,11 @@ class BoardApi:
             road=road,
             created_at_s=self._clock(),
         )
+        project = self._store.project(board.project_id)
+        if project.task in TEXT_TASKS and not any(box.text for box in sample.boxes):
+            known = next((one for one in self._store.samples(project.id) if one.photo == sample.photo), None)
+            if known is not None:
+                sample = replace(sample, boxes=with_known_texts(sample.boxes, known.boxes))
         return self._store.put_sample(sample)
 
     def _get_model(self, board: Board, _request: Request, _road: str) -> Response:

@@ -170,6 +170,11 @@ class SqlStore:
             here = select(table.c.rev).where(table.c.project_id == sample.project_id, table.c.photo == sample.photo)
             return int(db.execute(here).scalar_one())
 
+    def set_boxes(self, sample_id: int, boxes: tuple[Box, ...]) -> None:
+        """Replace a sample's boxes without a new revision: what a board says later still counts."""
+        with self._writing() as db:
+            db.execute(update(schema.samples).where(schema.samples.c.id == sample_id).values(boxes=_boxes_json(boxes)))
+
     def samples(self, project_id: int, newest: int | None = None, offset: int = 0) -> list[Sample]:
         """The samples of a project: the `newest` ones, newest first; or all, oldest first."""
         table, photos = schema.samples, schema.photos

@@ -9,6 +9,8 @@ from aiohttp import web
 from .. import __version__
 from ..domain.projects import DETECT, check_classes, check_project_name, check_task
 from ..errors import BadInputError, NotFoundError
+from ..services.label_texts import LabelTexts
+from ..services.overview import sample_fields
 from .context import CONTEXT, Call, Context, in_thread
 
 MOST_SAMPLES = 500
@@ -45,6 +47,15 @@ def list_samples(context: Context, call: Call) -> Any:
     """The newest samples: ?limit=100&offset=0."""
     project = context.store.project_named(call.path["name"])
     return context.overview.samples(project, call.number("limit", 100, MOST_SAMPLES), call.number("offset", 0, 10**9))
+
+
+def set_texts(context: Context, call: Call) -> Any:
+    """Say what is written in a photo's boxes: {"photo": name, "texts": [...]}, one per box, line by line."""
+    texts = call.body.get("texts")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise BadInputError("texts must be a list of strings")
+    project = context.store.project_named(call.path["name"])
+    return sample_fields(LabelTexts(context.store).set(project, str(call.body.get("photo", "")), texts))
 
 
 def start_training(context: Context, call: Call) -> Any:
@@ -119,6 +130,7 @@ ROUTES = [
     web.post("/api/projects", in_thread(add_project, 201)),
     web.get("/api/projects/{name}", in_thread(get_project)),
     web.get("/api/projects/{name}/samples", in_thread(list_samples)),
+    web.put("/api/projects/{name}/texts", in_thread(set_texts)),
     web.post("/api/projects/{name}/train", in_thread(start_training, 201)),
     web.get("/api/runs", in_thread(list_runs)),
     web.get("/api/runs/{id}", in_thread(get_run)),

@@ -202,6 +202,11 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     assert {"float", "kmodel"} <= set(figures) and "mAP50-95" in figures["loss"]["map50_95"]["text"]
     assert len(figures["cosines"]) == 3 and min(one["mean"] for one in figures["cosines"]) > 0.98
     assert all(Path(name).stat().st_size > 1000 for name in figures["best"] + figures["worst"])
+    photo = Path(json.loads((folder / "job.json").read_text())["dataset"]["val"][0]["image"])
+    found = try_picture(open_run(folder), photo, 0.05, tmp_path / "looked" / "marked.jpg")
+    assert found and {one.label for one in found} <= set(CLASSES)
+    assert (tmp_path / "looked" / "marked.jpg").stat().st_size > 1000
+    assert sum(counts(found).values()) == len(found) and found[0].score >= found[-1].score >= 0.05
     assert (
         figures["loss"]["map50_95"]["low"]
         <= figures["loss"]["map50_95"]["value"]

@@ -1,20 +1,30 @@
-"""`snaploop evaluate`: a model's float and kmodel side by side, on as many validation pictures as one has time for."""
+"""`snaploop evaluate` and `test`: float and kmodel side by side on validation pictures, and a model on any picture."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..domain.scores import METRIC_TITLES
+from ..errors import BadInputError, HostError, NotFoundError
 from .options import DataOption, JsonOption, opened
+
+if TYPE_CHECKING:
+    from ..training.evaluate import FinishedRun
+
+
+ModelArgument = Annotated[
+    str, typer.Argument(help="The model's digest or its first 12 digits; `snaploop models` lists them.")
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.command()(evaluate)
+    app.command("test")(try_pictures)
 
 
 def evaluate(
@@ -31,21 +41,70 @@ def evaluate(
     """Score a model's float network and its kmodel on the same validation pictures, and say how sure that is."""
     from ..training.errors import TrainingError
     from ..training.evaluate import evaluate as evaluated
-    from ..training.evaluate import open_run
 
-    with opened(data) as host:
-        found = host.train.publisher.find(model)
-        folder = host.jobs.artifact(found.run_id, "model.onnx").parents[1]
     say = (lambda text: None) if as_json else (lambda text: print(text, flush=True))
     try:
-        figures = evaluated(open_run(folder), pictures, out or Path(f"evaluation_{found.short}"), say)
-    except (TrainingError, FileNotFoundError) as error:
-        print(f"snaploop: the job of run {found.run_id} cannot be looked at again: {error}")
-        raise typer.Exit(1) from error
+        figures = evaluated(_run_of(model, data), pictures, out or Path(f"evaluation_{model[:12]}"), say)
+    except TrainingError as error:
+        raise HostError(f"model {model} cannot be evaluated: {error}") from error
     if as_json:
         print(json.dumps(figures, indent=1))
     else:
         _show(figures)
+
+
+def try_pictures(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures to look at.", exists=True, dir_okay=False)],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Digest, or its first 12 digits; default: the newest.")
+    ] = "",
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", min=0, max=1, help="Least score; default: the board's.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for copies with marks.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a model finds in pictures: a line for each thing, how many of each class, and copies with marks."""
+    from ..training.try_pictures import counts, try_picture
+
+    run, answers = _run_of(model, data), {}
+    for picture in pictures:
+        marked = None if out is None else out / f"{picture.stem}_marked.jpg"
+        try:
+            answers[str(picture)] = try_picture(run, picture, threshold, marked)
+        except ValueError as error:
+            raise BadInputError(str(error)) from error
+    if as_json:
+        print(json.dumps({name: [one.to_json() for one in found] for name, found in answers.items()}, indent=1))
+        return
+    for name, found in answers.items():
+        print(f"{name}: {len(found) or 'nothing'} found")
+        for one in found:
+            print(f"  {one.label} {one.score:.2f}")
+    total = counts([one for found in answers.values() for one in found])
+    if total:
+        print("together: " + ", ".join(f"{count} {name}" for name, count in total.items()))
+
+
+def _run_of(model: str, data: Path | None) -> FinishedRun:
+    """The job that made a model; the newest model's when none is named.
+
+    Raises:
+        NotFoundError: no such model, or its job's files are gone.
+    """
+    from ..training.evaluate import open_run
+
+    with opened(data) as host:
+        models = host.store.models()
+        if not model and not models:
+            raise NotFoundError("no model yet: `snaploop train --project NAME` makes one")
+        found = host.train.publisher.find(model) if model else models[0]
+        folder = host.jobs.artifact(found.run_id, "model.onnx").parents[1]
+    try:
+        return open_run(folder)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"the job that made {found.short} is gone ({folder}): train again") from error
 
 
 def _show(figures: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ class FinishedRun:
 
     @property
     def artifacts(self) -> Path:
-        """best.pt, model.onnx, model.kmodel, …"""
+        """Where best.pt, model.onnx and model.kmodel are."""
         return Folders(self.folder).artifacts
 
     @property

@@ -1,0 +1,143 @@
+"""A run's float model on any picture: what it finds, in words and drawn. Called by `snaploop test`; OpenCV and onnxruntime, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from snaploop_shared.letterbox import PAD_VALUE
+
+from ..domain.classification_metrics import ClassProbabilities
+from ..domain.detection_decode import Detections
+from ..domain.embedding_metrics import Embedding
+from ..domain.multilabel_metrics import LabelProbabilities
+from ..domain.scores import DETECT, OCR_DETECT, OCR_RECOGNIZE
+from ..domain.segmentation_metrics import ClassMap
+from ..domain.text_metrics import FoundText, Reading
+from .detect.augment import letterbox
+from .detect.draw import PALETTE_RGB
+from .detect.picture_dataset import read_rgb
+from .evaluate import FinishedRun
+from .ocr.quads import into_corner
+from .task import Pixels
+from .whole_photo.pictures import stretch
+
+ENLARGED = 2  # model inputs are small
+TEXT_PAD = 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the model says of a picture.
+
+    Attributes:
+        label: class, or the text that was read.
+        score: 0…1; of a region its share of the picture.
+        outline_px: corners (N, 2) in px of the model input; None when it is said of the whole picture.
+    """
+
+    label: str
+    score: float
+    outline_px: np.ndarray | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        outline = None if self.outline_px is None else np.rint(self.outline_px).astype(int).tolist()
+        return {"label": self.label, "score": round(self.score, 4), "outline_px": outline}
+
+
+def try_picture(run: FinishedRun, picture: Path, threshold: float | None, marked: Path | None) -> list[Finding]:
+    """What the model finds in a picture, surest first.
+
+    Args:
+        run: whose model.
+        picture: any picture file.
+        threshold: least score; None: the one that the board uses.
+        marked: where to write the model input with the findings drawn on it; None: nowhere.
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    pixels = model_input(run, read_rgb(picture))
+    session = onnxruntime.InferenceSession(str(run.artifacts / "model.onnx"), providers=["CPUExecutionProvider"])
+    batch = run.task.preprocess.apply(np.ascontiguousarray(pixels.transpose(2, 0, 1))[None])
+    answer = run.task.decode(run.job, session.run(None, {session.get_inputs()[0].name: batch}))
+    found = findings(run, answer, run.threshold if threshold is None else threshold)
+    if marked is not None:
+        _draw(pixels, found, marked)
+    return found
+
+
+def model_input(run: FinishedRun, image: Pixels) -> Pixels:
+    """The picture (h, w, 3) fitted to the model's input as the board does it for this task."""
+    width, height = run.result["input"]
+    if run.task.name == DETECT:
+        return letterbox(image, width, height)
+    if run.task.name in (OCR_DETECT, OCR_RECOGNIZE):
+        return into_corner(image, width, height, PAD_VALUE if run.task.name == OCR_DETECT else TEXT_PAD)
+    return stretch(image, width, height)
+
+
+def findings(run: FinishedRun, answer: Any, threshold: float) -> list[Finding]:
+    """An answer of any task as findings at or above the threshold, surest first."""
+    labels = run.result["labels"]
+    found: list[Finding] = []
+    if isinstance(answer, Detections):
+        for box, score, cls in zip(answer.boxes_xyxy, answer.scores, answer.classes, strict=True):
+            x0, y0, x1, y1 = (float(value) for value in box)
+            corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+            found.append(Finding(labels[int(cls)], float(score), corners))
+    elif isinstance(answer, ClassProbabilities):
+        winner = int(answer.values.argmax())
+        found.append(Finding(labels[winner], float(answer.values[winner])))
+    elif isinstance(answer, LabelProbabilities):
+        found += [Finding(label, float(value)) for label, value in zip(labels, answer.values, strict=True)]
+    elif isinstance(answer, ClassMap):
+        return _regions(answer, labels)
+    elif isinstance(answer, FoundText):
+        quads = zip(answer.polygons, answer.scores, strict=True)
+        found += [Finding("text", float(score), np.asarray(quad, float)) for quad, score in quads]
+    elif isinstance(answer, Reading):
+        return [Finding(answer.text, answer.score)]
+    elif isinstance(answer, Embedding):
+        return [Finding(f"a vector of {len(answer.vector)} numbers", 1.0)]
+    return sorted((one for one in found if one.score >= threshold), key=lambda one: -one.score)
+
+
+def _regions(answer: ClassMap, labels: list[str]) -> list[Finding]:
+    found = []
+    for index in range(1, len(labels)):  # the first is the background
+        mask = (answer.classes == index).astype(np.uint8)
+        for outline in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+            share = float(cv2.contourArea(outline)) / mask.size
+            found.append(Finding(labels[index], share, outline.reshape(-1, 2).astype(float)))
+    return sorted(found, key=lambda one: -one.score)
+
+
+def counts(found: list[Finding]) -> Mapping[str, int]:
+    """Label → how many, most first."""
+    names = [one.label for one in found]
+    return {name: names.count(name) for name in sorted(set(names), key=lambda name: (-names.count(name), name))}
+
+
+def _draw(pixels: Pixels, found: list[Finding], file: Path) -> None:
+    image = cv2.resize(np.ascontiguousarray(pixels), None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_LINEAR)
+    names = sorted({one.label for one in found})
+    for line, one in enumerate(found):
+        colour = PALETTE_RGB[names.index(one.label) % len(PALETTE_RGB)]
+        where = (6, 18 + 20 * line)
+        if one.outline_px is not None:
+            corners = np.rint(one.outline_px * ENLARGED).astype(np.int32)
+            cv2.polylines(image, [corners], True, colour, 2, cv2.LINE_AA)
+            where = (int(corners[:, 0].min()), max(12, int(corners[:, 1].min()) - 4))
+        text = f"{one.label} {one.score:.2f}"
+        cv2.putText(image, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(image, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])

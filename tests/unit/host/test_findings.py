@@ -1,0 +1,77 @@
+"""What a model says of a picture, in the same words for every task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'snaploop[train]'")
+
+from snaploop_host.domain.classification_metrics import ClassProbabilities
+from snaploop_host.domain.detection_decode import Detections
+from snaploop_host.domain.embedding_metrics import Embedding
+from snaploop_host.domain.multilabel_metrics import LabelProbabilities
+from snaploop_host.domain.segmentation_metrics import ClassMap
+from snaploop_host.domain.text_metrics import FoundText, Reading
+from snaploop_host.training.try_pictures import counts, findings, model_input
+
+RUN = SimpleNamespace(result={"labels": ["background", "red", "green"], "input": [64, 32]})
+BOXES = Detections(
+    np.array([[1, 2, 11, 22], [5, 5, 9, 9]], np.float32), np.array([0.9, 0.3], np.float32), np.array([1, 2])
+)
+MAP = np.zeros((32, 64), np.uint8)
+MAP[4:20, 8:40] = 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (BOXES, [("red", 0.9)]),
+        (ClassProbabilities(np.array([0.1, 0.2, 0.7])), [("green", 0.7)]),
+        (ClassProbabilities(np.array([0.4, 0.3, 0.3])), []),
+        (LabelProbabilities(np.array([0.2, 0.6, 0.8])), [("green", 0.8), ("red", 0.6)]),
+        (ClassMap(MAP), [("green", 15 * 31 / MAP.size)]),
+        (FoundText([np.array([[0, 0], [9, 0], [9, 4], [0, 4]], np.float32)], np.array([0.8])), [("text", 0.8)]),
+        (Reading("k230", 0.75), [("k230", 0.75)]),
+        (Embedding(np.ones(4)), [("a vector of 4 numbers", 1.0)]),
+    ],
+)
+def test_findings_of_every_kind_of_answer(answer, words):
+    found = findings(RUN, answer, 0.5)
+    assert [one.label for one in found] == [name for name, _ in words]
+    assert [one.score for one in found] == pytest.approx([score for _, score in words])
+
+
+def test_boxes_are_corners_and_are_counted():
+    found = findings(RUN, BOXES, 0.1)
+    assert found[0].to_json() == {"label": "red", "score": 0.9, "outline_px": [[1, 2], [11, 2], [11, 22], [1, 22]]}
+    assert counts([*found, found[0]]) == {"red": 2, "green": 1}
+
+
+@pytest.mark.parametrize(
+    ("task", "grey"), [("detect", 114), ("ocr_detect", 114), ("ocr_recognize", 0), ("classify", 200)]
+)
+def test_pictures_are_fitted_as_the_board_does_it(task, grey):
+    image = np.full((32, 32, 3), 200, np.uint8)
+    run = SimpleNamespace(result={"input": [64, 32]}, task=SimpleNamespace(name=task))
+    fitted = model_input(run, image)
+    assert fitted.shape == (32, 64, 3)
+    assert fitted[16, 63].tolist() == [grey] * 3
+    assert fitted[16, 32].tolist() == ([200] * 3 if task in ("detect", "classify") else [grey] * 3)
+
+
+def test_command_without_a_model_says_so(tmp_path):
+    from typer.testing import CliRunner
+
+    from snaploop_host.cli.main import app
+
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(b"no picture")
+    done = CliRunner().invoke(app, ["test", str(picture), "--data", str(tmp_path)])
+    assert "no model yet" in str(done.exception)
+    done = CliRunner().invoke(app, ["test", str(Path(tmp_path / "missing.jpg")), "--data", str(tmp_path)])
+    assert done.exit_code == 2

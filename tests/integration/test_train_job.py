@@ -17,6 +17,7 @@ from snaploop_host.domain.run_report import report_from_json
 from snaploop_host.training.bench_pictures import CLASSES, write_pictures
 from snaploop_host.training.evaluate import evaluate, open_run
 from snaploop_host.training.job import CANCELLED, DONE, FAILED
+from snaploop_host.training.try_pictures import counts, try_picture
 
 if (
     importlib.util.find_spec("ultralytics") is None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from fakes.virtual_parts import VirtualParts, error_of
+from virtual_k230 import drawing
 from virtual_k230 import pixels as px
 
 
@@ -232,3 +234,18 @@ def test_copy_from_takes_pixels_and_record(parts):
     assert np.array_equal(parts.board.images.get(target).pixels, parts.board.images.get(source).pixels)
     assert [call[0] for call in parts.board.images.get(target).drawn] == ["circle"]
     assert error_of(parts.call, "image.copy_from", target, _new(parts, px.RGB888))[0] == "ValueError"
+
+
+def test_chinese_takes_a_font_of_the_pc_where_the_card_has_none(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(drawing, "_FONT_FOLDERS", (str(tmp_path),))
+    (tmp_path / "cjk").mkdir()
+    (tmp_path / "cjk" / "wqy-zenhei.ttc").write_bytes(b"")
+    monkeypatch.setattr(drawing, "font_of", lambda size, path: asked.append(path) or ImageFont.load_default(size))
+    drawing._chinese_font.cache_clear()
+    target = np.zeros((40, 200, 3), np.uint8)
+    for text in ("abc", "长茄子"):
+        drawing.draw_text(target, px.RGB888, 0, 0, 23, text, (255, 255, 255, 255), None)
+    drawing._chinese_font.cache_clear()
+    drawing._text_mask.cache_clear()
+    assert asked == [None, tmp_path / "cjk" / "wqy-zenhei.ttc"]

@@ -11,6 +11,20 @@ MOST_PLACED = 12  # further tags stand above their box whatever is there: placin
 BOX_THICKNESS_PX = 3
 
 
+_known = {}  # text → (as it is shown, its width in px): measuring takes as long as drawing, and names come with every frame
+MOST_KNOWN = 250
+
+
+def _measured(text):
+    known = _known.get(text)
+    if known is None:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        shown = w.fitted(text, SIZE_PX, MOST_NAME_PX)
+        known = _known[text] = (shown, w.text_width(shown, SIZE_PX))
+    return known
+
+
 class Tags:
     """The tags of one picture; boxes are drawn as they come, their tags all together by `draw`, so that no box cuts a name."""
 
@@ -30,8 +44,9 @@ class Tags:
         """The name of something in this rectangle."""
         if not name:
             return
-        text = w.fitted(name, SIZE_PX, MOST_NAME_PX) + more
-        wide = w.text_width(text, SIZE_PX) + 8
+        shown, shown_px = _measured(name)
+        text = shown + more
+        wide = shown_px + _measured(more)[1] + 8
         at_x, at_y = self._place(x, y, width, height, wide)
         self._placed.append((at_x, at_y, wide))
         self._drawn.append((at_x, at_y, wide, colour, text))

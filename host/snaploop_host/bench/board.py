@@ -1,6 +1,5 @@
-"""`snaploop bench board`: the board app's own work per live frame beside a vendor-style script, a swap, and the heap (design §10).
+"""`snaploop bench board`: the board app's own work per live frame beside a vendor-style script, a shot, a swap, the heap (design §10).
 
-Once for each head that the board decodes: "dfl6" is what training makes today, "gfl" is decoded by the firmware's C function.
 All on the virtual board, whose calls into the firmware cost the same for both scripts. Camera and KPU are left out of both; the KPU
 port of ours answers with prepared tensors. Numbers of a real board differ; the ratio is what is compared.
 """
@@ -31,9 +30,11 @@ PAIRS = 5
 WARM_UP_FRAMES = 30
 TIMED_FRAMES = 200
 HEAP_FRAMES = 5000
+SHOTS = 9
 SCRIPT_TIMEOUT_S = 300
 INPUT_W, INPUT_H = 320, 192
 LABELS = ["red", "yellow", "green"]
+HEAD = manifests.HEAD_GFL  # what training makes
 KEY = bytes(range(32))
 SCRIPTS = Path(__file__).parent / "board_scripts"
 
@@ -56,16 +57,12 @@ def measure(out: Path) -> list[Figure]:
     Raises:
         HostError: a script failed on the board; its last lines are in the message.
     """
-    figures = []
-    last: dict[str, Any] = {}
-    for scene, suffix in (("steady", ""), ("moving", "_all_moving")):
-        times, last = _compare(scene, heap_frames=HEAP_FRAMES if scene == "moving" else 0)
-        figures += [
-            _ratio("app_frame_vs_vendor_style" + suffix, [(one[0], one[2]) for one in times]),
-            _ratio("app_frame_gfl_vs_vendor_style" + suffix, [(one[1], one[2]) for one in times]),
-        ]
+    steady, _ = _compare("steady", heap_frames=0)
+    moving, last = _compare("moving", heap_frames=HEAP_FRAMES)
     return [
-        *figures,
+        _ratio("app_frame_vs_vendor_style", steady),
+        _ratio("app_frame_vs_vendor_style_all_moving", moving),
+        Figure("shot_blocks_ms", last["shot_us"] / 1000, "ms", 150),
         Figure("swap_frames_lost", last["swap_lost"], "frames", 0),
         Figure("heap_growth_bytes_5000_frames", last["heap_growth"], "bytes", 0),
     ]
@@ -79,22 +76,16 @@ def _ratio(name: str, times: list[tuple[float, float]]) -> Figure:
     )
 
 
-def _compare(scene: str, heap_frames: int) -> tuple[list[tuple[float, float, float]], dict[str, Any]]:
-    """(Ours with "dfl6", ours with "gfl", vendor's) microseconds per frame, and what the last run of ours with "dfl6" said."""
-    times: list[tuple[float, float, float]] = []
-    last: dict[str, Any] = {}
+def _compare(scene: str, heap_frames: int) -> tuple[list[tuple[float, float]], dict[str, Any]]:
+    """Pairs of (ours, vendor's) microseconds per frame, and what the last run of ours said."""
+    times: list[tuple[float, float]] = []
+    ours: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for pair in range(PAIRS):
-            figures = []
-            for head in (manifests.HEAD_DFL6, manifests.HEAD_GFL):
-                is_last = pair == PAIRS - 1 and head == manifests.HEAD_DFL6
-                card = _card(Path(folder) / f"{pair}{head}", scene, heap_frames if is_last else 0, head)
-                result = _run(card, "app_frames.py")
-                figures.append(_checked(f"our app with {head}", result))
-                last = result if is_last else last
-            figures.append(_checked("the vendor-style script", _run(card, "vendor_style_frames.py")))
-            times.append((figures[0], figures[1], figures[2]))
-    return times, last
+            card = _card(Path(folder) / str(pair), scene, heap_frames if pair == PAIRS - 1 else 0)
+            ours, vendor = _run(card, "app_frames.py"), _run(card, "vendor_style_frames.py")
+            times.append((_checked("our app", ours), _checked("the vendor-style script", vendor)))
+    return times, ours
 
 
 def _checked(name: str, result: dict[str, Any]) -> float:
@@ -103,7 +94,7 @@ def _checked(name: str, result: dict[str, Any]) -> float:
     return float(result["frame_us"])
 
 
-def _card(folder: Path, scene: str, heap_frames: int, head: str = manifests.HEAD_DFL6) -> tuple[Path, Path]:
+def _card(folder: Path, scene: str, heap_frames: int) -> tuple[Path, Path]:
     """(sd, data) folders of a board with our app and two models, the older one live."""
     sd, data = folder / "sd", folder / "data"
     for path, content in board_files().items():
@@ -114,7 +105,7 @@ def _card(folder: Path, scene: str, heap_frames: int, head: str = manifests.HEAD
     files = ModelFiles(Card(_made(data / "snaploop")), KEY, PHOTO_W, PHOTO_H, Log(echo=lambda _line: None))
     slots = model_slots.ModelSlots()
     for serial in (1, 2):
-        digest = _keep_model(files, data / "snaploop", serial, head)
+        digest = _keep_model(files, data / "snaploop", serial)
         if serial == 1:
             slots.move("offer", digest, serial)
             for event in ("verified", "start_trial", "confirm"):
@@ -123,13 +114,13 @@ def _card(folder: Path, scene: str, heap_frames: int, head: str = manifests.HEAD
     plan = {
         **SCENES,
         "scene": scene,
-        "head": head,
         "classes": len(LABELS),
         "width": INPUT_W,
         "height": INPUT_H,
         "warm_up": WARM_UP_FRAMES,
         "timed": TIMED_FRAMES,
         "heap_frames": heap_frames,
+        "shots": SHOTS,
     }
     settings = {"id": "be0c4", "key": KEY.hex(), "road": "usb"}
     (data / "snaploop" / "config.json").write_text(json.dumps(settings))
@@ -142,7 +133,7 @@ def _made(folder: Path) -> str:
     return str(folder)
 
 
-def _keep_model(files: ModelFiles, root: Path, serial: int, head: str) -> str:
+def _keep_model(files: ModelFiles, root: Path, serial: int) -> str:
     """Put a model on the card whose golden input shows nothing; its digest."""
     kmodel = bytes([serial]) * 200_000
     golden = bytes(3 * INPUT_W * INPUT_H)
@@ -152,7 +143,7 @@ def _keep_model(files: ModelFiles, root: Path, serial: int, head: str) -> str:
         "digest": sha256_hex(kmodel),
         "bytes": len(kmodel),
         "task": "detect",
-        "head": head,
+        "head": HEAD,
         "input": [INPUT_W, INPUT_H],
         "labels": LABELS,
         "score_permille": 400,

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from snaploop_shared.manifest import TEXT_MASK_PERMILLE
+
 from .preprocess import IMAGENET, UNIT_RANGE, Preprocess
 from .scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
 
 CHIP = "k230"
-MASK_THRESHOLD = 0.3
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def deploy_config(manifest: Mapping[str, Any], kmodel_name: str) -> dict[str, An
     if manifest["task"] == DETECT:
         content["nms_option"] = False  # False: boxes of different classes may overlap
     if manifest["task"] == OCR_DETECT:
-        content |= {"mask_threshold": MASK_THRESHOLD, "box_threshold": score}
+        content |= {"mask_threshold": TEXT_MASK_PERMILLE / 1000, "box_threshold": score}
     if manifest["task"] == OCR_RECOGNIZE:
         content |= {"dict_num": len(labels), "fixed_length": False}
     return content

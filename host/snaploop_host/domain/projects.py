@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import BadInputError
 from .scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
 
-TASKS = (DETECT, CLASSIFY, MULTILABEL, EMBED, SEGMENT, OCR_DETECT, OCR_RECOGNIZE)  # what can be trained; the others come with their own modules
+TASKS = (DETECT, CLASSIFY, MULTILABEL, EMBED, SEGMENT, OCR_DETECT, OCR_RECOGNIZE)  # what can be trained
 TASK_TITLES = {
     DETECT: "boxes around things",
     CLASSIFY: "one class per photo",

@@ -5,8 +5,8 @@ Detector, head "dfl6": per stride 8, 16, 32 a box tensor [1, 64, H/s, W/s] and c
 compared with the logit of the score threshold by the array library; only the few survivors are decoded, in plain Python: per side a
 soft-max over 16 bins, whose mean is the distance in cells from the cell's centre (grid + 0.5). Then suppression within each class. The
 host decodes the same way (host domain/detection_decode.py); a model's golden answer checks that both agree.
-GflDetector, head "gfl": the firmware's own C function, some five times less work. Embedder, head "embedding": one vector. Segmenter, head
-"segmap": segments.py. TextFinder, head "textmap", and LineReader, head "ctc": text.py. Classifier, heads "logits" and "multilogits": classifier.py.
+GflDetector, head "gfl": the firmware's own C function, some five times less work. Embedder, head "embedding": one vector. In files of
+their own: segments.py for head "segmap", text.py for "textmap" and "ctc", classifier.py for "logits" and "multilogits".
 """
 
 import math

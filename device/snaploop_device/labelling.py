@@ -1,9 +1,9 @@
 """Editing the labels of one photo with one finger: pure logic, no screen, no card. The Label screen and the app use it.
 
-Per task: detect draws boxes, segment traces outlines, the text tasks draw boxes whose four corners can be pulled. Classify, embed and multilabel
-say classes of the whole photo (a box as large as the photo), the first two one at most. A drag draws, unless it begins on the selected
-shape: then it moves or resizes that one. A new shape is not selected, so that things that touch each other can be drawn one after
-another.
+Per task: detect draws boxes, segment traces outlines, the text tasks draw boxes whose four corners can be pulled. Classify, embed and
+multilabel say classes of the whole photo (a box as large as the photo), the first two one at most. A drag draws, unless it begins on the
+selected shape: then it moves or resizes that one. A new shape is not selected, so that things that touch each other can be drawn one
+after another.
 """
 
 from snaploop_shared.manifest import iou_permille

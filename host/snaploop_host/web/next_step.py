@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..domain.scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
+
+LABELLING = {
+    DETECT: "drag boxes around the things",
+    CLASSIFY: "tap the class of each photo",
+    MULTILABEL: "tap every label that is there",
+    EMBED: "tap what each photo shows",
+    SEGMENT: "trace around the things",
+    OCR_DETECT: "drag boxes around the texts",
+    OCR_RECOGNIZE: "drag boxes around the texts and say what they read",
+}
+"""How photos are labelled on the board, for each task."""
+
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
@@ -29,7 +42,7 @@ def next_step(
         models: newest first.
         boards: those of the project.
     """
-    name = counts["name"]
+    name, labelling = counts["name"], LABELLING[counts["task"]]
     if run is not None and run["is_active"]:
         return NextStep(TRAIN, "Training is at work. The board gets the model by itself when it has passed the check.")
     if not boards and not counts["photos"]:
@@ -39,12 +52,12 @@ def next_step(
             f"snaploop board install --project {name}",
         )
     if not counts["photos"]:
-        return NextStep(CAPTURE, "On the board: tap the shutter, drag boxes around the things, then open Sync.")
+        return NextStep(CAPTURE, f"On the board: tap the shutter, {labelling}, then open Sync.")
     if counts["photos_to_train"]:
         if counts["states"]["new"] >= counts["photos_to_train"]:
             return NextStep(
                 LABEL,
-                f"{counts['states']['new']} photos wait for their labels: drag boxes on the board's Label screen.",
+                f"{counts['states']['new']} photos wait for their labels: {labelling} on the board's Label screen.",
             )
         return NextStep(CAPTURE, f"{counts['photos_to_train']} more labelled photos and training can start.")
     good = next((model for model in models if model["is_gate_passed"]), None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from snaploop_host.domain.scores import METRICS as METRICS_OF_TASKS
 from snaploop_host.web.curve import HEIGHT, WIDTH, curve
-from snaploop_host.web.next_step import CAPTURE, LABEL, LIVE, SYNC, TRAIN, next_step
+from snaploop_host.web.next_step import CAPTURE, LABEL, LABELLING, LIVE, SYNC, TRAIN, next_step
 
 
 def point(epoch, map50=0.5, loss=1.0):
@@ -35,9 +36,10 @@ def test_curve_of_little_is_no_crash(points):
     assert curve(points, METRICS, 0).epochs >= 2
 
 
-def counts(photos=0, new=0, labelled=0):
+def counts(photos=0, new=0, labelled=0, task="detect"):
     return {
         "name": "lights",
+        "task": task,
         "photos": photos,
         "states": {"new": new, "labelled": labelled, "rejected": 0},
         "photos_to_train": max(0, 8 - labelled),
@@ -57,6 +59,7 @@ def model(state, passed=True):
         ((counts(), None, [], []), CAPTURE, "board"),
         ((counts(), None, [], [BOARD]), CAPTURE, "shutter"),
         ((counts(9, new=9), None, [], [BOARD]), LABEL, "labels"),
+        *[((counts(9, new=9, task=task), None, [], [BOARD]), LABEL, LABELLING[task]) for task in METRICS_OF_TASKS],
         ((counts(3, labelled=3), None, [], [BOARD]), CAPTURE, "5 more"),
         ((counts(9, labelled=9), None, [], [BOARD]), TRAIN, "start"),
         ((counts(9, labelled=9), {"is_active": True, "state": "running"}, [], [BOARD]), TRAIN, "at work"),

@@ -182,3 +182,23 @@ print(len(picture.compressed_for_ide()) > 100, picture.format() == image.RGB888)
     assert lit is not None
     assert lit.size == (320, 240) and lit.getpixel((5, 5)) == (255, 0, 0)
     assert board.ide.last_shown[:2] == b"\xff\xd8"
+
+
+def test_modules_of_missing_hardware_say_what_is_missing(board: VirtualK230) -> None:
+    said = board.run_code("""
+for name in ("media.vencoder", "media.vdecoder", "media.player", "media.mp4format", "mpp", "multimedia", "lvgl"):
+    try:
+        __import__(name)
+    except ImportError as error:
+        print(error)
+""").splitlines()
+    missing = [
+        "video encoder",
+        "video decoder",
+        "video decoder",
+        "video encoder",
+        "media processor",
+        "RTSP server",
+        "LVGL",
+    ]
+    assert [line.split(" has no ")[1].split(":")[0].replace(" of its own", "") for line in said] == missing

@@ -93,7 +93,7 @@ def test_photos_are_stretched_and_so_are_their_masks(photos):
 
 
 def test_changed_pictures_and_masks_stay_on_each_other(photos):
-    image, mask = MaskedPhotos(photos, 96, 96).full(0)
+    image, mask = MaskedPhotos(photos, 96, 96).kept(0)
     rules = Augmentation(scale=0.4, shift=0.2)
     for seed in range(20):
         moved, moved_mask = place_randomly(image, mask, 96, 64, rules, np.random.default_rng(seed))
@@ -131,3 +131,9 @@ def test_the_background_is_a_label_of_the_model_and_no_class_of_the_project():
     assert check_classes(("background",)) == ("background",)
     with pytest.raises(BadInputError, match="class 'Background': a segmentation has it by itself"):
         check_classes(("a", "Background"), "segment")
+
+
+def test_photos_far_larger_than_the_input_are_kept_smaller_with_their_masks(photos):
+    image, mask = MaskedPhotos(photos, 8, 8).kept(0)
+    assert image.shape == (32, 32, 3) and mask.shape == (32, 32)
+    assert abs((mask == 1).mean() - np.pi * 10.5**2 / (64 * 48)) < 0.01

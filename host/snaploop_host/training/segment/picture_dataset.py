@@ -19,6 +19,8 @@ from ..job_spec import Photo
 from ..task import Pixels
 from .masks import Mask, rasterise
 
+MOST_TIMES_INPUT = 4  # photos are kept for training at no more than this
+
 
 class MaskedPhotos:
     """The pictures of one side; see `training.task.Examples`."""
@@ -33,12 +35,17 @@ class MaskedPhotos:
         """How many."""
         return len(self.photos)
 
-    def full(self, index: int) -> tuple[Pixels, Mask]:
-        """The photo and its mask in the photo's own px."""
+    def kept(self, index: int) -> tuple[Pixels, Mask]:
+        """The photo and its mask in the photo's own px, or smaller where that is far more than the model ever sees; for training."""
         if index in self._kept:
             return self._kept[index]
-        both = read_rgb(self.photos[index].image), rasterise(self.photos[index])
-        size = both[0].nbytes + both[1].nbytes
+        image, mask = read_rgb(self.photos[index].image), rasterise(self.photos[index])
+        most = (MOST_TIMES_INPUT * self.width, MOST_TIMES_INPUT * self.height)
+        if image.shape[1] > most[0] and image.shape[0] > most[1]:
+            image = np.asarray(cv2.resize(image, most, interpolation=cv2.INTER_AREA), np.uint8)
+            mask = np.asarray(cv2.resize(mask, most, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+        both = image, mask
+        size = image.nbytes + mask.nbytes
         if self._kept_bytes + size <= CACHE_BYTES:
             self._kept[index] = both
             self._kept_bytes += size
@@ -46,14 +53,14 @@ class MaskedPhotos:
 
     def pixels(self, index: int) -> Pixels:
         """The photo stretched to the model input (3, H, W), bilinear with half-pixel centres and no smoothing as ai2d does it."""
-        image = self.full(index)[0]
+        image = read_rgb(self.photos[index].image)
         if image.shape[:2] != (self.height, self.width):
             image = np.asarray(cv2.resize(image, (self.width, self.height), interpolation=cv2.INTER_LINEAR), np.uint8)
         return image.transpose(2, 0, 1)
 
     def truth(self, index: int) -> ClassMap:
         """The class of every pixel of the model input."""
-        mask = self.full(index)[1]
+        mask = rasterise(self.photos[index])
         small = cv2.resize(mask, (self.width, self.height), interpolation=cv2.INTER_NEAREST_EXACT)
         return ClassMap(np.asarray(small, np.uint8))
 
@@ -88,7 +95,7 @@ class TrainingBatches:
 
     def _example(self, index: int, epoch: int) -> tuple[Pixels, Mask]:
         rng = np.random.default_rng([self.seed, epoch, index])
-        image, mask = place_randomly(*self.photos.full(index), self.photos.width, self.photos.height, self.rules, rng)
+        image, mask = place_randomly(*self.photos.kept(index), self.photos.width, self.photos.height, self.rules, rng)
         return recolour(image, self.rules, rng), mask
 
 

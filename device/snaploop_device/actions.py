@@ -81,8 +81,14 @@ class Actions(CaptureActions, LabelActions, GalleryActions, LiveActions, PairAct
 
     def do_train(self) -> None:
         """Start a training on the host as soon as everything is there."""
+        self._app.state.train_refused = ""
         self._app.sync.ask_for_training()
         self.do_say("training starts when all photos are sent")
+
+    def do_train_refused(self, text: str) -> None:
+        """The host cannot train now; why."""
+        self._app.state.train_refused = text
+        self.do_say(text, "warning")
 
     def do_project(self, fields, host: str) -> None:
         """The host said which project this board works for."""
@@ -121,6 +127,8 @@ class Actions(CaptureActions, LabelActions, GalleryActions, LiveActions, PairAct
         if run is None or state.run is None or run.get("id") != state.run.get("id"):
             state.curve = []
         state.run = run
+        if run is not None and run.get("state") in ("queued", "running"):
+            state.train_refused = ""
         if run is None or not run.get("epoch") or (state.curve and state.curve[-1][0] == run["epoch"]):
             return
         state.curve.append((run["epoch"], run.get("score_permille"), run.get("loss_milli")))

@@ -63,6 +63,7 @@ class AppState:
         self.progress = None  # (done bytes, all bytes) of the model that is being fetched
         self.synced = {"usb": 0, "wifi": 0}
         self.run = None  # as in the answer to GET /status
+        self.train_refused = ""  # why the host did not start a training; stays on the Sync screen until the next try
         self.curve = []  # (epoch, mAP50 permille, loss milli)
         # models and live video
         self.model = None  # Manifest of the live model

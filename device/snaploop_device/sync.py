@@ -288,7 +288,7 @@ class Sync:
     def _on_train(self, response, now_ms):
         self._status_ms = None
         if response.status >= 300:
-            return [("say", _error_of(response), "warning")]
+            return [("train_refused", _error_of(response))]
         return [("say", "training {} was started".format(response.arguments.get("run", "")), "good")]
 
     def _on_model(self, response, now_ms, request):

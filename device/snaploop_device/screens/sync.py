@@ -102,6 +102,10 @@ def _photos(canvas, state):
 def _run(canvas, state, x, width):
     canvas.rectangle(x, 12, width, 348, w.PANEL, fill=True)
     run = state.run
+    if state.train_refused:
+        canvas.text(x + 14, 18, 24, w.fitted("Training did not start", 24, width - 28), w.WARN)
+        w.paragraph(canvas, x + 14, 56, width - 28, 290, state.train_refused, w.TEXT)
+        return
     if run is None:
         w.centred(canvas, (x, 130, width, 40), 24, "No training yet", w.DIM)
         if state.is_paired:

@@ -273,6 +273,14 @@ def test_train_refused_is_one_line(rig, host):
     rig.tap("tab:sync")
     rig.tap("train")
     rig.until(lambda: "at least 20" in rig.state.message)
+    rig.until(lambda: not rig.state.message)
+    told = " ".join(rig.board.display.canvas.texts())
+    assert (
+        "Training did not start" in told and "at least 20 are needed" in told
+    )  # it stays, also when nobody looked in time
+    del host.answer_with[messages.TRAIN]
+    rig.tap("train")
+    rig.until(lambda: "Run 1: running" in rig.board.display.canvas.texts())
 
 
 def test_another_project_gets_everything_again(rig, host):

@@ -62,9 +62,9 @@ def _as_float(spec: dict[str, Any], samples: np.ndarray) -> np.ndarray:
 
 def _equalised(model: onnx.ModelProto, pictures: np.ndarray) -> tuple[onnx.ModelProto, int]:
     from snaploop_host.compiling.equalise import equalise
-    from snaploop_host.compiling.float_runs import channel_peaks
+    from snaploop_host.compiling.float_runs import channel_levels
 
-    return equalise(model, channel_peaks(model, [region.tensor for region in regions(model)], pictures))
+    return equalise(model, channel_levels(model, [region.tensor for region in regions(model)], pictures))
 
 
 def _mixed_scheme(

@@ -3,7 +3,8 @@
 The compiler gives an activation one range for all channels. Where channels differ a thousandfold the small ones drown, although a
 network may decide by them. Between Conv, ReLU and Conv a channel can be divided by any positive number if the next layer multiplies
 by it (Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction"). Powers of two make that exact:
-the float model's answers do not change by a bit.
+the float model's answers do not change by a bit. A layer that is well as it is stays so: what activations gain their next layer's
+weights may lose, and on a healthy network that cost a factor of three (docs/lab_log.md).
 
 Called by `compile_child`.
 """
@@ -15,20 +16,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .onnx_graph import Region, groups_of, is_transposed, regions
+from .onnx_graph import groups_of, is_transposed, regions
 
 if TYPE_CHECKING:
     import onnx
 
 LARGEST_EXPONENT = 14  # 2^14: beyond it a channel is dead rather than badly scaled
+STRENGTHS = (0.25, 0.5, 0.75, 1.0)  # of the full correction; the one with the least expected error is taken
+TINY = 1e-30
+WORTHWHILE = 0.5  # of the expected error must go, else the layer stays: the expectation is a rough one
+
+Block = tuple[slice, np.ndarray]
 
 
-def equalise(model: onnx.ModelProto, peaks: Mapping[str, np.ndarray]) -> tuple[onnx.ModelProto, int]:
+def equalise(model: onnx.ModelProto, levels: Mapping[str, np.ndarray]) -> tuple[onnx.ModelProto, int]:
     """A model with the same answers whose channels suit one common range, and how many layers were rescaled.
 
     Args:
         model: stays as it is.
-        peaks: per tensor of `onnx_graph.regions(model)` the largest absolute value of each channel over calibration pictures.
+        levels: per tensor of `onnx_graph.regions(model)` an array (2, channels): the largest absolute value of each channel over
+            the calibration pictures, and its root mean square.
     """
     import onnx
     from onnx import numpy_helper
@@ -46,7 +53,12 @@ def equalise(model: onnx.ModelProto, peaks: Mapping[str, np.ndarray]) -> tuple[o
     rescaled = 0
     for region in regions(changed):
         weights = [numpy_helper.to_array(changed.graph.initializer[places[node.input[1]]]) for node in region.readers]
-        factors = _factors(region, weights, np.asarray(peaks[region.tensor], np.float64))
+        blocks = [
+            block
+            for node, values in zip(region.readers, weights, strict=True)
+            for block in _blocks(node, values, region.channels)
+        ]
+        factors = _factors(blocks, *np.asarray(levels[region.tensor], np.float64))
         if (factors == 1).all():
             continue
         rescaled += 1
@@ -59,41 +71,54 @@ def equalise(model: onnx.ModelProto, peaks: Mapping[str, np.ndarray]) -> tuple[o
     return changed, rescaled
 
 
-def _factors(region: Region, weights: list[np.ndarray], peaks: np.ndarray) -> np.ndarray:
-    """What to divide each channel by: a power of two that leaves its range as the square root of its weight in the next layers.
+def _blocks(node: Any, values: np.ndarray, channels: int) -> list[Block]:
+    """A reader's weights as [out, in, taps] with the channels they read; several for a grouped convolution."""
+    if node.op_type == "Gemm":
+        rows = values if is_transposed(node) else values.T
+        return [(slice(0, channels), rows.reshape(len(rows), channels, -1))]
+    groups, inside = groups_of(node), values.shape[1]
+    parts = np.split(values.reshape(len(values), inside, -1), groups)
+    return [(slice(group * inside, (group + 1) * inside), part) for group, part in enumerate(parts)]
 
-    A channel's share of what a reader's output can reach is |weight| x peak. With range and weights both at the root of the share,
-    neither activations nor weights waste their 8 bits; measured against the row's largest, so the scale of outputs plays no part.
+
+def _factors(blocks: list[Block], peaks: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """What to divide each channel by: powers of two, all 1 where that would not help.
+
+    A channel's share of what a reader's output can reach is |weight| x peak, against the row's largest, so that the scale of
+    outputs plays no part. The full correction leaves the channel's range, and its weights, at the square root of that share.
     """
-    share = np.zeros(region.channels)
-    for node, values in zip(region.readers, weights, strict=True):
-        share = np.maximum(share, _share(node, values, peaks))
+    share = np.zeros(len(peaks))
+    for inside, weights in blocks:
+        reach = np.abs(weights).max(axis=2) * peaks[inside]
+        of_row = reach / np.maximum(reach.max(axis=1, keepdims=True), TINY)
+        share[inside] = np.maximum(share[inside], of_row.max(axis=0))
+    plain = np.ones(len(peaks))
     alive = (peaks > 0) & (share > 0)
     if not alive.any():
-        return np.ones(region.channels)
-    exponents = np.zeros(region.channels)
+        return plain
+    exponents = np.zeros(len(peaks))
     exponents[alive] = np.log2(peaks[alive]) - 0.5 * np.log2(share[alive])
     exponents[alive] -= np.median(exponents[alive])  # the common scale is the compiler's business
-    return np.exp2(np.clip(np.round(exponents), -LARGEST_EXPONENT, LARGEST_EXPONENT))
+    exponents = np.clip(exponents, -LARGEST_EXPONENT, LARGEST_EXPONENT)
+    tried = [np.exp2(np.round(strength * exponents)) for strength in STRENGTHS]
+    best = min(tried, key=lambda factors: _expected_error(blocks, peaks, means, factors))
+    before, after = (_expected_error(blocks, peaks, means, factors) for factors in (plain, best))
+    return best if after < WORTHWHILE * before else plain
 
 
-def _share(node: Any, values: np.ndarray, peaks: np.ndarray) -> np.ndarray:
-    """Each channel's largest share, 0…1, of one row of a reader."""
-    channels = len(peaks)
-    if node.op_type == "Gemm":
-        rows = np.abs(values if is_transposed(node) else values.T)  # [out, in]
-        rows = rows.reshape(len(rows), channels, -1).max(axis=2)
-        reach = rows * peaks
-        return np.asarray((reach / np.maximum(reach.max(axis=1, keepdims=True), 1e-30)).max(axis=0))
-    groups = groups_of(node)
-    rows = np.abs(values).reshape(len(values), values.shape[1], -1).max(axis=2)  # [out, in of the group]
-    share = np.zeros(channels)
-    for group in range(groups):
-        out = slice(group * len(rows) // groups, (group + 1) * len(rows) // groups)
-        inside = slice(group * rows.shape[1], (group + 1) * rows.shape[1])
-        reach = rows[out] * peaks[inside]
-        share[inside] = (reach / np.maximum(reach.max(axis=1, keepdims=True), 1e-30)).max(axis=0)
-    return share
+def _expected_error(blocks: list[Block], peaks: np.ndarray, means: np.ndarray, factors: np.ndarray) -> float:
+    """Squared rounding error over squared output, mean of all rows: one step for all activations, one for each row of weights."""
+    step = (peaks / factors).max() / 255
+    ratios = []
+    for inside, weights in blocks:
+        scaled = weights * factors[inside][None, :, None]
+        levels = np.square(means[inside] / factors[inside])[None, :, None]
+        row_steps = 2 * np.abs(scaled).max(axis=(1, 2)) / 255  # weights have both signs
+        noise = step**2 * np.square(scaled).sum(axis=(1, 2)) + row_steps**2 * levels.sum() * weights.shape[2]
+        signal = (np.square(scaled) * levels).sum(axis=(1, 2))
+        ratios.append(noise[signal > 0] / signal[signal > 0])
+    every = np.concatenate(ratios)
+    return float(every.mean()) if len(every) else 0.0
 
 
 def _along_outputs(node: Any, factors: np.ndarray, rank: int) -> np.ndarray:

@@ -35,18 +35,20 @@ def with_outputs(model: onnx.ModelProto, tensors: Iterable[str]) -> onnx.ModelPr
     return copy
 
 
-def channel_peaks(model: onnx.ModelProto, tensors: Sequence[str], pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """The largest absolute value of each channel of `tensors` over float32 pictures (N, 3, H, W)."""
+def channel_levels(model: onnx.ModelProto, tensors: Sequence[str], pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """Per tensor (2, channels): the largest absolute value and the root mean square over float32 pictures (N, 3, H, W)."""
     if not tensors:
         return {}
     running = session(with_outputs(model, tensors))
     name = running.get_inputs()[0].name
-    peaks: dict[str, np.ndarray] = {}
+    peaks: dict[str, Any] = dict.fromkeys(tensors, 0.0)
+    squares: dict[str, Any] = dict.fromkeys(tensors, 0.0)
     for picture in pictures:
         for tensor, values in zip(tensors, running.run(None, {name: picture[None]}), strict=True):
-            highest = np.abs(values).reshape(values.shape[0], values.shape[1], -1).max(axis=(0, 2))
-            peaks[tensor] = np.maximum(peaks.get(tensor, 0.0), highest)
-    return peaks
+            flat = values.reshape(values.shape[0], values.shape[1], -1).astype(np.float64)
+            peaks[tensor] = np.maximum(peaks[tensor], np.abs(flat).max(axis=(0, 2)))
+            squares[tensor] = squares[tensor] + np.square(flat).mean(axis=(0, 2)) / len(pictures)
+    return {tensor: np.stack([peaks[tensor], np.sqrt(squares[tensor])]) for tensor in tensors}
 
 
 def rounding_errors(model: onnx.ModelProto, ranges: Mapping[str, np.ndarray], pictures: np.ndarray) -> dict[str, float]:

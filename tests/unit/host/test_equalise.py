@@ -12,7 +12,7 @@ from torch import nn
 
 from snaploop_host.compiling.equalise import equalise
 from snaploop_host.compiling.errors import CompileFailedError
-from snaploop_host.compiling.float_runs import channel_peaks, session
+from snaploop_host.compiling.float_runs import channel_levels, session
 from snaploop_host.compiling.onnx_graph import input_shape, read_onnx, regions, unproven_operators
 
 PICTURES = np.random.default_rng(0).random((3, 3, 16, 16), np.float32)
@@ -79,8 +79,8 @@ def answers(model):
     return [running.run(None, {"images": picture[None]}) for picture in PICTURES]
 
 
-def peaks_of(model):
-    return channel_peaks(model, [region.tensor for region in regions(model)], PICTURES)
+def levels_of(model):
+    return channel_levels(model, [region.tensor for region in regions(model)], PICTURES)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -88,16 +88,16 @@ def peaks_of(model):
 def test_answers_stay_and_channels_come_closer(network, count, tmp_path):
     model = exported(network, tmp_path)
     before = model.SerializeToString()
-    peaks = peaks_of(model)
-    level, rescaled = equalise(model, peaks)
+    levels = levels_of(model)
+    level, rescaled = equalise(model, levels)
     assert model.SerializeToString() == before
     assert len(regions(model)) == count >= rescaled > 0
     for one, other in zip(answers(model), answers(level), strict=True):
         for expected, found in zip(one, other, strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 * np.abs(expected).max())
-    after = peaks_of(level)
+    after = levels_of(level)
     first = regions(model)[0].tensor
-    assert spread(after[first]) < 0.1 * spread(peaks[first])
+    assert spread(after[first][0]) < 0.1 * spread(levels[first][0])
 
 
 def spread(peaks):
@@ -108,8 +108,8 @@ def spread(peaks):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_level_network_stays_as_it_is(tmp_path):
     model = exported(Grouped(), tmp_path)
-    level, _ = equalise(model, peaks_of(model))
-    again, rescaled = equalise(level, peaks_of(level))
+    level, _ = equalise(model, levels_of(model))
+    again, rescaled = equalise(level, levels_of(level))
     assert rescaled == 0
     assert again == level
 
@@ -122,12 +122,12 @@ def test_channels_that_something_minds_are_left_alone(tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_dead_channels_keep_their_scale(tmp_path):
     model = exported(Grouped(), tmp_path)
-    peaks = {name: np.where(np.arange(len(values)) == 1, 0, values) for name, values in peaks_of(model).items()}
-    level, _ = equalise(model, peaks)
+    levels = {name: np.where(np.arange(values.shape[1]) == 1, 0, values) for name, values in levels_of(model).items()}
+    level, _ = equalise(model, levels)
     for one, other in zip(answers(model), answers(level), strict=True):
         for expected, found in zip(one, other, strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 * np.abs(expected).max())
-    assert all(np.isfinite(values).all() for values in peaks_of(level).values())
+    assert all(np.isfinite(values).all() for values in levels_of(level).values())
 
 
 def test_files_that_are_no_network(tmp_path):

@@ -14,6 +14,7 @@ from .wifi_road import WifiRoad
 
 SCAN_EVERY_MS = 300  # looking for a code takes the board some 100 ms
 ASK_EVERY_MS = 3000
+MOVE_AFTER_MS = 8000  # of looking without seeing a code
 PATIENCE_MS = 45000  # association alone takes some 7 s (k230-platform §8.3)
 _PAIR_NUMBER = REQUESTS_PER_BOOT - 1  # the last counter of the boot before: later requests of this boot are above it
 
@@ -35,6 +36,7 @@ class Pairing:
         self._counter = (boot - 1) * REQUESTS_PER_BOOT + _PAIR_NUMBER
         self._log = log
         self._scanned_ms = None
+        self._looking_ms = None  # since when no code was seen
         self._asked_ms = None
         self._began_ms = 0
         self._fields = None
@@ -63,7 +65,15 @@ class Pairing:
             self._road = None
 
     def _scan(self, now_ms):
-        for text in self._board.camera.codes():
+        texts = self._board.camera.codes()
+        if texts or self._looking_ms is None:
+            self._looking_ms = now_ms
+        elif ticks_since(now_ms, self._looking_ms) > MOVE_AFTER_MS and not self.is_error:
+            self._looking_ms = now_ms
+            self._say(
+                "no code seen yet: move nearer or farther, until the code fills the blue frame and is sharp", False
+            )
+        for text in texts:
             try:
                 invitation = parse_invitation(text)
             except RecordError as error:

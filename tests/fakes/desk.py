@@ -140,6 +140,8 @@ def says(board: VirtualK230, words: str, seconds: float = WAIT_S) -> str:
     """The text on the screen that holds these words, once it is there."""
 
     def look() -> str:
-        return next((text for text in texts(board) if words in text), "")
+        told = texts(board)
+        whole = " ".join(told)  # a long message stands on several lines
+        return next((text for text in told if words in text), whole if words in whole else "")
 
     return str(wait(f"the screen says {words!r}", look, board, seconds))

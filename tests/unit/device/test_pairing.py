@@ -107,6 +107,13 @@ def test_wrong_wifi_password_says_so(rig, host):
     rig.until(lambda: "check the Wi-Fi password" in rig.state.pair_text, limit=20000)
 
 
+def test_a_code_that_is_not_seen_is_said_after_a_while(rig, host):
+    rig.board.camera.texts = []
+    rig.until(lambda: "nearer or farther" in rig.state.pair_text)
+    show(rig)
+    rig.until(lambda: rig.state.screen == "sync" and rig.state.is_paired)
+
+
 def test_close_stops_looking(rig, host):
     rig.tap("close")
     show(rig)

@@ -24,6 +24,7 @@ FINE_LAYERS: tuple[list[Any], ...] = (
     [-1, 1, "C3k2", [128, False]],
 )
 STRIDE = 4  # of the logits
+MOMENTUM = 0.1  # the library's 0.03 is for long runs: a short one would be judged by statistics of its first steps
 
 
 class SegmentNetwork(nn.Module):
@@ -33,6 +34,9 @@ class SegmentNetwork(nn.Module):
         """Untrained, for `classes` classes, background included."""
         super().__init__()
         self.model = _library_model(classes)
+        for layer in self.model.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.momentum = MOMENTUM
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels (B, 3, H, W) in 0…1."""

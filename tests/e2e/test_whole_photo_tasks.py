@@ -31,7 +31,7 @@ from snaploop_shared import manifest as manifests
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PHOTOS = 48
-PARAMETERS = {"imgsz": 96, "epochs": 24, "patience": 24}
+PARAMETERS = {"imgsz": 96, "epochs": 20, "patience": 20}
 CAMERA = (640, 360)
 
 

@@ -18,7 +18,8 @@ def photo(rng: np.random.Generator, shown: tuple[str, ...], size: tuple[int, int
     image = np.clip(soft + rng.normal(0, 6, soft.shape), 0, 255).astype(np.uint8)
     columns = rng.permutation([width // 4, width // 2, 3 * width // 4])
     for name, column in zip(shown, columns, strict=False):
-        kind, r = NAMES.index(name), int(height * rng.uniform(0.15, 0.24))
+        share = rng.uniform(0.26, 0.36) if len(shown) == 1 else rng.uniform(0.18, 0.24)
+        kind, r = NAMES.index(name), int(height * share)
         x, y = int(column + rng.integers(-12, 13)), int(height * rng.uniform(0.35, 0.65))
         colour = tuple(int(np.clip(value + rng.integers(-25, 26), 0, 255)) for value in _RGB[kind])
         if kind == 0:

@@ -138,7 +138,9 @@ class _Training:
         last: Path,
     ) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.bf16 = parameters.bf16 and (self.device.type == "cuda" or fast_bf16_cpu())
+        self.bf16 = parameters.bf16 and (
+            torch.cuda.is_bf16_supported() if self.device.type == "cuda" else fast_bf16_cpu()
+        )
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
         self.loss = loss.to(self.device) if isinstance(loss, nn.Module) else loss
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)

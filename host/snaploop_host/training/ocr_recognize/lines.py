@@ -32,7 +32,7 @@ WIDEST_PX, NARROWEST_PX = 640, 96
 USUAL_SHARE = 0.95  # of the lines fit into the input without getting lower
 STEPS_PER_CHARACTER = 2  # below that neighbours melt together
 LOOSE_PROBABILITY = 0.3
-COLOURS = Augmentation(hue=0.5, saturation=0.6, brightness=0.5)
+COLOURS = Augmentation(hue=0.05, saturation=0.4, brightness=0.4)
 
 
 @dataclass(frozen=True)
@@ -133,14 +133,17 @@ class Lines:
 
 def changed(
     image: np.ndarray, inner: tuple[int, int, int, int], width: int, rng: np.random.Generator
-) -> tuple[np.ndarray, int]:
-    """The line on the model's canvas (32, W, 3), cut a little differently, turned, blurred and in other colours; and how wide it is there.
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """The line on the model's canvas, cut a little differently, turned, blurred and in other colours.
 
     Args:
         image: with surroundings.
         inner: left, top, width, height of the line in it.
         width: of the model's input.
         rng: chooses.
+
+    Returns:
+        (32, W, 3) uint8, and (factor, offset): x of `image` lies at factor · x + offset.
     """
     left, top, across, down = inner
     # Some lines loosely: on the board they are held into a strip, not marked.
@@ -172,7 +175,10 @@ def changed(
     noise = rng.normal(0, rng.uniform(0, 10), seen.shape)
     contrast = rng.uniform(0.6, 1.2)
     canvas[:seen_h, :seen_w] = ((seen - 128.0) * contrast + 128 + noise).clip(0, 255)
-    return canvas, seen_w
+    factor = target_w / float(
+        quad[1, 0] - quad[0, 0]
+    )  # turned and skewed so little that this is where a character goes
+    return canvas, (factor, -factor * float(quad[0, 0] + quad[3, 0]) / 2)
 
 
 def _cut(photo: Photo, folder: Path, first: int) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 CHANNELS = (24, 48, 96, 144, 192)
+FLAT_WEIGHT, BLANK_WEIGHT = 2.0, 0.3
 CONTEXT = 7  # columns that a character's decision looks at, in each of two layers
 
 
@@ -52,8 +53,8 @@ class LineNetwork(nn.Module):
 class ReadingLoss(nn.Module):
     """Connectionist temporal classification with a flat start.
 
-    Left alone, CTC answers nothing but blanks for the first hundreds of steps. So in the beginning it is told that the characters stand
-    at equal distances, which is nearly true of print (as speech recognisers were begun: `flat_start`); this fades out.
+    Left alone, CTC answers nothing but blanks for the first hundreds of steps. So in the beginning the network is told at which step which
+    character stands: exactly in drawn lines, at equal distances in photographed ones (as speech recognisers were begun). This fades out.
     """
 
     done: torch.Tensor  # steps so far; a buffer, so that a resumed run goes on fading
@@ -69,9 +70,10 @@ class ReadingLoss(nn.Module):
 
         Args:
             logits: (N, T, labels), float32.
-            told: (N, 1 + longest): how many steps the line fills, then its label indices, -1 after the end.
+            told: (N, T + longest): the label index of every step for the start, then those of the text, -1 after its end.
         """
-        texts, lengths = told[:, 1:], (told[:, 1:] >= 0).sum(dim=1)
+        texts = told[:, logits.shape[1] :]
+        lengths = (texts >= 0).sum(dim=1)
         steps = functional.log_softmax(logits, dim=2)
         given = torch.full((len(logits),), logits.shape[1], dtype=torch.long)
         ctc = functional.ctc_loss(
@@ -82,25 +84,21 @@ class ReadingLoss(nn.Module):
             blank=logits.shape[2] - 1,
             zero_infinity=True,
         )
-        terms = {"ctc": ctc.to(logits.device)}
-        weight = 1 - int(self.done) / self.flat_steps if self.flat_steps else 0.0
-        if weight > 0:
-            wanted = flat_start(told, logits.shape[1], logits.shape[2] - 1)
-            terms["flat"] = weight * functional.nll_loss(steps.flatten(0, 1), wanted.flatten())
+        share = max(0.0, 1 - int(self.done) / self.flat_steps) if self.flat_steps else 0.0
+        terms = {"ctc": (1 - share) * ctc.to(logits.device)}
+        if share > 0:
+            wanted = told[:, : logits.shape[1]]
+            told_steps = functional.nll_loss(steps.flatten(0, 1), wanted.flatten(), self.weights(logits))
+            terms["flat"] = share * FLAT_WEIGHT * told_steps
         if self.training:
             self.done += 1
         return terms
 
-
-def flat_start(told: torch.Tensor, steps: int, blank: int) -> torch.Tensor:
-    """Label indices (N, steps) if all characters of a line were equally wide: each in the middle half of its place, blank elsewhere."""
-    filled, texts = told[:, :1], told[:, 1:]
-    lengths = (texts >= 0).sum(dim=1, keepdim=True)
-    place = (torch.arange(steps, device=told.device)[None, :] + 0.5) / filled * lengths
-    number = place.long()
-    wanted = texts.gather(1, number.clamp(max=texts.shape[1] - 1))
-    is_inside = (number < lengths) & ((place - number - 0.5).abs() <= 0.25)
-    return torch.where(is_inside, wanted, blank)
+    def weights(self, logits: torch.Tensor) -> torch.Tensor:
+        """Per label index: most steps are blank, and say little."""
+        weights = torch.ones(logits.shape[2], device=logits.device)
+        weights[-1] = BLANK_WEIGHT
+        return weights
 
 
 def _convolution(inputs: int, outputs: int, size: int | tuple[int, int], groups: int = 1) -> nn.Sequential:

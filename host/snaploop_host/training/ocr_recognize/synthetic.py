@@ -8,6 +8,7 @@ many places. Fonts: the one that Pillow brings, and matplotlib's DejaVu where it
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ FONT_PX = 40
 DEJAVU = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf")
 NO_CHARACTER = "\U0010fffd"  # private use: every font draws its box for it
 LEAST_CONTRAST = 70
+COLOURED = 0.2
 
 
 class Typesetter:
@@ -33,8 +35,12 @@ class Typesetter:
             for character in characters
         }
 
-    def line(self, rng: np.random.Generator) -> tuple[np.ndarray, str]:
-        """A picture (H, W, 3) uint8 RGB filled by one line of text, with a border around it of a fifth of its height, and the text."""
+    def line(self, rng: np.random.Generator) -> tuple[np.ndarray, str, list[float]]:
+        """A picture filled by one line of text, with a border of a fifth of its height.
+
+        Returns:
+            (H, W, 3) uint8 RGB, the text, and the x of every character's middle in the picture.
+        """
         text = self._text(rng)
         fonts = [font for font in self.fonts if all(font in self.drawable[character] for character in text)]
         font = fonts[rng.integers(len(fonts))] if fonts else self.fonts[0]
@@ -47,7 +53,9 @@ class Typesetter:
         pixels = np.asarray(image).astype(np.float32)
         if rng.random() < 0.5:  # light from one side
             pixels *= np.linspace(rng.uniform(0.7, 1), rng.uniform(0.7, 1), size[0])[None, :, None]
-        return pixels.clip(0, 255).astype(np.uint8), text
+        ends = [float(font.getlength(text[:count])) for count in range(len(text) + 1)]
+        middles = [border - left + (one + other) / 2 for one, other in itertools.pairwise(ends)]
+        return pixels.clip(0, 255).astype(np.uint8), text, middles
 
     def _text(self, rng: np.random.Generator) -> str:
         """A label with every character exchanged for one of its kind."""
@@ -82,8 +90,9 @@ def _kind(character: str) -> str:
 
 
 def _colours(rng: np.random.Generator) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Paper and ink that can be told apart by their brightness."""
+    """Paper and ink that can be told apart by their brightness, seldom of strong colours."""
     while True:
-        paper, ink = rng.integers(0, 256, (2, 3))
+        strength = 90 if rng.random() < COLOURED else 25
+        paper, ink = rng.integers(0, 256, (2, 1)) + rng.integers(-strength, strength + 1, (2, 3))
         if abs(float(paper.mean()) - float(ink.mean())) >= LEAST_CONTRAST:
-            return tuple(map(int, paper)), tuple(map(int, ink))  # type: ignore[return-value]
+            return tuple(map(int, paper.clip(0, 255))), tuple(map(int, ink.clip(0, 255)))  # type: ignore[return-value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from .size import STEP_PX
 from .synthetic import FONT_PX, Typesetter
 
 LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
+STEPS_PER_CHARACTER = 30
 FLAT_SHARE = 0.6  # of a start from scratch
 ENOUGH_LINES = 600  # photographed ones; with fewer, drawn ones fill the epochs up
 DRAWN_AT_LEAST = 0.25  # of a batch while there are not enough
@@ -46,6 +47,8 @@ def train(
     is_warm = job.warm_start is not None
     default_rate = LR_WARM if is_warm else LR_FROM_SCRATCH
     epochs = chosen_epochs(parameters, max(len(lines), EPOCH_LINES), is_warm)
+    if parameters.epochs is None and not is_warm:  # a larger alphabet takes longer to tell apart
+        epochs += math.ceil(STEPS_PER_CHARACTER * len(characters) * parameters.batch / max(len(lines), EPOCH_LINES))
 
     def make_network() -> nn.Module:
         torch.manual_seed(parameters.seed)
@@ -131,26 +134,48 @@ class LineBatches:
         for batch in range(first, len(self)):
             rng = np.random.default_rng((self.seed, number, batch))
             examples = [self._example(rng) for _ in range(self.batch_size)]
-            longest = max(len(text) for _, _, text in examples)
-            told = np.full((self.batch_size, 1 + longest), -1, np.int64)
-            for row, (_, filled, text) in zip(told, examples, strict=True):
-                row[0] = filled
-                row[1 : 1 + len(text)] = [self.index[character] for character in text]
+            steps, longest = self.width // STEP_PX, max(len(text) for _, _, text in examples)
+            told = np.full((self.batch_size, steps + longest), -1, np.int64)
+            for row, (_, middles, text) in zip(told, examples, strict=True):
+                indices = [self.index[character] for character in text]
+                row[:steps] = flat_start(middles, indices, steps, len(self.index) + 1)
+                row[steps : steps + len(text)] = indices
             pixels = np.stack([image.transpose(2, 0, 1) for image, _, _ in examples])
             yield torch.from_numpy(pixels), torch.from_numpy(told)
 
-    def _example(self, rng: np.random.Generator) -> tuple[np.ndarray, int, str]:
-        """A picture, how many steps of the answer the line fills, and its text."""
+    def _example(self, rng: np.random.Generator) -> tuple[np.ndarray, list[float], str]:
+        """A picture, the x of its characters' middles, and its text."""
         if rng.random() < self.drawn:
-            image, text = self.typesetter.line(rng)
+            image, text, middles = self.typesetter.line(rng)
             border = max(2, round(0.1 * FONT_PX))
             inner = (border, border, image.shape[1] - 2 * border, image.shape[0] - 2 * border)
         else:
             chosen = int(rng.integers(len(self.lines)))
             image, line = self.images[chosen], self.lines[chosen]
             text, inner = line.text, (line.border, line.border, *line.size_wh)
-        seen, across = changed(image, inner, self.width, rng)
-        return seen, max(1, across // STEP_PX), text
+            middles = [line.border + line.size_wh[0] * (at + 0.5) / len(text) for at in range(len(text))]
+        seen, (factor, offset) = changed(image, inner, self.width, rng)
+        return seen, [factor * middle + offset for middle in middles], text
+
+
+def flat_start(middles: Sequence[float], indices: Sequence[int], steps: int, blank: int) -> list[int]:
+    """The label index of every step: each character's where its middle is, and around it when there is room; blank elsewhere.
+
+    Args:
+        middles: x of every character in the model's input.
+        indices: their label indices.
+        steps: how many there are.
+        blank: the last label index.
+    """
+    wanted = [blank] * steps
+    for at, (middle, index) in enumerate(zip(middles, indices, strict=True)):
+        near = [abs(middle - other) for other in middles[max(0, at - 1) : at + 2] if other != middle]
+        reach = min(near, default=STEP_PX * 4.0) / 4  # half of the way to the border between neighbours
+        for step in range(steps):
+            x = (step + 0.5) * STEP_PX
+            if abs(x - middle) <= max(reach, STEP_PX / 2):
+                wanted[step] = index
+    return wanted
 
 
 class Validation:
@@ -166,8 +191,9 @@ class Validation:
         self.labels = labels_of(characters)
         self.loss = ReadingLoss(0)
         longest = max(len(truth.text) for truth in self.truths)
-        told = [[1, *(examples.index[one] for one in truth.text)] for truth in self.truths]
-        self.told = torch.tensor([row + [-1] * (1 + longest - len(row)) for row in told])
+        texts = [[examples.index[one] for one in truth.text] for truth in self.truths]
+        rows = [[0] * (width // STEP_PX) + text + [-1] * (longest - len(text)) for text in texts]
+        self.told = torch.tensor(rows)
 
     def __call__(self, network: nn.Module) -> tuple[Score, float]:
         """Words and characters right; and how sure of it the network is."""

@@ -137,7 +137,7 @@ def _draw(pixels: Pixels, found: list[Finding], file: Path) -> None:
             cv2.polylines(image, [corners], True, colour, 2, cv2.LINE_AA)
             where = (int(corners[:, 0].min()), max(12, int(corners[:, 1].min()) - 4))
         text = f"{one.label} {one.score:.2f}"
-        cv2.putText(image, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(image, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 2, cv2.LINE_AA)
         cv2.putText(image, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
     file.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])

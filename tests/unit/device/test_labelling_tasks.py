@@ -95,7 +95,7 @@ def test_whole_photo_tasks_want_a_class_or_empty(rig):
     set_task(rig, "multilabel")
     rig.tap("shutter")
     rig.tap("save")
-    assert "tap a class" in rig.state.message and rig.state.screen == layout.LABEL
+    assert "class first" in rig.state.message and rig.state.screen == layout.LABEL
     rig.tap("empty")
     assert records(rig)[0]["state"] == "labelled" and records(rig)[0]["boxes"] == []
 

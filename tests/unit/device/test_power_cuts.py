@@ -50,6 +50,7 @@ def settled_model(session):
         )
 
 
+@pytest.mark.slow
 def test_power_cut_at_every_write(mount, moments, capsys):
     counts = Counter()
     for number, moment in enumerate(moments):
@@ -72,6 +73,7 @@ def test_power_cut_at_every_write(mount, moments, capsys):
     assert counts["photos checked"] > 500 and counts["models checked"] > 100
 
 
+@pytest.mark.slow
 def test_second_cut_while_the_first_is_mended(mount, moments, capsys):
     counts = Counter()
     for number, moment in enumerate(moments):

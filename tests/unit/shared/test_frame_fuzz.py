@@ -41,6 +41,7 @@ def broken(dice: random.Random, originals: list[bytes]) -> bytes:
     return dice.randbytes(dice.randrange(1, 300))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fuzzed_frames_raise_nothing_but_protocol_error(tally: Callable[[str], None]) -> None:
     dice = random.Random(42)

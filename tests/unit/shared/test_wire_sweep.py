@@ -54,6 +54,7 @@ def faults(lengths: dict[str, int]) -> Iterator[Fault]:
         yield Fault(KINDS[number % len(KINDS)], direction, at)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_same_final_state_whatever_happens_to_a_byte(
     folder: Path, healthy: Session, tally: Callable[[str], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import pytest
 
 from virtual_k230.scene import LABELS, TrafficLightScene
 
@@ -24,6 +25,7 @@ def test_other_seeds_and_indexes_give_other_pictures():
         assert (one != other).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_boxes_lie_inside_do_not_overlap_and_have_the_promised_sizes():
     scene = TrafficLightScene(0)
     for index in range(25):
@@ -39,12 +41,14 @@ def test_boxes_lie_inside_do_not_overlap_and_have_the_promised_sizes():
             assert apart
 
 
+@pytest.mark.slow
 def test_a_dozen_consecutive_pictures_show_every_class_at_least_four_times():
     scene = TrafficLightScene(0)
     seen = [box.label for index in range(12) for box in scene.render(index)[1]]
     assert all(seen.count(label) >= 4 for label in LABELS)
 
 
+@pytest.mark.slow
 def test_the_lit_lamps_colour_in_the_box_tells_the_class():
     """Naive colour rule on the true boxes: nearly all right, so the problem can be learned, and not by place alone."""
     scene = TrafficLightScene(7)

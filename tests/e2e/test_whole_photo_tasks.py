@@ -1,5 +1,7 @@
 """Classify, multilabel and embed for real: photos into a project, training, kmodel, simulator, gate, manifest, and the app on a virtual
-board that says with the kmodel what its camera sees. One to three minutes each on two cores: how many rungs of the ladder embed climbs decides.
+board that says with the kmodel what its camera sees.
+
+One to three minutes each on two cores; how many rungs of the ladder embed climbs decides.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ Called by `training.job`.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,9 @@ from ultralytics.nn.modules import C2f
 from ultralytics.nn.tasks import load_checkpoint
 
 from ...domain.detection_decode import STRIDES_PX
+from ..write_onnx import write_onnx
 from .gfl_head import MergedHead
 
-logger = logging.getLogger(__name__)
-
-OPSET = 13  # 11 to 18 gave the same kmodel; 13 is the oldest that onnxruntime and nncase both read without conversion
 OUTPUT_NAMES = tuple(f"head{stride}" for stride in STRIDES_PX)
 
 
@@ -65,18 +62,6 @@ def export_raw_heads(weights: Path, onnx_file: Path, width: int, height: int) ->
     for layer in model.modules():
         if isinstance(layer, C2f):
             layer.__dict__["forward"] = layer.forward_split
-    raw = RawHeads(model).eval()
-    partial = onnx_file.with_suffix(".part")
-    with torch.inference_mode():
-        torch.onnx.export(
-            raw,
-            (torch.zeros(1, 3, height, width),),
-            str(partial),
-            input_names=["images"],
-            output_names=list(OUTPUT_NAMES),
-            opset_version=OPSET,
-            dynamo=False,  # the new exporter's graph is not what the compiler was tested with
-        )
-    partial.replace(onnx_file)
-    logger.info("exported %s for %dx%d", onnx_file, width, height)
+    raw = RawHeads(model)
+    write_onnx(raw, onnx_file, width, height, OUTPUT_NAMES)
     return [str(model.names[index]) for index in sorted(model.names)]

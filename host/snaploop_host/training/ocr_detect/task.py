@@ -51,12 +51,12 @@ class OcrDetectTask:
 
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """One output, (1, H, W, 2)."""
-        from ..ocr.export_onnx import export_network
+        from ..write_onnx import write_onnx
         from .network import VendorForm
         from .train import trained_network
 
         network = VendorForm(trained_network(folders.artifacts / "best.pt"))
-        export_network(network, folders.artifacts / "model.onnx", *self.input_wh(job), "text_map")
+        write_onnx(network, folders.artifacts / "model.onnx", *self.input_wh(job), ["text_map"])
 
     def examples(self, job: TrainingJob, folders: Folders, side: str) -> PlacedPhotos:
         """The photos of "train" or "val", in the input's top left corner."""

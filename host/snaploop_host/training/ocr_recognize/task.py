@@ -52,11 +52,11 @@ class OcrRecognizeTask:
 
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """One output, (1, W/4, labels), logits."""
-        from ..ocr.export_onnx import export_network
+        from ..write_onnx import write_onnx
         from .train import trained_network
 
         network = trained_network(folders.artifacts / "best.pt", characters_of(job))
-        export_network(network, folders.artifacts / "model.onnx", *self.input_wh(job), "steps")
+        write_onnx(network, folders.artifacts / "model.onnx", *self.input_wh(job), ["steps"])
 
     def examples(self, job: TrainingJob, folders: Folders, side: str) -> Lines:
         """The lines of "train" or "val"."""

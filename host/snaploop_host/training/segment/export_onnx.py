@@ -5,18 +5,15 @@ Both are [1, H, W, classes] as the firmware's `aicube.seg_post_process` reads th
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import torch
 from torch import nn
 from ultralytics.nn.modules import C2f
 
+from ..write_onnx import write_onnx
 from .network import STRIDE, SegmentNetwork, take_over
 
-logger = logging.getLogger(__name__)
-
-OPSET = 13  # as for detection
 OUTPUT_NAMES = ("logits", "coarse")
 
 
@@ -59,16 +56,4 @@ def export_logits(weights: Path, onnx_file: Path, classes: int, width: int, heig
     for layer in network.modules():
         if isinstance(layer, C2f):
             layer.__dict__["forward"] = layer.forward_split
-    partial = onnx_file.with_suffix(".part")
-    with torch.inference_mode():
-        torch.onnx.export(
-            BothSizes(network, classes).eval(),
-            (torch.zeros(1, 3, height, width),),
-            str(partial),
-            input_names=["images"],
-            output_names=list(OUTPUT_NAMES),
-            opset_version=OPSET,
-            dynamo=False,  # the new exporter's graph is not what the compiler was tested with
-        )
-    partial.replace(onnx_file)
-    logger.info("exported %s for %dx%d", onnx_file, width, height)
+    write_onnx(BothSizes(network, classes), onnx_file, width, height, OUTPUT_NAMES)

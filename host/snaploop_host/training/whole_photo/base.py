@@ -81,10 +81,11 @@ class WholePhotoTask(ABC):
 
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """Raw outputs; soft-max, sigmoid or cosine stay outside."""
-        from .network import export_network, load_weights
+        from ..write_onnx import write_onnx
+        from .network import load_weights
 
         network = self.folded(load_weights(folders.artifacts / "best.pt"), job)
-        export_network(network, folders.artifacts / "model.onnx", self.output_name, *self.input_wh(job))
+        write_onnx(network, folders.artifacts / "model.onnx", *self.input_wh(job), [self.output_name])
 
     def examples(self, job: TrainingJob, folders: Folders, side: str) -> StretchedExamples:
         """The photos of "train" or "val" that have what the task wants, stretched."""

@@ -1,4 +1,4 @@
-"""The network: timm's mobilenetv2_100 with one linear layer, its weights from and to files, and its ONNX form."""
+"""The network: timm's mobilenetv2_100 with one linear layer, and its weights from and to files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ BACKBONE = "mobilenetv2_100"
 HEAD = "classifier"  # timm's name of the last layer
 DROPOUT = 0.2
 HEAD_SPREAD = 0.03  # standard deviation of the last layer's first weights: logits within some ±1
-OPSET = 13  # as the detector's; 13 to 18 give the same kmodel (nncase-k230.md §1)
 WEIGHTS_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin")
 
 
@@ -98,19 +97,3 @@ def with_one_output(network: nn.Module) -> nn.Module:
         folded.bias.copy_(head.bias[1:] - head.bias[:1])
     setattr(network, HEAD, folded)
     return network
-
-
-def export_network(network: nn.Module, onnx_file: Path, output: str, width: int, height: int) -> None:
-    """Write `onnx_file`: float32 input "images" (1, 3, H, W) as the task's preprocess leaves it, one output (1, n)."""
-    partial = onnx_file.with_suffix(".part")
-    with torch.inference_mode():
-        torch.onnx.export(
-            network.eval(),
-            (torch.zeros(1, 3, height, width),),
-            str(partial),
-            input_names=["images"],
-            output_names=[output],
-            opset_version=OPSET,
-            dynamo=False,  # the new exporter's graph is not what the compiler was tested with
-        )
-    partial.replace(onnx_file)

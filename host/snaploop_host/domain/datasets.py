@@ -1,9 +1,11 @@
 """Dataset versions: an immutable list of annotated photos with a stored split, and the rule that makes the split.
 
 The rule: photos that were taken one after another (names <boot>-<sequence>) show nearly the same scene, so blocks of them stay on
-one side. A photo keeps the side that it had in the version before; new blocks go where they bring each class's share of
-boxes in the validation set nearest to VAL_SHARE. Validation gets a box of every class that at least two blocks show, and
-training never loses its last block with a class. Deterministic: no random numbers.
+one side. A photo keeps the side that it had in the version before; new blocks go where they bring validation nearest to
+VAL_SHARE of each class's boxes, of the photos, and of each set of classes that several photos show together: else the few
+photos that show everything would fill validation, and a model that always says everything would look good. Validation gets a
+box of every class that at least two blocks show, and training never loses its last block with a class. Deterministic: no
+random numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from .samples import Box, Sample
@@ -23,8 +25,11 @@ BURST_BLOCK = (
     3  # this many neighbouring photos stay together; larger blocks leave small datasets nothing to choose from
 )
 
+COMMON_SET = 4  # photos that must show a set of classes before its share counts: a quarter of fewer is no whole photo
+
 _BOARD_NAME = re.compile(r"(.+)-(\d+)")
 _BACKGROUND = "\0background"  # counts photos without boxes like a class; NUL cannot be in a class name
+_PHOTOS = "\0photos"  # counts all photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,65 +80,78 @@ def split_samples(samples: Iterable[Sample], before: Mapping[str, str]) -> dict[
     """
     blocks = _blocks(samples)
     sides = {key: before[photo] for key, block in blocks.items() for photo in block.photos if photo in before}
-    total: Counter[str] = sum((block.content for block in blocks.values()), Counter())
+    held = _Held(blocks.values(), [blocks[key] for key, side in sides.items() if side == VAL])
     open_keys = [key for key in blocks if key not in sides]
-    held = sum((blocks[key].content for key, side in sides.items() if side == VAL), Counter())
-    in_training = Counter(kind for key in blocks if sides.get(key) != VAL for kind in blocks[key].content)
+    in_training = Counter(kind for key in blocks if sides.get(key) != VAL for kind in blocks[key].kinds)
     while open_keys:
-        chosen = _best_for_validation(open_keys, blocks, held, total, in_training)
-        if chosen is None:
-            break
+        allowed = [key for key in open_keys if all(in_training[kind] > 1 for kind in blocks[key].kinds)]
+        chosen = max(allowed, key=lambda key: held.gain(blocks[key]), default=None)
+        if chosen is None or held.gain(blocks[chosen]) < 1e-9:
+            break  # every other block is training's last with a class, or takes validation further away
         open_keys.remove(chosen)
         sides[chosen] = VAL
-        held = held + blocks[chosen].content
-        in_training.subtract(blocks[chosen].content.keys())
+        held.add(blocks[chosen])
+        in_training.subtract(blocks[chosen].kinds)
     found = {photo: sides.get(key, TRAIN) for key, block in blocks.items() for photo in block.photos}
     return _with_both_sides(found, before)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Block:
-    """Photos that stay together, and how many boxes of each class they show."""
+    """Photos that stay together.
 
-    photos: tuple[str, ...]
-    content: Counter[str]
+    Attributes:
+        kinds: the classes they show, `_BACKGROUND` for a photo that shows none.
+        content: how many boxes of each kind, how many photos of each set of kinds, and how many `_PHOTOS`.
+    """
+
+    photos: list[str] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+    content: Counter[str | frozenset[str]] = field(default_factory=Counter)
 
 
 def _blocks(samples: Iterable[Sample]) -> dict[str, _Block]:
-    photos: dict[str, list[str]] = {}
-    content: dict[str, Counter[str]] = {}
+    blocks: dict[str, _Block] = {}
     for sample in samples:
-        key = burst_block(sample.source, sample.name)
-        photos.setdefault(key, []).append(sample.photo)
         shown = [box.class_name for box in sample.boxes] or [_BACKGROUND]
-        content.setdefault(key, Counter()).update(shown)
-    in_order = sorted(photos, key=lambda key: sha256(key.encode()).digest())  # ties are broken by this order
-    return {key: _Block(tuple(photos[key]), content[key]) for key in in_order}
+        block = blocks.setdefault(burst_block(sample.source, sample.name), _Block())
+        block.photos.append(sample.photo)
+        block.kinds.update(shown)
+        block.content.update([*shown, frozenset(shown), _PHOTOS])
+    in_order = sorted(blocks, key=lambda key: sha256(key.encode()).digest())  # ties are broken by this order
+    return {key: blocks[key] for key in in_order}
 
 
-def _best_for_validation(
-    keys: list[str], blocks: Mapping[str, _Block], held: Counter[str], total: Counter[str], in_training: Counter[str]
-) -> str | None:
-    """The block that brings validation nearest to its share of every class; None when each would take it further away."""
+class _Held:
+    """What validation holds, measured in shares of what there is."""
 
-    def distance(content: Counter[str]) -> float:
-        """How far validation is from its share, in shares; a class that is not there at all weighs one more."""
-        away = 0.0
-        for kind, count in total.items():
-            away += abs((held[kind] + content[kind]) / count - VAL_SHARE)
-            if held[kind] + content[kind] == 0 and kind != _BACKGROUND:
-                away += 1.0
-        return away
+    def __init__(self, everything: Iterable[_Block], held: Iterable[_Block]) -> None:
+        self._total, self._held = (_added(blocks) for blocks in (everything, held))
 
-    best, best_distance = None, distance(Counter())
-    for key in keys:
-        content = blocks[key].content
-        if any(in_training[kind] <= 1 for kind in content):
-            continue  # training's last block with this class
-        now = distance(content)
-        if now < best_distance - 1e-9:
-            best, best_distance = key, now
-    return best
+    def add(self, block: _Block) -> None:
+        """Hold this block too."""
+        self._held.update(block.content)
+
+    def gain(self, block: _Block) -> float:
+        """How much nearer this block would bring validation to its shares, in shares."""
+        return sum(
+            self._away(kind, self._held[kind]) - self._away(kind, self._held[kind] + count)
+            for kind, count in block.content.items()
+        )
+
+    def _away(self, kind: str | frozenset[str], held: int) -> float:
+        """How far this many are from their share; a class that is not there at all weighs one more."""
+        total = self._total[kind]
+        if isinstance(kind, frozenset):
+            return abs(held / total - VAL_SHARE) if total >= COMMON_SET else 0.0
+        return abs(held / total - VAL_SHARE) + (held == 0 and kind not in (_BACKGROUND, _PHOTOS))
+
+
+def _added(blocks: Iterable[_Block]) -> Counter[str | frozenset[str]]:
+    content: Counter[str | frozenset[str]] = Counter()
+    for block in blocks:
+        content.update(block.content)
+    return content
 
 
 def _with_both_sides(found: dict[str, str], before: Mapping[str, str]) -> dict[str, str]:

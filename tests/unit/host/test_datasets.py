@@ -95,3 +95,15 @@ def test_same_photos_give_the_same_split_in_any_order():
     shuffled = samples[:]
     random.Random(1).shuffle(shuffled)
     assert split_samples(samples, {}) == split_samples(shuffled, {})
+
+
+def test_sets_of_classes_that_many_photos_show_get_their_share_too():
+    """Were only boxes counted, the seven photos that show all three classes would be validation."""
+    names = ("circle", "square", "triangle")
+    shown = [[name for bit, name in enumerate(names) if number >> bit & 1] for number in range(1, 49)]
+    samples = [sample(number, f"p{number:03}.jpg", classes) for number, classes in enumerate(shown)]
+    sides = split_samples(samples, {})
+    for classes in ([], ["circle"], ["square"], ["circle", "triangle"], list(names)):
+        photos = [one for one in samples if [box.class_name for box in one.boxes] == classes]
+        assert 1 <= len(held(photos, sides)) <= 2, classes
+    assert 11 <= len(held(samples, sides)) <= 13

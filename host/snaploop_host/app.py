@@ -195,6 +195,7 @@ def daemon_address(data_dir: Path) -> dict[str, Any] | None:
 
 def web_application(host: Host, usb: UsbPorts, token: str | None) -> web.Application:
     """Page, API and board road over this host."""
+    from .links.install_jobs import InstallJobs
     from .services.overview import Overview
     from .web.application import application  # aiohttp only where it is used
     from .web.context import Context
@@ -211,6 +212,7 @@ def web_application(host: Host, usb: UsbPorts, token: str | None) -> web.Applica
             invite=host.invite,
             address_for_boards=lambda: "127.0.0.1" if host.config.is_loopback else own_address(),
             usb=usb,
+            installs=InstallJobs(host.pair, usb),
             token=token,
         )
     )

@@ -66,29 +66,18 @@ def install(
     data: DataOption = None,
 ) -> None:
     """Put the app on a board over USB, pair it with this host, and restart it. Doing it again changes only what differs."""
-    from ..links.board_console import opened as opened_console
-    from ..links.board_files import board_files
-    from ..links.installer import identify, read_config, restart
-    from ..links.installer import install as install_files
+    from ..links.install_board import InstallWish, install_board
 
     if road is not None and road not in ROADS:
         raise BadInputError(f"--road {road}: one of {', '.join(ROADS)}")
     folder = data_dir(data)
-    files = board_files()
     asked = _asked_config(wifi, address, road)
+    defaults = {"host": [own_address(), _daemon_port(folder)], "wifi": ["", ""]}
     port = port or _only_port()
-    with opened(data) as host, _port_let_go(folder, port), opened_console(port, print) as console:
-        identity = identify(console)
-        print(f"found {identity.machine} with chip id {identity.id}")
-        paired, its_project = host.pair.pair(identity.id, name, project)
-        before = read_config(console)
-        defaults = {"host": [own_address(), _daemon_port(folder)], "wifi": ["", ""]}
-        who = {"id": paired.id, "key": paired.key.hex(), "name": paired.name, "project": its_project.name}
-        config = defaults | {field: value for field, value in before.items() if field not in who} | asked | who
-        done = install_files(console, files, config, print)
-        restart(console)
-    print(f"{len(done.written)} files written, {done.skipped} were up to date")
-    print(f"board {paired.name} is paired for project {its_project.name} and restarts now")
+    with opened(data) as host, _port_let_go(folder, port):
+        done = install_board(host.pair, InstallWish(port, name, project, asked, defaults), print)
+    print(f"{len(done.files.written)} files written, {done.files.skipped} were up to date")
+    print(f"board {done.board} is paired for project {done.project} and restarts now")
 
 
 @board.command("recover")

@@ -37,6 +37,9 @@ def serve(
     as_json: Annotated[
         bool, typer.Option("--json", help="Say the address as one JSON line: {url, token, data, pid}.")
     ] = False,
+    end_jobs: Annotated[
+        bool, typer.Option("--end-jobs", help="End running trainings with it; otherwise they go on by themselves.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every request.")] = False,
 ) -> None:
     """Serve boards, page and API until Ctrl-C."""
@@ -47,10 +50,10 @@ def serve(
     set_up_logging(verbose)
     host, port = parse_address(listen)
     config = Config(data_dir(data), host, port, tuple(usb or ()), find and not usb)
-    asyncio.run(_serve(config, as_json))
+    asyncio.run(_serve(config, as_json, end_jobs))
 
 
-async def _serve(config: Config, as_json: bool) -> None:
+async def _serve(config: Config, as_json: bool, end_jobs: bool) -> None:
     import asyncio
     import signal
 
@@ -63,6 +66,9 @@ async def _serve(config: Config, as_json: bool) -> None:
     host = open_host(config)
     try:
         await serve_until(host, stop, lambda url, token: _say_ready(url, token, config.data_dir, as_json))
+        if end_jobs:
+            for run in host.store.active_runs():
+                host.train.cancel(run.id)
     finally:
         host.close()
 

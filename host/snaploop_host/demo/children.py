@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import json
 import logging
 import os
@@ -20,6 +22,8 @@ from .errors import DemoError
 logger = logging.getLogger(__name__)
 
 STOP_WAIT_S = 10
+_LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be loaded
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def command_path(name: str) -> str:
@@ -28,8 +32,18 @@ def command_path(name: str) -> str:
     return str(beside) if beside.exists() else name
 
 
+def _end_with_parent(parent: int) -> None:
+    """In the child, before its program starts: SIGTERM when the parent is gone, however it went (`kill -9` too)."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it went in between
+        os._exit(1)
+
+
 class Child:
-    """A running command whose standard error goes to a log file; ends with the `with` block."""
+    """A running command whose standard error goes to a log file; ends with the `with` block, or when its parent is killed.
+
+    Start it in the main thread: the kernel tells a child of the end of the thread that started it.
+    """
 
     def __init__(self, name: str, argv: Sequence[str], log: Path) -> None:
         """Start the command.
@@ -51,6 +65,7 @@ class Child:
                     stderr=stderr,
                     text=True,
                     start_new_session=True,
+                    preexec_fn=functools.partial(_end_with_parent, os.getpid()),  # noqa: PLW1509  # two system calls, no lock
                 )
             except OSError as error:
                 raise DemoError(
@@ -83,6 +98,11 @@ class Child:
         """The last lines of its log, for an error message."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return " | ".join(lines[-3:]) if lines else f"nothing in {self.log}"
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:

@@ -201,6 +201,7 @@ def _set_up(children: ExitStack, subjects: Subjects, out: Path) -> Scene:
         "--data",
         str(data),
         "--json",
+        "--end-jobs",
     ]
     host_child = children.enter_context(Child("host", serve_argv, logs / "host.log"))
     host_says = host_child.first_json_line(START_WAIT_S)

@@ -94,8 +94,8 @@ class BoardConsole:
                 f"the board on {self._port} printed {printed.strip()[-80:]!r}: press its reset button and try again"
             ) from error
 
-    def write_file(self, path: str, data: bytes) -> None:
-        """Write a file on the board.
+    def write_file(self, path: str, data: bytes, progress: Callable[[int], None] = lambda done: None) -> None:
+        """Write a file on the board; `progress` gets how many of its bytes are there.
 
         Raises:
             BoardLinkError: no room, or the board stopped answering.
@@ -106,6 +106,7 @@ class BoardConsole:
             for start in range(0, len(data), WRITE_CHUNK_BYTES):
                 text = base64.b64encode(data[start : start + WRITE_CHUNK_BYTES]).decode()
                 self._transport.exec(f"_file.write(_decode({text!r}))")
+                progress(min(start + WRITE_CHUNK_BYTES, len(data)))
             self._transport.exec("_file.close()")
         except TransportExecError as error:
             full = "ENOSPC" in error.error_output or "Errno 28" in error.error_output

@@ -95,6 +95,21 @@ if hasattr(os, "sync"):
     os.sync()
 """
 
+# MAIN: path of main.py. A script there that is not ours moves to main_before_snaploop.py, unless there is one. Prints repr(whether).
+KEEP_MAIN = """
+import os
+_folder, _kept = MAIN.rsplit("/", 1)[0], False
+try:
+    with open(MAIN) as _file:
+        _is_ours = "snaploop" in _file.read(4096)
+    if not _is_ours and "main_before_snaploop.py" not in os.listdir(_folder):
+        os.rename(MAIN, _folder + "/main_before_snaploop.py")
+        _kept = True
+except (OSError, UnicodeError):
+    pass
+print(repr(_kept))
+"""
+
 # FOLDERS, KEEP: removes every .py and .part below the folders whose path is not in KEEP.
 REMOVE_OTHERS = """
 import os

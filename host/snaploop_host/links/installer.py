@@ -17,12 +17,13 @@ from typing import Any
 from ..errors import BoardLinkError
 from . import board_snippets as snippets
 from .board_console import BoardConsole
-from .board_files import APP_FOLDER, PACKAGES
+from .board_files import APP_FOLDER, MAIN, PACKAGES
 
 logger = logging.getLogger(__name__)
 
 DATA_FOLDER = "/data/snaploop"
 CONFIG_FILE = f"{DATA_FOLDER}/config.json"
+MAIN_FILE = f"{APP_FOLDER}/{MAIN}"
 PACKAGE_FILE = (
     f"{APP_FOLDER}/{PACKAGES[0]}/install.part"  # swept away with other left-overs when an installation was cut
 )
@@ -71,7 +72,11 @@ def read_config(console: BoardConsole) -> dict[str, Any]:
 
 
 def install(
-    console: BoardConsole, files: Mapping[str, bytes], config: Mapping[str, Any], say: Callable[[str], None]
+    console: BoardConsole,
+    files: Mapping[str, bytes],
+    config: Mapping[str, Any],
+    say: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Installed:
     """Bring the files and the configuration onto the board; what is there already with the same bytes is not touched.
 
@@ -80,6 +85,7 @@ def install(
         files: path on the board → bytes.
         config: the fields of config.json.
         say: gets a line for each step.
+        progress: gets the bytes that went over the wire, and how many there are.
 
     Raises:
         BoardLinkError: the board stopped answering, its card is full, or it would not replace a file.
@@ -90,8 +96,10 @@ def install(
     if changed:
         say(f"copying {len(changed)} of {len(wanted)} files ({sum(map(len, changed.values())) // 1024 + 1} KiB)")
         console.run(snippets.with_arguments(snippets.MAKE_FOLDERS, FOLDERS=_folders(changed)))
-        _write_parts(console, changed)
+        _write_parts(console, changed, progress)
         _check_parts(console, changed)
+        if MAIN_FILE in changed and console.value(snippets.with_arguments(snippets.KEEP_MAIN, MAIN=MAIN_FILE)):
+            say(f"your own {MAIN_FILE} is kept as main_before_snaploop.py")
         console.run(snippets.with_arguments(snippets.SWAP_FILES, PATHS=list(changed)))
     folders = [f"{APP_FOLDER}/{package}" for package in PACKAGES]
     console.run(snippets.with_arguments(snippets.REMOVE_OTHERS, FOLDERS=folders, KEEP=sorted(wanted)))
@@ -103,11 +111,15 @@ def restart(console: BoardConsole) -> None:
     console.leave_with(snippets.RESET)
 
 
-def _write_parts(console: BoardConsole, files: Mapping[str, bytes]) -> None:
+def _write_parts(
+    console: BoardConsole, files: Mapping[str, bytes], progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
     """Write each file as x.part; in one compressed package where the firmware can, as the wire carries some 10 KB/s."""
     if not console.value(snippets.CAN_UNPACK):
+        total, before = sum(map(len, files.values())), 0
         for path, data in files.items():
-            console.write_file(f"{path}.part", data)
+            console.write_file(f"{path}.part", data, lambda done, so_far=before: progress(so_far + done, total))  # type: ignore[misc]
+            before += len(data)
         return
     pieces = []
     for path, data in files.items():
@@ -115,7 +127,7 @@ def _write_parts(console: BoardConsole, files: Mapping[str, bytes]) -> None:
         pieces += [struct.pack(">HI", len(path.encode()), len(packed)), path.encode(), packed]
     package = b"".join(pieces)
     logger.debug("writing a package of %d bytes", len(package))
-    console.write_file(PACKAGE_FILE, package)
+    console.write_file(PACKAGE_FILE, package, lambda done: progress(done, len(package)))
     console.run(snippets.with_arguments(snippets.UNPACK, PACKAGE=PACKAGE_FILE))
 
 

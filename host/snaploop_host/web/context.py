@@ -40,6 +40,16 @@ class UsbControl(Protocol):
         """Take it back; whether it is ours."""
 
 
+class InstallControl(Protocol):
+    """Installations of the app on boards that are plugged in."""
+
+    def state(self) -> list[dict[str, Any]]:
+        """Each port's newest installation."""
+
+    def begin(self, port: str, project: str, config: dict[str, Any]) -> None:
+        """Start one; `config` are fields of the board's config.json."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Services and stores for the handlers; `token` is None when only this machine can reach us."""
@@ -54,6 +64,7 @@ class Context:
     invite: InviteBoard
     address_for_boards: Callable[[], str]
     usb: UsbControl
+    installs: InstallControl
     token: str | None
     clock: Callable[[], float] = time.time
 

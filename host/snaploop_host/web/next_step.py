@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ..domain.scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
 
@@ -21,18 +23,23 @@ LABELLING = {
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """Where in the loop we are (0 capture … 4 live), a line, and the command that does it, if one does."""
+    """Where in the loop we are (0 capture … 4 live), a line, and the address and name of the button that does it, if one does."""
 
     stage: int
     text: str
-    command: str = ""
+    address: str = ""
+    button: str = ""
 
 
 CAPTURE, LABEL, SYNC, TRAIN, LIVE = range(5)
 
 
 def next_step(
-    counts: dict[str, Any], run: dict[str, Any] | None, models: list[dict[str, Any]], boards: list[dict[str, Any]]
+    counts: dict[str, Any],
+    run: dict[str, Any] | None,
+    models: list[dict[str, Any]],
+    boards: list[dict[str, Any]],
+    ports: Sequence[dict[str, Any]] = (),
 ) -> NextStep:
     """The next step of a project.
 
@@ -41,16 +48,19 @@ def next_step(
         run: the active or newest run.
         models: newest first.
         boards: those of the project.
+        ports: the served serial ports.
     """
     name, labelling = counts["name"], LABELLING[counts["task"]]
     if run is not None and run["is_active"]:
         return NextStep(TRAIN, "Training is at work. The board gets the model by itself when it has passed the check.")
     if not boards and not counts["photos"]:
-        return NextStep(
-            CAPTURE,
-            "Plug a board into this computer and put the app on it:",
-            f"snaploop board install --project {name}",
-        )
+        plugged = next((one["port"] for one in ports if one["state"] == "open"), None)
+        if plugged is None:
+            return NextStep(
+                CAPTURE, "Plug your board into this computer with a USB cable: it shows up below, at Boards."
+            )
+        address = f"/projects/{name}/install?port={quote(str(plugged))}"
+        return NextStep(CAPTURE, "A board is plugged in.", address, "Install the app")
     if not counts["photos"]:
         return NextStep(CAPTURE, f"On the board: tap the shutter, {labelling}, then open Sync.")
     if counts["photos_to_train"]:

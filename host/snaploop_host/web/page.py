@@ -151,6 +151,7 @@ def _render(context: Context, template: str, name: str | None, notice: str) -> s
     project = context.store.project_named(name) if name else (projects[-1] if projects else None)
     values: dict[str, Any] = {"projects": projects, "project": project, "notice": notice, "now_s": context.clock()}
     values["usb"] = context.usb.state()
+    values["installs"] = {job["port"]: job for job in context.installs.state()}
     if project is not None:
         values |= _project_values(context, project)
     return environment().get_template(template).render(values)
@@ -177,7 +178,7 @@ def _project_values(context: Context, project: Project) -> dict[str, Any]:
         "headline": metrics[0],
         "titles": METRIC_TITLES,
         "limit_points": GATE_LIMIT_POINTS,
-        "step": next_step(counts, run, models, boards),
+        "step": next_step(counts, run, models, boards, context.usb.state()),
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 from typing import Any
 
 import segno
@@ -16,10 +18,15 @@ from .page import environment
 
 MAX_SSID_BYTES = 32
 QR_PIXELS_PER_MODULE = 6
+CARD_PX = (
+    1280,
+    720,
+)  # the code as a picture: the shape of a camera's view, so that a virtual board's camera sees all of it
+CARD_MARGIN_PX = 60
 
 
 def invitation(context: Context, project: str, port: int, ssid: str, wifi_key: str) -> dict[str, Any]:
-    """{"text", "svg", "host", "expires_at_s"}: a fresh invitation to this project.
+    """{"text", "svg", "card", "host", "expires_at_s"}: a fresh invitation to this project; "card" is a PNG picture as data: address.
 
     Raises:
         NotFoundError: no such project.
@@ -32,7 +39,29 @@ def invitation(context: Context, project: str, port: int, ssid: str, wifi_key: s
     text = Invitation(address, port, code.code, ssid, wifi_key).text()
     picture = segno.make(text, error="m", micro=False)
     svg = picture.svg_inline(scale=QR_PIXELS_PER_MODULE, border=4, dark="#000", light="#fff")
-    return {"text": text, "svg": svg, "host": f"{address}:{port}", "expires_at_s": code.expires_at_s}
+    return {
+        "text": text,
+        "svg": svg,
+        "card": _card(picture),
+        "host": f"{address}:{port}",
+        "expires_at_s": code.expires_at_s,
+    }
+
+
+def _card(code: segno.QRCode) -> str:
+    """The code in the middle of a grey picture, as a data: address."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    code.save(small, kind="png", scale=1, border=4)
+    side = int(code.symbol_size(1, 4)[0])
+    scale = (CARD_PX[1] - 2 * CARD_MARGIN_PX) // side
+    card = Image.new("L", CARD_PX, 150)
+    enlarged = Image.open(small).convert("L").resize((side * scale, side * scale), Image.Resampling.NEAREST)
+    card.paste(enlarged, ((CARD_PX[0] - side * scale) // 2, (CARD_PX[1] - side * scale) // 2))
+    out = io.BytesIO()
+    card.save(out, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 async def get_pair(request: web.Request) -> web.StreamResponse:
@@ -49,7 +78,7 @@ async def post_pair(request: web.Request) -> web.StreamResponse:
             invitation,
             request.app[CONTEXT],
             name,
-            _port(request),
+            port_of(request),
             str(form.get("ssid", "")).strip(),
             str(form.get("key", "")),
         )
@@ -71,7 +100,7 @@ async def post_invitation(request: web.Request) -> web.StreamResponse:
         raise BadInputError("the body must be a JSON object")
     ssid, key = str(body.get("ssid", "")), str(body.get("key", ""))
     made = await asyncio.to_thread(
-        invitation, request.app[CONTEXT], request.match_info["name"], _port(request), ssid, key
+        invitation, request.app[CONTEXT], request.match_info["name"], port_of(request), ssid, key
     )
     return web.json_response(made, status=201)
 
@@ -81,7 +110,7 @@ def revoke_board(context: Context, call: Call) -> Any:
     return {"revoked": context.pair.revoke(call.path["id"]).id}
 
 
-def _port(request: web.Request) -> int:
+def port_of(request: web.Request) -> int:
     """The port that this daemon listens on."""
     return int(request.transport.get_extra_info("sockname")[1]) if request.transport else 0
 

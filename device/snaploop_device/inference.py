@@ -5,8 +5,9 @@ Detector, head "dfl6": per stride 8, 16, 32 a box tensor [1, 64, H/s, W/s] and c
 compared with the logit of the score threshold by the array library; only the few survivors are decoded, in plain Python: per side a
 soft-max over 16 bins, whose mean is the distance in cells from the cell's centre (grid + 0.5). Then suppression within each class. The
 host decodes the same way (host domain/detection_decode.py); a model's golden answer checks that both agree.
-GflDetector, head "gfl": the firmware's own C function, some five times less work. Embedder, head "embedding": one vector. In files of
-their own: segments.py for head "segmap", text.py for "textmap" and "ctc", classifier.py for "logits" and "multilogits".
+FirmwareDetector, heads "gfl", "anchorbase" and "anchorfree": the firmware's own C functions, some five times less work. Embedder, head
+"embedding": one vector. In files of their own: segments.py for heads "segmap" and "segfull", text.py for "textmap" and "ctc",
+classifier.py for "logits" and "multilogits".
 """
 
 import math
@@ -15,12 +16,15 @@ import struct
 from snaploop_shared import letterbox
 from snaploop_shared.manifest import (
     GFL_BINS,
+    HEAD_ANCHORBASE,
+    HEAD_ANCHORFREE,
     HEAD_CTC,
     HEAD_DFL6,
     HEAD_EMBEDDING,
     HEAD_GFL,
     HEAD_LOGITS,
     HEAD_MULTILOGITS,
+    HEAD_SEGFULL,
     HEAD_SEGMAP,
     HEAD_TEXTMAP,
     STRIDES,
@@ -181,8 +185,8 @@ class Detector:
         return kept
 
 
-class GflDetector:
-    """Decodes the three outputs of a detection model with head "gfl", by the firmware's C function."""
+class FirmwareDetector:
+    """Decodes the three outputs of a detection model with head "gfl", "anchorbase" or "anchorfree", by the firmware's C function for it."""
 
     def __init__(self, manifest, placement, kpu) -> None:
         """As a Detector; `kpu` is the port that has the function."""
@@ -191,6 +195,8 @@ class GflDetector:
         self._score = manifest.score_permille / 1000
         self._iou_limit = manifest.iou_permille / 1000
         self._classes = len(manifest.labels)
+        self._head = manifest.head
+        self._anchors = manifest.anchors if manifest.head == HEAD_ANCHORBASE else None
         self._input = (manifest.input_w, manifest.input_h)
         self._photo = (placement.source_w, placement.source_h)
         numbers = sum([self._size(level) for level in range(len(STRIDES))])
@@ -212,7 +218,11 @@ class GflDetector:
         outputs = [output(level) for level in range(len(STRIDES))]
         for level in range(len(STRIDES)):
             self._check(outputs[level], level)
-        found = self._kpu.gfl_boxes(outputs, self._input, frame, self._classes, self._score, self._iou_limit)
+        limits = (self._classes, self._score, self._iou_limit)
+        if self._head == HEAD_GFL:
+            found = self._kpu.gfl_boxes(outputs, self._input, frame, *limits)
+        else:
+            found = self._kpu.anchor_boxes(outputs, self._input, frame, *limits, self._anchors)
         boxes = []
         for index, score, x0, y0, x1, y1 in found:
             x0, y0, x1, y1 = max(0, x0), max(0, y0), min(frame[0], x1), min(frame[1], y1)
@@ -224,7 +234,9 @@ class GflDetector:
     def _size(self, level):
         """How many numbers the level's output has."""
         cells = (self._input[0] // STRIDES[level]) * (self._input[1] // STRIDES[level])
-        return cells * (self._classes + 4 * GFL_BINS)
+        if self._head == HEAD_GFL:
+            return cells * (self._classes + 4 * GFL_BINS)
+        return cells * (self._classes + 5) * (3 if self._head == HEAD_ANCHORBASE else 1)
 
     def _check(self, tensor, level):
         """Refuse what the C function would read beyond its end, and, while the model is on trial, what is not finite."""
@@ -267,9 +279,12 @@ class Embedder:
 
 DECODERS = {
     HEAD_DFL6: Detector,
-    HEAD_GFL: GflDetector,
+    HEAD_GFL: FirmwareDetector,
+    HEAD_ANCHORBASE: FirmwareDetector,
+    HEAD_ANCHORFREE: FirmwareDetector,
     HEAD_EMBEDDING: Embedder,
     HEAD_SEGMAP: Segmenter,
+    HEAD_SEGFULL: Segmenter,
     HEAD_LOGITS: Classifier,
     HEAD_MULTILOGITS: Classifier,
     HEAD_TEXTMAP: TextFinder,
@@ -279,6 +294,7 @@ DECODERS = {
 
 PLACEMENTS = {
     HEAD_SEGMAP: letterbox.stretch_placement,
+    HEAD_SEGFULL: letterbox.stretch_placement,
     HEAD_LOGITS: letterbox.stretch_placement,
     HEAD_MULTILOGITS: letterbox.stretch_placement,
     HEAD_EMBEDDING: letterbox.stretch_placement,
@@ -295,7 +311,7 @@ def placement_for(manifest, source_w: int, source_h: int) -> letterbox.Placement
 
 def decoder_for(
     manifest, placement, kpu=None
-) -> "Detector | GflDetector | Embedder | Segmenter | Classifier | TextFinder | LineReader":
+) -> "Detector | FirmwareDetector | Embedder | Segmenter | Classifier | TextFinder | LineReader":
     """What decodes the outputs of the manifest's model; `kpu` is the port, for heads that the firmware decodes."""
     return DECODERS[manifest.head](manifest, placement, kpu)
 

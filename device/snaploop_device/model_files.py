@@ -113,6 +113,10 @@ class ModelFiles:
         """The fetched file is right: give it its name."""
         self._card.rename(self.part_name(digest, name), self.folder(digest) + "/" + name)
 
+    def keep_nothing(self, digest: str, name: str) -> None:
+        """The file is empty: there is nothing to fetch."""
+        self._card.write(self.folder(digest) + "/" + name, b"")
+
     def discard(self, digest: str, name: str) -> None:
         """Remove a file, whole or in parts."""
         self._card.remove(self.part_name(digest, name))

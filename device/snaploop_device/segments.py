@@ -1,10 +1,11 @@
-"""Head "segmap": which part of the picture belongs to which class. Over ulab on a board, NumPy on a PC.
+"""Heads "segmap" and "segfull": which part of the picture belongs to which class. Over ulab on a board, NumPy on a PC.
 
 The model's second output, at a quarter of its input's width and height, is decoded: 15 to 60 KB where the full size has a megabyte, and
-a finger is wider than its cells. A picture's regions are runs: rectangles of cells, as wide as they go and as high as they stay alike.
+a finger is wider than its cells. A model of a vendor package has the full size only: every fourth pixel of it is looked at. A picture's
+regions are runs: rectangles of cells, as wide as they go and as high as they stay alike.
 """
 
-from snaploop_shared.manifest import SEGMAP_STRIDE
+from snaploop_shared.manifest import HEAD_SEGFULL, SEGMAP_STRIDE
 from snaploop_shared.sample_record import MAX_POINTS
 
 from . import shapes
@@ -27,10 +28,12 @@ class Segmenter:
         self.checks_finite = True
         self.set_score(manifest.score_permille)
         self._labels = len(manifest.labels)
+        self._is_full = manifest.head == HEAD_SEGFULL
         self._across = manifest.input_w // SEGMAP_STRIDE
         self._down = manifest.input_h // SEGMAP_STRIDE
         self._photo = (placement.source_w, placement.source_h)
-        self.garbage = 1 + 8 * self._across * self._down * self._labels // GARBAGE_BYTES
+        pixels = self._across * self._down * (2 + (SEGMAP_STRIDE * SEGMAP_STRIDE if self._is_full else 0))
+        self.garbage = 1 + 4 * pixels * self._labels // GARBAGE_BYTES
 
     def set_score(self, permille: int) -> None:
         """Show classes that cover at least this much of the picture."""
@@ -64,7 +67,7 @@ class Segmenter:
 
     def _cells(self, output):
         """One byte a cell, row by row: its label."""
-        tensor = output(1)
+        tensor = self._coarse(output(0)) if self._is_full else output(1)
         count = self._across * self._down
         if count_of(tensor) != count * self._labels:
             text = "output has shape {}, the manifest says {}x{} cells of {} labels"
@@ -73,6 +76,14 @@ class Segmenter:
             check_finite(tensor, "class scores")
         best = np.argmax(tensor.reshape((count, self._labels)), axis=1)
         return bytes(np.array(best, dtype=np.uint8).tobytes())
+
+    def _coarse(self, tensor):
+        """Every fourth pixel of the logits [1, H, W, labels], across and down."""
+        high, wide = SEGMAP_STRIDE * self._down, SEGMAP_STRIDE * self._across
+        if count_of(tensor) != high * wide * self._labels:
+            text = "output has shape {}, the manifest says {}x{} pixels of {} labels"
+            raise ValueError(text.format(tensor.shape, wide, high, self._labels))
+        return tensor.reshape((high, wide, self._labels))[::SEGMAP_STRIDE, ::SEGMAP_STRIDE, :].copy()
 
     def _shares(self, cells):
         return [1000 * cells.count(bytes([index])) // len(cells) for index in range(self._labels)]

@@ -4,7 +4,7 @@
 One model runs at a time, so reading does not follow finding: a reader reads what is held into the strip in the middle of the picture.
 """
 
-from snaploop_shared.manifest import TEXT_MASK_PERMILLE, enclosing_box
+from snaploop_shared.manifest import enclosing_box
 
 from .outputs import GARBAGE_BYTES, check_finite, count_of
 
@@ -25,6 +25,7 @@ class TextFinder:
         self.checks_finite = True
         self.set_score(manifest.score_permille)
         self._kpu = kpu
+        self._mask = manifest.mask_permille / 1000
         self._input = (manifest.input_w, manifest.input_h)
         self._placement = placement
         self.garbage = (
@@ -64,7 +65,7 @@ class TextFinder:
             raise ValueError("output has shape {}, the manifest says 1x{}x{}x2".format(tensor.shape, height, width))
         if self.checks_finite:
             check_finite(tensor, "text map")
-        return self._kpu.text_quads(tensor, self._input, TEXT_MASK_PERMILLE / 1000, self._score)
+        return self._kpu.text_quads(tensor, self._input, self._mask, self._score)
 
 
 class LineReader:

@@ -20,6 +20,10 @@ output [1, T, labels] for a line of text; labels are the characters, the first e
 golden holds "text" and "score_permille". Task "segment", head "segmap": two outputs of class logits, [1, H, W, labels] for the vendor's
 scripts and [1, H/4, W/4, labels], which the board decodes; labels[0] is the background; golden holds "shares_permille", how much of the
 second one's arg-max map each label covers.
+Models of vendor packages (host services/import_model.py) may have other heads: "anchorbase", three outputs per cell 3 × (5 + classes) with
+the field "anchors" (18 widths and heights), and "anchorfree", 5 + classes, both decoded by the firmware's C functions; "segfull", the first
+output of "segmap" alone, of which the board looks at every SEGMAP_STRIDE-th pixel. "mask_permille" is the package's own limit for a
+"textmap". Where the simulator could not run the kmodel, golden has 0 bytes and no answer: the trial on live frames is all the proof then.
 """
 
 import math
@@ -38,17 +42,22 @@ HEAD_MULTILOGITS = "multilogits"
 HEAD_SEGMAP = "segmap"
 HEAD_TEXTMAP = "textmap"
 HEAD_CTC = "ctc"
+HEAD_ANCHORBASE = "anchorbase"
+HEAD_ANCHORFREE = "anchorfree"
+HEAD_SEGFULL = "segfull"
 HEADS = {
-    "detect": (HEAD_DFL6, HEAD_GFL),
+    "detect": (HEAD_DFL6, HEAD_GFL, HEAD_ANCHORBASE, HEAD_ANCHORFREE),
     "embed": (HEAD_EMBEDDING,),
     "classify": (HEAD_LOGITS,),
     "multilabel": (HEAD_MULTILOGITS,),
-    "segment": (HEAD_SEGMAP,),
+    "segment": (HEAD_SEGMAP, HEAD_SEGFULL),
     "ocr_detect": (HEAD_TEXTMAP,),
     "ocr_recognize": (HEAD_CTC,),
 }  # task → heads that a board decodes
 TEXT_MASK_PERMILLE = 500  # a pixel of a text map from here on belongs to a text
 SCORE_HEADS = (HEAD_LOGITS, HEAD_MULTILOGITS)  # a score per class of the whole photo
+SHARE_HEADS = (HEAD_SEGMAP, HEAD_SEGFULL)  # how much of the photo each class covers
+ANCHORS = 18  # numbers: a width and a height for each of 3 anchors on each of 3 strides
 GFL_BINS = 17
 SEGMAP_STRIDE = 4
 STRIDES = (8, 16, 32)
@@ -88,18 +97,29 @@ class Manifest:
         self.nncase = fields["nncase"]
         self.golden_digest = fields["golden"]["digest"]
         self.golden_bytes = fields["golden"]["bytes"]
-        is_embedding = self.head == HEAD_EMBEDDING
-        is_scores = self.head in SCORE_HEADS
-        has_boxes = not (is_embedding or is_scores or self.head in (HEAD_SEGMAP, HEAD_TEXTMAP, HEAD_CTC))
-        self.golden_detections = fields["golden"]["detections"] if has_boxes else []
-        self.golden_scores = fields["golden"]["scores_permille"] if is_scores else []
-        self.golden_vector = fields["golden"]["vector_milli"] if is_embedding else []
-        self.golden_shares = fields["golden"]["shares_permille"] if self.head == HEAD_SEGMAP else []
-        self.golden_quads = fields["golden"]["quads_px"] if self.head == HEAD_TEXTMAP else []
-        is_reading = self.head == HEAD_CTC
-        self.golden_text = fields["golden"]["text"] if is_reading else ""
-        self.golden_score = fields["golden"]["score_permille"] if is_reading else 0
+        self.anchors = fields["anchors"] if self.head == HEAD_ANCHORBASE else []
+        self.mask_permille = fields.get("mask_permille", TEXT_MASK_PERMILLE)
+        self._take_golden(fields["golden"])
         self.scores = fields.get("scores", {})
+
+    def _take_golden(self, golden):
+        self.has_golden = self.golden_bytes != 0
+        self.golden_detections, self.golden_scores, self.golden_vector = [], [], []
+        self.golden_shares, self.golden_quads, self.golden_text, self.golden_score = [], [], "", 0
+        if not self.has_golden:
+            return
+        if self.head == HEAD_EMBEDDING:
+            self.golden_vector = golden["vector_milli"]
+        elif self.head in SCORE_HEADS:
+            self.golden_scores = golden["scores_permille"]
+        elif self.head in SHARE_HEADS:
+            self.golden_shares = golden["shares_permille"]
+        elif self.head == HEAD_TEXTMAP:
+            self.golden_quads = golden["quads_px"]
+        elif self.head == HEAD_CTC:
+            self.golden_text, self.golden_score = golden["text"], golden["score_permille"]
+        else:
+            self.golden_detections = golden["detections"]
 
     @property
     def short(self) -> str:
@@ -125,7 +145,7 @@ def parse(raw: bytes) -> Manifest:
     if not is_digest(manifest.digest) or not is_digest(manifest.golden_digest):
         raise RecordError("manifest with a digest that is no SHA-256")
     numbers = (manifest.serial, manifest.kmodel_bytes, manifest.input_w, manifest.input_h, manifest.golden_bytes)
-    for number in numbers + (manifest.score_permille, manifest.iou_permille):
+    for number in numbers + (manifest.score_permille, manifest.iou_permille, manifest.mask_permille):
         if not isinstance(number, int) or number < 0:
             raise RecordError("manifest with a negative or broken number: {!r}".format(number))
     if manifest.task not in HEADS or manifest.head not in HEADS[manifest.task]:
@@ -134,16 +154,23 @@ def parse(raw: bytes) -> Manifest:
         )
     if not isinstance(manifest.labels, list) or not (manifest.labels or manifest.head == HEAD_EMBEDDING):
         raise RecordError("manifest without labels")
-    if manifest.head in SCORE_HEADS and len(manifest.golden_scores) != len(manifest.labels):
-        text = "manifest with {} golden scores for {} labels"
-        raise RecordError(text.format(len(manifest.golden_scores), len(manifest.labels)))
-    if manifest.head == HEAD_SEGMAP and len(manifest.golden_shares) != len(manifest.labels):
-        raise RecordError(
-            "manifest with {} golden shares for {} labels".format(len(manifest.golden_shares), len(manifest.labels))
-        )
+    if len(manifest.anchors) != (ANCHORS if manifest.head == HEAD_ANCHORBASE else 0):
+        raise RecordError("manifest with {} anchors, {} expected".format(len(manifest.anchors), ANCHORS))
+    if manifest.has_golden:
+        _check_golden_length(manifest)
     if manifest.input_w % 32 or manifest.input_h % 32 or not manifest.input_w or not manifest.input_h:
         raise RecordError("model input {}x{}: both must be multiples of 32".format(manifest.input_w, manifest.input_h))
     return manifest
+
+
+def _check_golden_length(manifest):
+    if manifest.head in SCORE_HEADS and len(manifest.golden_scores) != len(manifest.labels):
+        text = "manifest with {} golden scores for {} labels"
+        raise RecordError(text.format(len(manifest.golden_scores), len(manifest.labels)))
+    if manifest.head in SHARE_HEADS and len(manifest.golden_shares) != len(manifest.labels):
+        raise RecordError(
+            "manifest with {} golden shares for {} labels".format(len(manifest.golden_shares), len(manifest.labels))
+        )
 
 
 def signature(raw: bytes, key: bytes) -> bytes:
@@ -196,7 +223,7 @@ def check_golden(manifest: Manifest, detections: "list[tuple]") -> None:
             text = "the model's vector on its golden input is off ({} of 1000): it was damaged, or this runtime differs"
             raise ModelRefusedError(GOLDEN_MISMATCH, text.format(likeness))
         return
-    if manifest.head == HEAD_SEGMAP:
+    if manifest.head in SHARE_HEADS:
         _check_shares(manifest, detections)
         return
     if manifest.head in SCORE_HEADS:

@@ -8,7 +8,12 @@ from PIL import Image
 from snaploop_device.board import ports
 from snaploop_shared import frames
 from snaploop_shared.link import TO_BOARD_WINDOW_FRAMES, Link
-from virtual_k230.postprocess.aicube import gfldet_post_process, ocr_post_process
+from virtual_k230.postprocess.aicube import (
+    anchorbasedet_post_process,
+    anchorfreedet_post_process,
+    gfldet_post_process,
+    ocr_post_process,
+)
 
 
 class FakeClock(ports.Clock):
@@ -192,6 +197,27 @@ def gfl_heads(boxes, input_w, input_h, classes, score=0.9):
     return outputs
 
 
+def anchor_heads(boxes, input_w, input_h, classes, anchors=None, score=0.9):
+    """Three tensors of head "anchorbase" (with 18 `anchors`) or "anchorfree" that decode to these (class index, x, y, w, h) boxes."""
+    per_cell = 1 if anchors is None else 3
+    outputs = [np.zeros((1, input_h // s, input_w // s, per_cell * (5 + classes)), np.float32) for s in (8, 16, 32)]
+    for index, x, y, w, h in boxes:
+        level = next(i for i, stride in enumerate((8, 16, 32)) if max(w, h) <= 8 * stride or stride == 32)
+        stride = (8, 16, 32)[level]
+        column, row = int((x + w / 2) // stride), int((y + h / 2) // stride)
+        across, down = (x + w / 2) / stride - column, (y + h / 2) / stride - row
+        place = 0
+        if anchors is None:
+            values = [across, down, np.log(w / stride), np.log(h / stride)]
+        else:
+            sizes = np.reshape(anchors, (3, 3, 2))[level]
+            place = int(np.abs(np.log(sizes / (w, h))).sum(axis=1).argmin())
+            values = [(across + 0.5) / 2, (down + 0.5) / 2, *(np.sqrt(np.divide((w, h), sizes[place])) / 2)]
+        cell = outputs[level][0, row, column, place * (5 + classes) : (place + 1) * (5 + classes)]
+        cell[:4], cell[4], cell[5 + index] = values, 1, score
+    return outputs
+
+
 def segmap_outputs(cells, labels):
     """Both outputs of head "segmap" in which every coarse cell (H/4, W/4) has this label; the full size is never read by the app."""
     logits = np.full((1, *cells.shape, labels), -2, np.float32)
@@ -246,6 +272,13 @@ class FakeKpu(ports.Kpu):
     def gfl_boxes(self, outputs, input_wh, frame_wh, classes, score, iou):
         """The firmware's function, as the virtual board has it."""
         return gfldet_post_process(*outputs, list(input_wh), list(frame_wh), [8, 16, 32], classes, score, iou, False)
+
+    def anchor_boxes(self, outputs, input_wh, frame_wh, classes, score, iou, anchors):
+        """The firmware's functions, as the virtual board has them."""
+        given = [*outputs, list(input_wh), list(frame_wh), [8, 16, 32], classes, score, iou]
+        if anchors is None:
+            return anchorfreedet_post_process(*given, False)
+        return anchorbasedet_post_process(*given, list(anchors), False)
 
     def text_quads(self, output, input_wh, mask, score):
         """The firmware's function, as the virtual board has it."""

@@ -144,10 +144,12 @@ class FakeHost:
         labels=None,
         answer=None,
         score=400,
+        golden=None,
+        **fields,
     ):
-        """Offer a model whose golden answer is `answer`, as the manifest has it, or `detections`; its digest."""
+        """Offer a model whose golden answer is `answer`, as the manifest has it, or `detections`, with more `fields`; its digest."""
         kmodel = kmodel or bytes([serial]) * 70000
-        golden = bytes([serial]) * (3 * 320 * 192)
+        golden = bytes([serial]) * (3 * 320 * 192) if golden is None else golden
         raw = json.dumps(
             {
                 "v": 1,
@@ -168,6 +170,7 @@ class FakeHost:
                     **(answer or {"detections": [list(one) for one in detections]}),
                 },
                 "scores": {"kmodel_map50": 0.913},
+                **fields,
             }
         ).encode()
         self.blobs[sha256_hex(kmodel)] = kmodel

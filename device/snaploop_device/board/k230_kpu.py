@@ -117,6 +117,19 @@ class K230Kpu(ports.Kpu):
         )
         return found or []
 
+    def anchor_boxes(
+        self, outputs, input_wh, frame_wh, classes: int, score: float, iou: float, anchors
+    ) -> "list[list]":
+        """The firmware's C functions for the vendor's older heads; `anchors` None: the one without."""
+        import aicube
+
+        given = [outputs[0], outputs[1], outputs[2], list(input_wh), list(frame_wh), list(STRIDES), classes, score, iou]
+        if anchors is None:
+            found = aicube.anchorfreedet_post_process(*given, False)
+        else:
+            found = aicube.anchorbasedet_post_process(*given, list(anchors), False)
+        return found or []
+
     def text_quads(self, output, input_wh, mask: float, score: float) -> "list[list[float]]":
         """The firmware's C function; it also cuts the texts out of a picture, which is a blank one here: nobody looks at them."""
         import aicube

@@ -199,6 +199,12 @@ class Kpu:
         """
         raise NotImplementedError
 
+    def anchor_boxes(
+        self, outputs, input_wh, frame_wh, classes: int, score: float, iou: float, anchors
+    ) -> "list[list]":
+        """As `gfl_boxes`, for a model with head "anchorbase" and its 18 `anchors`, or "anchorfree" with None."""
+        raise NotImplementedError
+
     def text_quads(self, output, input_wh, mask: float, score: float) -> "list[list[float]]":
         """Decode the output of a "textmap" model (manifest.HEAD_TEXTMAP).
 

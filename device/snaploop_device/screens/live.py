@@ -1,6 +1,6 @@
 """Live: what the model sees, over the video."""
 
-from snaploop_shared.manifest import HEAD_CTC, HEAD_SEGMAP, HEAD_TEXTMAP, SCORE_HEADS
+from snaploop_shared.manifest import HEAD_CTC, HEAD_TEXTMAP, SCORE_HEADS, SHARE_HEADS
 
 from .. import layout
 from . import label, reading, verdict
@@ -147,7 +147,7 @@ def _strip(canvas, state, labels, end):
         canvas.text(at, y + 18, 18, w.fitted("reads " + "".join(labels), 18, end - at - 8), w.DIM)
         return
     counts = [0] * len(labels)
-    is_segmap = state.model is not None and state.model.head == HEAD_SEGMAP
+    is_segmap = state.model is not None and state.model.head in SHARE_HEADS
     is_whole_photo = state.model is not None and state.model.head in SCORE_HEADS
     for one in state.detections:
         if one[0] < len(counts):

@@ -5,7 +5,7 @@ import pytest
 
 from fakes.device_board import FakeKpu, gfl_heads, raw_heads
 from fakes.device_host import FakeHost
-from snaploop_device.inference import DECODERS, GflDetector, NotFiniteError, decoder_for
+from snaploop_device.inference import DECODERS, FirmwareDetector, NotFiniteError, decoder_for
 from snaploop_shared.letterbox import placement
 from snaploop_shared.manifest import HEADS
 
@@ -23,7 +23,7 @@ def detector(**arguments):
 
 def test_every_head_of_the_contract_has_a_decoder():
     assert {head for heads in HEADS.values() for head in heads} == set(DECODERS)
-    assert isinstance(detector(), GflDetector)
+    assert isinstance(detector(), FirmwareDetector)
 
 
 def test_known_boxes_come_back_best_first():

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fakes.board_client import BoardClient
 from snaploop_host.app import Host, open_host
 from snaploop_host.config import Config
+from snaploop_host.domain.training_parameters import check_parameters
 
 CLASSES = ("red", "yellow", "green")
 PRETENDING_WORKER = (sys.executable, str(Path(__file__).with_name("pretending_worker.py")))
@@ -18,9 +21,16 @@ PRETENDING_WORKER = (sys.executable, str(Path(__file__).with_name("pretending_wo
 def make_host(folder: Path, **config: object) -> Host:
     """A host with its project."""
     host = open_host(Config(folder, **config), worker=PRETENDING_WORKER)  # type: ignore[arg-type]
+    host.train.check_parameters = _checked
     if not host.store.projects():
         host.store.add_project("lights", "detect", CLASSES, 1000.0)
     return host
+
+
+def _checked(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """As ever, but let pass what steers the pretending worker."""
+    steering = {name: value for name, value in given.items() if name == "pretend"}
+    return check_parameters(task, {name: value for name, value in given.items() if name != "pretend"}) | steering
 
 
 def pair_client(host: Host, road: str = "usb", board_id: str = "a1b2c3d4", project: str = "lights") -> BoardClient:

@@ -5,6 +5,7 @@ queued --> running --> succeeded     the kmodel passed the gate and is offered t
    |          |-----> failed         with the reason
    |--------->|-----> cancelled      by a person
    |--------------> failed           it could not even start
+cancelled, failed --> queued         a person lets it go on where it was
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ MOVES: dict[str, tuple[str, ...]] = {
     QUEUED: (RUNNING, CANCELLED, FAILED),
     RUNNING: (SUCCEEDED, FAILED, CANCELLED, REFUSED),
     SUCCEEDED: (),
-    FAILED: (),
-    CANCELLED: (),
+    FAILED: (QUEUED,),
+    CANCELLED: (QUEUED,),
     REFUSED: (),
 }
 ACTIVE = (QUEUED, RUNNING)

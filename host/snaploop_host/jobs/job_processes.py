@@ -55,6 +55,10 @@ class JobProcesses:
         (self._job(run_id) / "artifacts").mkdir(parents=True, exist_ok=True)
         write_atomically(self._job(run_id) / "job.json", json.dumps(job, indent=1).encode())
 
+    def is_prepared(self, run_id: int) -> bool:
+        """Whether the job's folder is there, new or used."""
+        return (self._job(run_id) / "job.json").exists()
+
     def start(self, run_id: int) -> None:
         """Start the job's process.
 

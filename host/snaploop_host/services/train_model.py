@@ -21,6 +21,7 @@ from ..domain.runs import CANCELLED, FAILED, QUEUED, REFUSED, RUNNING, SUCCEEDED
 from ..domain.samples import LABELLED, Sample
 from ..domain.scores import OCR_RECOGNIZE, SEGMENT
 from ..domain.text_labels import reading_problem
+from ..domain.training_parameters import AUTO, PRETRAINED, SCRATCH, WARM, check_parameters
 from ..errors import CannotTrainError, HostError
 from ..ports import Blobs, Jobs, Store
 from .publish_model import PublishModel
@@ -44,6 +45,7 @@ class TrainModel:
         self.publisher = publish
         self._clock = clock
         self._lock = threading.Lock()
+        self.check_parameters: Callable[[str, Mapping[str, Any]], dict[str, Any]] = check_parameters
 
     def start(self, project_id: int, parameters: Mapping[str, Any] | None = None) -> Run:
         """The queued run on the project's labelled photos.
@@ -53,21 +55,19 @@ class TrainModel:
             parameters: for the job, such as {"epochs": 40}; see training/.
 
         Raises:
+            BadInputError: a parameter that there is not, or that may not have this value.
             CannotTrainError: too few labelled photos, labels that teach nothing, a class that the project does not have, or an active run.
         """
         with self._lock:
             project = self._store.project(project_id)
-            active = next((run for run in self._store.runs(project_id) if run.is_active), None)
-            if active is not None:
-                raise CannotTrainError(
-                    f"run {active.id} of {project.name} is {active.state} already: wait for it or cancel it"
-                )
-            samples = [sample for sample in self._store.samples(project_id) if sample.state == LABELLED]
-            _check_trainable(project, samples, parameters or {})
+            given = self.check_parameters(project.task, parameters or {})
+            self._check_idle(project)
+            samples = self._labelled(project)
+            _check_trainable(project, samples, given)
+            warm = self._warm_start_run(project, given.get("start", AUTO))
             version = self._make_version(project, samples)
-            warm = self._warm_start_run(project)
             run = self._store.add_run(project_id, version.id, None if warm is None else warm.id, self._clock())
-            self._jobs.prepare(run.id, self._job(run, project, version, warm, parameters or {}))
+            self._jobs.prepare(run.id, self._job(run, project, version, warm, given))
         logger.info(
             "run %d of %s is queued with %d photos (%d for validation)",
             run.id,
@@ -76,6 +76,26 @@ class TrainModel:
             len(version.side(VAL)),
         )
         return run
+
+    def go_on(self, run_id: int) -> Run:
+        """A cancelled or failed run, queued again: its job goes on at its last checkpoint, with the photos it had.
+
+        Raises:
+            NotFoundError: no such run.
+            CannotTrainError: it did not end that way, its files are gone, or another run of the project is active.
+        """
+        with self._lock:
+            run = self._store.run(run_id)
+            project = self._store.project(run.project_id)
+            if run.state not in (CANCELLED, FAILED):
+                raise CannotTrainError(f"run {run_id} is {run.state}: only a cancelled or failed run goes on")
+            self._check_idle(project)
+            if not self._jobs.is_prepared(run_id):
+                raise CannotTrainError(f"the files of run {run_id} are gone: start a new training")
+            queued = replace(run, state=check_move(run, QUEUED), ended_at_s=None, attempts=0, text="")
+            self._store.save_run(queued)
+        logger.info("run %d of %s is queued again", run_id, project.name)
+        return queued
 
     def cancel(self, run_id: int) -> Run:
         """The cancelled run; its job's process has ended.
@@ -184,7 +204,30 @@ class TrainModel:
         ]
         return self._store.add_dataset_version(project.id, project.classes, items, self._clock())
 
-    def _warm_start_run(self, project: Project) -> Run | None:
+    def _check_idle(self, project: Project) -> None:
+        active = next((run for run in self._store.runs(project.id) if run.is_active), None)
+        if active is not None:
+            raise CannotTrainError(
+                f"run {active.id} of {project.name} is {active.state} already: wait for it or cancel it"
+            )
+
+    def _labelled(self, project: Project) -> list[Sample]:
+        return [sample for sample in self._store.samples(project.id) if sample.state == LABELLED]
+
+    def _warm_start_run(self, project: Project, start: str) -> Run | None:
+        """The run to start from, when `start` lets it: that of the last good model.
+
+        Raises:
+            CannotTrainError: start=warm, and there is none.
+        """
+        found = None if start in (SCRATCH, PRETRAINED) else self._last_good_run(project)
+        if found is None and start == WARM:
+            raise CannotTrainError(
+                f"start=warm: {project.name} has no model of these classes to start from: give start=auto or scratch"
+            )
+        return found
+
+    def _last_good_run(self, project: Project) -> Run | None:
         """The run of the last good model, when its classes are today's and its weights are still there."""
         model = self._store.offered_model(project.id)
         if model is None or not self._jobs.artifact(model.run_id, "best.pt").exists():
@@ -243,6 +286,7 @@ def _check_trainable(project: Project, samples: list[Sample], parameters: Mappin
         raise CannotTrainError(
             f"boxes of {names}, which {project.name} does not have: add it with `snaploop projects classes {project.name}`"
         )
+    _check_box_limit(samples, parameters.get("box_limit"))
     if project.task in WHOLE_PHOTO_TASKS:
         photos = [PhotoLabels(sample.name, frozenset(box.class_name for box in sample.boxes)) for sample in samples]
         if problem := label_problem(project.task, project.classes, photos):
@@ -251,6 +295,16 @@ def _check_trainable(project: Project, samples: list[Sample], parameters: Mappin
         texts = [(sample.name, box.text) for sample in samples for box in sample.boxes]
         if problem := reading_problem(texts, str(parameters.get("dictionary") or "")):
             raise CannotTrainError(problem)
+
+
+def _check_box_limit(samples: list[Sample], limit: int | None) -> None:
+    fullest = max(samples, key=lambda sample: len(sample.boxes))
+    if limit is not None and len(fullest.boxes) > limit:
+        above = sum(len(sample.boxes) > limit for sample in samples)
+        raise CannotTrainError(
+            f"box_limit={limit}: {above} photos have more labels, {fullest.name} has {len(fullest.boxes)}: "
+            f"allow {len(fullest.boxes)}, or delete labels"
+        )
 
 
 def _last_word(events: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -31,8 +31,21 @@ class EpochCurve:
         self._recent: deque[float] = deque(maxlen=5)
         path.parent.mkdir(parents=True, exist_ok=True)
 
-    def add(self, epoch: int, losses: Mapping[str, float], metrics: Mapping[str, float] | None) -> None:
-        """Report one finished epoch (1 is the first); no metrics where it was not validated."""
+    def add(
+        self,
+        epoch: int,
+        losses: Mapping[str, float],
+        metrics: Mapping[str, float] | None,
+        validation_s: float = 0.0,
+    ) -> None:
+        """Report one finished epoch (1 is the first); no metrics where it was not validated.
+
+        Args:
+            epoch: its number.
+            losses: term → mean over the epoch.
+            metrics: name → score on the validation photos.
+            validation_s: how much of the epoch's time went into these.
+        """
         now = time.monotonic()
         seconds, self._previous = now - self._previous, now
         self._recent.append(seconds)
@@ -42,19 +55,25 @@ class EpochCurve:
             "losses": {name: round(value, 4) for name, value in losses.items()},
             "metrics": {name: round(value, 4) for name, value in (metrics or {}).items()},
             "seconds": round(seconds, 2),
+            "validation_s": round(validation_s, 3),
             "eta_s": round(statistics.median(self._recent) * (self.epochs - epoch), 1),
         }
         with self.path.open("a") as file:
             file.write(json.dumps(fields) + "\n")
         self.report("epoch", **fields)
 
+    def losses(self) -> list[float]:
+        """The loss of every epoch so far, its terms summed."""
+        return [sum(row["losses"].values()) for row in self.rows()]
+
     def rows(self) -> list[dict[str, Any]]:
         """One row per epoch; an epoch repeated after a kill counts once, its later run."""
         rows = {}
-        for line in self.path.read_text().splitlines():
+        for line in self.path.read_text().splitlines() if self.path.exists() else ():
             try:
                 row = json.loads(line)
             except ValueError:  # a kill cut this line off; the epoch was trained again
                 continue
             rows[row["epoch"]] = row
-        return [{key: rows[epoch][key] for key in ("epoch", "losses", "metrics", "seconds")} for epoch in sorted(rows)]
+        names = ("epoch", "losses", "metrics", "seconds", "validation_s")
+        return [{name: rows[epoch].get(name, 0.0) for name in names} for epoch in sorted(rows)]

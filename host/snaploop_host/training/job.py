@@ -35,6 +35,7 @@ from ..domain.scores import Score, scores_text
 from .errors import BadJobError, GateRefusedError, JobCancelled, TrainingError
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
+from .stopping import why_ended
 from .task import Folders, Task, task_named
 from .ultralytics_runtime import isolate_ultralytics
 
@@ -63,7 +64,11 @@ def run_job(folder: Path, report: EventWriter) -> None:
             f"weights to start from are missing: {job.warm_start}; train from scratch, or choose another model"
         )
     ensure_runtime()  # before minutes of training, not after
-    nncase_version()
+    if job.parameters.nncase not in (None, nncase_version()):
+        raise BadJobError(
+            f"nncase={job.parameters.nncase}: this host compiles with {nncase_version()} only, allowed is {nncase_version()}; "
+            f"for another one: pip install nncase=={job.parameters.nncase} nncase-kpu=={job.parameters.nncase}"
+        )
 
     def stage(name: str, work: Callable[[], Any]) -> Any:
         if (earlier := stages.get(name)) is not None:
@@ -77,7 +82,7 @@ def run_job(folder: Path, report: EventWriter) -> None:
         return result
 
     stage("prepare", lambda: _prepare(task, job, folders, report))
-    training = stage("train", lambda: task.train(job, folders, report))
+    training = stage("train", lambda: _train(task, job, folders, report))
     stage("export", lambda: _export(task, job, folders))
     stage("compile", lambda: _compile(task, job, folders, report))
     result = stage("report", lambda: _report(task, job, folders, report, training, stages))
@@ -90,6 +95,13 @@ def _prepare(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
     for note in notes:
         report("note", text=note)
     return {"train": len(job.train), "val": len(job.val), "input": list(task.input_wh(job)), "notes": notes}
+
+
+def _train(task: Task, job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
+    training = task.train(job, folders, report)
+    ended_by, text = why_ended(training, job.parameters)
+    report("note", text=text)
+    return {**training, "ended_by": ended_by}
 
 
 def _export(task: Task, job: TrainingJob, folders: Folders) -> dict[str, Any]:

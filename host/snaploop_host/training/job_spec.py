@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..domain.training_parameters import AUTO, NORMAL, PRETRAINED, check_parameters, with_preset
+from ..errors import BadInputError
 from .errors import BadJobError
 
 SHORTEST_RUN_EPOCHS, LONGEST_RUN_EPOCHS = 20, 300
@@ -45,7 +47,10 @@ class Photo:
 
 @dataclass(frozen=True)
 class Parameters:
-    """How to train. `epochs`, `lr0` and `patience` of None are chosen from the number of photos and the kind of start."""
+    """How to train; `domain.training_parameters` says what may be set.
+
+    `epochs`, `lr0` and `patience` of None are chosen from the number of photos and the kind of start.
+    """
 
     epochs: int | None = None
     patience: int | None = None
@@ -58,15 +63,26 @@ class Parameters:
     weight_decay: float = 0.0005
     warmup_steps: int = 60
     seed: int = 0
+    preset: str = NORMAL
     scale: float = 0.4
     shift: float = 0.1
     mirror: float = 0.5
     mosaic: float = 0.5
+    hue: float = 0.015
+    saturation: float = 0.5
+    brightness: float = 0.4
+    distort: float = 1.0
     ema_steps: int = 40
     bf16: bool = True
     threads: int | None = None  # None: as many as help at the moment; a number makes runs repeat to the last digit
     score_threshold: float | None = None  # None: from the validation F1 curve
     dictionary: str | None = None  # characters that a reading model knows; None: those of the labels
+    box_limit: int | None = None  # labels that a photo may have
+    start: str = AUTO
+    max_minutes: float | None = None  # a run that is estimated to take longer is refused before it trains
+    stop_change: float | None = None  # None: no stop rule
+    stop_epochs: int = 40
+    nncase: str | None = None  # None: the installed one
 
     def __post_init__(self) -> None:
         """Refuse what no training can use."""
@@ -101,6 +117,11 @@ class TrainingJob:
     parameters: Parameters
     warm_start: Path | None
     gate: Gate
+
+    @property
+    def may_use_pretrained(self) -> bool:
+        """Whether weights from the folder `weights/` may be started from."""
+        return self.warm_start is None and self.parameters.start in (AUTO, PRETRAINED)
 
 
 def commonest_size(job: TrainingJob) -> tuple[int, int]:
@@ -160,7 +181,7 @@ def _job(raw: Mapping[str, Any]) -> TrainingJob:
         classes=classes,
         train=train,
         val=val,
-        parameters=_known(Parameters, raw.get("parameters") or {}),
+        parameters=_parameters(str(raw["task"]), raw.get("parameters") or {}),
         warm_start=Path(raw["warm_start"]) if raw.get("warm_start") else None,
         gate=_known(Gate, raw.get("gate") or {}),
     )
@@ -181,6 +202,13 @@ def _box(entry: Mapping[str, Any]) -> Box:
     values: Any = tuple(float(value) for value in entry["box_xywh_px"])  # its length is checked with the box
     points = tuple((float(px), float(py)) for px, py in entry.get("points_px", ()))
     return Box(int(entry["class"]), values, points, str(entry.get("text", "")))
+
+
+def _parameters(task: str, given: Mapping[str, Any]) -> Parameters:
+    try:
+        return Parameters(**with_preset(check_parameters(task, given)))
+    except BadInputError as error:
+        raise BadJobError(str(error)) from error
 
 
 def _known(kind: Any, values: Mapping[str, Any]) -> Any:

@@ -25,6 +25,7 @@ from .bf16 import fast_bf16_cpu
 from .epoch_curve import EpochCurve
 from .errors import BadJobError, TrainingError
 from .job_spec import Parameters
+from .stopping import is_stable
 from .task import Report
 from .thread_tuner import ThreadTuner
 
@@ -109,12 +110,15 @@ def fit(
     state = _Training(network, loss, preprocess, parameters, plan, folder / "last.pt")
     if state.resume(batches.batch_size, len(batches)):
         report("note", text=f"training continues after epoch {state.epoch}")
-    while not state.is_over:
+    is_over = state.is_over or is_stable(curve.losses(), parameters)
+    while not is_over:
         losses = state.run_epoch(batches)
+        started = time.monotonic()
         judged = judge(state.average, state.arithmetic)
         state.end_epoch(judged)
-        curve.add(state.epoch, losses, judged.metrics)
-        state.checkpoint(batches.batch_size, 0, is_due=state.is_over)
+        curve.add(state.epoch, losses, judged.metrics, time.monotonic() - started)
+        is_over = state.is_over or (parameters.stop_change is not None and is_stable(curve.losses(), parameters))
+        state.checkpoint(batches.batch_size, 0, is_due=is_over)
     threads = {str(number): steps for number, steps in state.tuner.steps_with.items()} if state.tuner else {}
     logger.info("trained on %s; steps with each number of threads: %s", state.device, threads)
     return Fitted(state.best, state.best_epoch, state.epoch, str(state.device), state.bf16, threads)

@@ -44,9 +44,9 @@ def test_input_follows_the_photos(tmp_path, size, expected):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"parameters": {"epoch": 3}}, "unknown parameters epoch: known are"),
-        ({"parameters": {"imgsz": 300}}, "imgsz 300 is no multiple of 32"),
-        ({"parameters": {"batch": 0}}, "must be at least 1"),
+        ({"parameters": {"epoch": 3}}, r"unknown parameter epoch \(did you mean epochs\?\): known are"),
+        ({"parameters": {"imgsz": 300}}, "imgsz=300: allowed are whole numbers from 96 to 1280, a multiple of 32"),
+        ({"parameters": {"batch": 0}}, "batch=0: allowed are whole numbers from 1 to 256"),
         ({"classes": []}, "no class"),
         ({"dataset": {"train": [], "val": []}}, "label more photos"),
         ({"dataset": {"train": [{"image": "x"}], "val": []}}, "KeyError 'boxes'"),

@@ -7,7 +7,7 @@ Called by `picture_dataset`. Only NumPy and OpenCV.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from snaploop_shared.letterbox import PAD_VALUE, placement
 
 from ...domain.geometry import FloatArray, IntArray
+from ..job_spec import Parameters
 
 SMALLEST_SIDE_PX = 2  # a box thinner than this after cutting teaches nothing
 SMALLEST_LEFT = 0.15  # share of a box that must stay inside the canvas, else the box is dropped
@@ -43,6 +44,27 @@ class Augmentation:
     hue: float = 0.015  # of the full circle
     saturation: float = 0.5
     brightness: float = 0.4
+
+    def times(self, factor: float) -> Augmentation:
+        """The same with colours changed so much more; saturation and brightness by all of it at most."""
+        return replace(
+            self,
+            hue=self.hue * factor,
+            saturation=min(1.0, self.saturation * factor),
+            brightness=min(1.0, self.brightness * factor),
+        )
+
+
+def augmentation_of(parameters: Parameters, zoom_share: float = 1.0) -> Augmentation:
+    """What a job's parameters say; `zoom_share` of its scale and shift."""
+    return Augmentation(
+        scale=parameters.scale * zoom_share,
+        shift=parameters.shift * zoom_share,
+        mirror=parameters.mirror,
+        hue=parameters.hue,
+        saturation=parameters.saturation,
+        brightness=parameters.brightness,
+    )
 
 
 def letterbox(image: np.ndarray, width: int, height: int) -> np.ndarray:

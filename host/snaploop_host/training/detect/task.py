@@ -50,7 +50,7 @@ class DetectTask:
         """Through ultralytics' trainer."""
         from .train import train
 
-        pretrained = PRETRAINED if PRETRAINED.exists() else None
+        pretrained = PRETRAINED if job.may_use_pretrained and PRETRAINED.exists() else None
         result = train(job, self.input_wh(job), folders.data, folders.run, report, pretrained)
         shutil.copyfile(folders.run / result.pop("weights"), folders.artifacts / "best.pt")
         return result

@@ -92,9 +92,10 @@ def train(
                 trainer.epoch + 1,
                 {name: float(value) for name, value in losses.items()},
                 score.values if score else None,
+                trainer.validation_s,
             )
 
-        trainer = QuickDetectionTrainer(layout, list(job.classes), input_wh, parameters, overrides, add)
+        trainer = QuickDetectionTrainer(layout, list(job.classes), input_wh, parameters, overrides, add, curve.losses())
         trainer.train()
         threads = {str(number): steps for number, steps in trainer.tuner.steps_with.items()}
         logger.info("trained; steps with each number of threads: %s", threads)

@@ -23,15 +23,16 @@ import numpy as np
 import torch
 from torch import nn
 from ultralytics.models.yolo.detect import DetectionTrainer
-from ultralytics.utils.torch_utils import ModelEMA, strip_optimizer
+from ultralytics.utils.torch_utils import EarlyStopping, ModelEMA, strip_optimizer
 
 from ...domain.detection_decode import STRIDES_PX, decode_heads
 from ...domain.detection_metrics import Truth, score_detections
 from ...domain.scores import Score
 from ..bf16 import fast_bf16_cpu
 from ..job_spec import Parameters
+from ..stopping import is_stable
 from ..thread_tuner import ThreadTuner
-from .augment import Augmentation
+from .augment import augmentation_of
 from .gfl_head import CornerLoss, model_description
 from .picture_dataset import PictureSplit, TrainingBatches
 
@@ -56,8 +57,11 @@ class QuickDetectionTrainer(DetectionTrainer):
         parameters: Parameters,
         overrides: dict[str, Any],
         on_epoch: Callable[[QuickDetectionTrainer, Score | None], None],
+        losses: list[float],
     ) -> None:
-        """Wire the library to our data; training starts with `train()`."""
+        """Wire the library to our data; training starts with `train()`. `losses` are those of epochs before a restart."""
+        self.losses = losses
+        self.validation_s = 0.0
         self.layout, self.class_names, self.canvas = layout, classes, canvas
         self.parameters, self.on_epoch = parameters, on_epoch
         self.bf16 = fast_bf16_cpu() and parameters.bf16
@@ -96,7 +100,7 @@ class QuickDetectionTrainer(DetectionTrainer):
         split = PictureSplit(self.layout, dataset_path, *self.canvas)
         if mode == "val":
             self._load_validation(split)
-        rules = Augmentation(scale=self.parameters.scale, shift=self.parameters.shift, mirror=self.parameters.mirror)
+        rules = augmentation_of(self.parameters)
         return TrainingBatches(split, batch_size, self.parameters.seed, rules, self.parameters.mosaic)
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -117,12 +121,21 @@ class QuickDetectionTrainer(DetectionTrainer):
 
     def _setup_train(self) -> None:
         super()._setup_train()
+        stopper = _Stopper(self._is_stable)
+        stopper.__dict__.update(self.stopper.__dict__)
+        self.stopper = stopper
         self.model = self.model.to(memory_format=torch.channels_last)
         self.ema.ema = self.ema.ema.to(memory_format=torch.channels_last)
         self._shape_ema()
         self.model.criterion = CornerLoss(self.model)
         if self.bf16:
             self._compute_in_bf16()
+
+    def _is_stable(self) -> bool:
+        """The stop rule, with the epoch that has just been trained."""
+        terms: dict[str, Any] = self.tloss or {}
+        self.losses.append(sum(float(value) for value in terms.values()))
+        return is_stable(self.losses, self.parameters)
 
     def _compute_in_bf16(self) -> None:
         """Run the network's forward pass in bf16 (the library refuses bf16 autocast on a CPU).
@@ -169,8 +182,10 @@ class QuickDetectionTrainer(DetectionTrainer):
 
     def validate(self) -> tuple[dict[str, float], float | None]:
         """Score the averaged model on the validation pictures with the board's decoder and our metric."""
+        started = time.monotonic()
         self.score = score_raw_heads(self.ema.ema, self._validation_pixels, self._validation_truth, self.bf16)
         fitness = self.score.values["map50_95"]
+        self.validation_s = time.monotonic() - started
         if self.best_fitness is None or fitness > self.best_fitness:
             self.best_fitness = fitness
         return {"metrics/mAP50(B)": self.score.values["map50"], "metrics/mAP50-95(B)": fitness}, fitness
@@ -220,6 +235,19 @@ class QuickDetectionTrainer(DetectionTrainer):
         """Make best.pt a plain model; its score is the best epoch's, so there is nothing to validate again."""
         if self.best.exists():
             strip_optimizer(self.best)
+
+
+class _Stopper(EarlyStopping):
+    """The library's patience, and the stop rule."""
+
+    def __init__(self, is_stable: Callable[[], bool]) -> None:
+        super().__init__()
+        self.is_stable = is_stable
+
+    def __call__(self, epoch: int, fitness: float | None) -> bool:
+        """Whether training ends; asked once in every epoch."""
+        is_stable = self.is_stable()
+        return bool(super().__call__(epoch, fitness)) or is_stable
 
 
 def score_raw_heads(model: nn.Module, pixels: torch.Tensor, truths: list[Truth], bf16: bool = False) -> Score:

@@ -129,6 +129,7 @@ def changed(
     scale: float,
     shift: float,
     rng: np.random.Generator,
+    distort: float = 1.0,
 ) -> tuple[np.ndarray, list[FloatArray]]:
     """The picture on the model's canvas as another camera position and another light would give it; never mirrored: text is not.
 
@@ -139,13 +140,14 @@ def changed(
         scale: `Parameters.scale`.
         shift: `Parameters.shift`.
         rng: chooses.
+        distort: `Parameters.distort`.
     """
     width, height = size_wh
     source_h, source_w = image.shape[:2]
     fit = min(width / source_w, height / source_h)
     factor = fit * math.exp(rng.uniform(math.log(1 - scale), math.log(1 + scale)))
-    stretch = math.exp(rng.uniform(-STRETCH, STRETCH))
-    turn = math.radians(rng.uniform(-TURN_DEGREES, TURN_DEGREES)) * (rng.random() < 0.6)
+    stretch = math.exp(distort * rng.uniform(-STRETCH, STRETCH))
+    turn = math.radians(distort * rng.uniform(-TURN_DEGREES, TURN_DEGREES)) * (rng.random() < 0.6)
     linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ np.diag(
         [factor * stretch, factor / stretch]
     )
@@ -164,8 +166,8 @@ def changed(
         borderValue=(PAD_VALUE,) * 3,
     )
     moved = [(quad @ linear.T + offset).astype(np.float32) for quad in quads]
-    canvas = recolour(np.asarray(canvas), COLOURS, rng)
-    if rng.random() < BLUR_PROBABILITY:
+    canvas = recolour(np.asarray(canvas), COLOURS.times(distort), rng)
+    if rng.random() < BLUR_PROBABILITY * distort:
         canvas = cv2.GaussianBlur(canvas, (3, 3), float(rng.uniform(0.4, 1.2)))
     return np.asarray(canvas), moved
 

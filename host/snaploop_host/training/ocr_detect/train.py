@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...domain.geometry import FloatArray
 from ...domain.preprocess import Preprocess
 from ...domain.scores import OCR_DETECT, Score
 from ...domain.text_metrics import TrueText, score_found_text
@@ -89,13 +90,16 @@ class MapBatches:
             rng = np.random.default_rng((self.parameters.seed, number, batch))
             pixels, maps = [], []
             for index in order[batch * self.batch_size : (batch + 1) * self.batch_size]:
-                photo = self.photos[index]
-                image, quads = changed(
-                    self.images[index], photo.quads, self.size_wh, self.parameters.scale, self.parameters.shift, rng
-                )
+                image, quads = self.changed(int(index), rng)
                 pixels.append(image.transpose(2, 0, 1))
-                maps.append(draw_maps(quads, photo.to_find, *self.size_wh))
+                maps.append(draw_maps(quads, self.photos[index].to_find, *self.size_wh))
             yield torch.from_numpy(np.stack(pixels)), torch.from_numpy(np.stack(maps))
+
+    def changed(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, list[FloatArray]]:
+        """One photo, changed as the parameters say, and its quads."""
+        given = self.parameters
+        quads = self.photos[index].quads
+        return changed(self.images[index], quads, self.size_wh, given.scale, given.shift, rng, given.distort)
 
 
 class Validation:

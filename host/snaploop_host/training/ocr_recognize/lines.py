@@ -132,7 +132,7 @@ class Lines:
 
 
 def changed(
-    image: np.ndarray, inner: tuple[int, int, int, int], width: int, rng: np.random.Generator
+    image: np.ndarray, inner: tuple[int, int, int, int], width: int, rng: np.random.Generator, distort: float = 1.0
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """The line on the model's canvas, cut a little differently, turned, blurred and in other colours.
 
@@ -141,14 +141,15 @@ def changed(
         inner: left, top, width, height of the line in it.
         width: of the model's input.
         rng: chooses.
+        distort: `Parameters.distort`.
 
     Returns:
         (32, W, 3) uint8, and (factor, offset): x of `image` lies at factor · x + offset.
     """
     left, top, across, down = inner
     # Some lines loosely: on the board they are held into a strip, not marked.
-    low, high = -0.12 * down, (0.6 if rng.random() < LOOSE_PROBABILITY else 0.15) * down
-    margins = rng.uniform((low / 2, low, low / 2, low), (high, high, high, high))
+    low, high = -0.12 * down, (0.6 if rng.random() < LOOSE_PROBABILITY * distort else 0.15) * down
+    margins = distort * rng.uniform((low / 2, low, low / 2, low), (high, high, high, high))
     quad = np.array(
         [
             (left - margins[0], top - margins[1]),
@@ -157,9 +158,9 @@ def changed(
             (left - margins[0], top + down + margins[3]),
         ]
     )
-    quad += rng.uniform(-0.06, 0.06, (4, 2)) * down  # a quad drawn by hand
+    quad += distort * rng.uniform(-0.06, 0.06, (4, 2)) * down  # a quad drawn by hand
     shape = float(np.linalg.norm(quad[1] - quad[0]) / max(1.0, np.linalg.norm(quad[3] - quad[0])))
-    shape *= math.exp(rng.uniform(-0.15, 0.15))
+    shape *= math.exp(distort * rng.uniform(-0.15, 0.15))
     target_w = min(float(width), HEIGHT_PX * shape)
     target_h = min(float(HEIGHT_PX), target_w / shape)
     target = np.array([(0, 0), (target_w, 0), (target_w, target_h), (0, target_h)])
@@ -167,13 +168,13 @@ def changed(
     seen_w, seen_h = max(1, round(target_w)), max(1, round(target_h))
     matrix = cv2.getPerspectiveTransform((quad - 0.5).astype(np.float32), (target - 0.5).astype(np.float32))
     seen = cv2.warpPerspective(image, matrix, (seen_w, seen_h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    seen = recolour(np.asarray(seen), COLOURS, rng)
-    if rng.random() < 0.3:
+    seen = recolour(np.asarray(seen), COLOURS.times(distort), rng)
+    if rng.random() < 0.3 * distort:
         seen = np.asarray(cv2.GaussianBlur(seen, (3, 3), float(rng.uniform(0.4, 1.0))))
-    if rng.random() < 0.2:
+    if rng.random() < 0.2 * distort:
         seen = 255 - seen
-    noise = rng.normal(0, rng.uniform(0, 10), seen.shape)
-    contrast = rng.uniform(0.6, 1.2)
+    noise = rng.normal(0, rng.uniform(0, 10) * distort, seen.shape)
+    contrast = 1 + distort * (rng.uniform(0.6, 1.2) - 1)
     canvas[:seen_h, :seen_w] = ((seen - 128.0) * contrast + 128 + noise).clip(0, 255)
     factor = target_w / float(
         quad[1, 0] - quad[0, 0]

@@ -122,6 +122,7 @@ class LineBatches:
         """Read all lines once."""
         self.lines, self.width, self.typesetter = lines, width, typesetter
         self.drawn, self.batch_size, self.seed = drawn, batch_size, parameters.seed
+        self.distort = parameters.distort
         self.images = [read_rgb(line.file) for line in lines]
         self.index = {character: number for number, character in enumerate(labels_of(characters)) if character}
 
@@ -154,7 +155,7 @@ class LineBatches:
             image, line = self.images[chosen], self.lines[chosen]
             text, inner = line.text, (line.border, line.border, *line.size_wh)
             middles = [line.border + line.size_wh[0] * (at + 0.5) / len(text) for at in range(len(text))]
-        seen, (factor, offset) = changed(image, inner, self.width, rng)
+        seen, (factor, offset) = changed(image, inner, self.width, rng, self.distort)
         return seen, [factor * middle + offset for middle in middles], text
 
 

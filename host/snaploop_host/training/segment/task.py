@@ -76,7 +76,13 @@ class SegmentTask:
         """With a loop of our own: the library's stays at background when things are small."""
         from .train import train
 
-        return train(job, self.input_wh(job), folders, report, PRETRAINED if PRETRAINED.exists() else None)
+        return train(
+            job,
+            self.input_wh(job),
+            folders,
+            report,
+            PRETRAINED if job.may_use_pretrained and PRETRAINED.exists() else None,
+        )
 
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """Logits at full size and at stride 4."""

@@ -16,7 +16,7 @@ from torch.nn import functional
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import METRICS, SEGMENT
 from ...domain.segmentation_metrics import ClassMap, score_segmentation
-from ..detect.augment import Augmentation
+from ..detect.augment import augmentation_of
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
 from ..job_spec import TrainingJob, chosen_epochs
@@ -103,8 +103,7 @@ def _fit(
     if start:
         fitting = take_over(network, start)
         report("note", text=f"{fitting} of {len(network.state_dict())} tensors are taken over from {start.name}")
-    rules = Augmentation(scale=parameters.scale, shift=parameters.shift, mirror=parameters.mirror)
-    batches = TrainingBatches(photos, batch, parameters.seed, rules)
+    batches = TrainingBatches(photos, batch, parameters.seed, augmentation_of(parameters))
     loss = BalancedLoss(class_weights(photos, judge.classes))
     return fit(network, loss, batches, judge, UNIT_RANGE, parameters, plan, folder, curve, report)
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ...domain.scores import METRICS
-from ..detect.augment import Augmentation
+from ..detect.augment import augmentation_of
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
 from ..job_spec import Parameters, TrainingJob, chosen_epochs
@@ -34,7 +34,7 @@ def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Repo
     from .base import WEIGHTS_FOLDER
 
     torch.manual_seed(job.parameters.seed)
-    start_weights = job.warm_start or networks.pretrained_file(WEIGHTS_FOLDER)
+    start_weights = job.warm_start or (networks.pretrained_file(WEIGHTS_FOLDER) if job.may_use_pretrained else None)
     parameters = job.parameters
     epochs = chosen_epochs(parameters, len(job.train), start_weights is not None)
     patience = parameters.patience if parameters.patience is not None else max(10, epochs // 2)
@@ -91,9 +91,7 @@ def _fit(
 ) -> Fitted:
     examples = task.examples(job, folders, "train")
     held = [examples.classes(index) for index in range(len(examples))]
-    rules = Augmentation(
-        scale=parameters.scale * task.zoom_share, shift=parameters.shift * task.zoom_share, mirror=parameters.mirror
-    )
+    rules = augmentation_of(parameters, task.zoom_share)
     batches = VariedBatches(
         examples.photos,
         task.targets(job, held),

@@ -6,6 +6,7 @@ For tests that need Canaan's simulator. Takes two seconds; needs nncase and a .N
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -15,8 +16,7 @@ INPUT_SHAPE = (1, 3, 32, 48)
 OUTPUT_SHAPE = (1, 4, 16, 24)
 
 _SCRIPT = """
-import sys
-import numpy as np, onnx, nncase
+import numpy as np, onnx
 from onnx import TensorProto, helper, numpy_helper
 rng = np.random.default_rng(0)
 weights = rng.standard_normal((4, 3, 3, 3)).astype(np.float32) * 0.3
@@ -28,18 +28,24 @@ graph = helper.make_graph(
     [numpy_helper.from_array(weights, "w")],
 )
 onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), "tiny.onnx")
+"""
+_COMPILE = """
+import json, sys
+import numpy as np, nncase
+onnx_file, kmodel_file, shape = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+rng = np.random.default_rng(0)
 options = nncase.CompileOptions()
 options.target, options.preprocess, options.input_type, options.input_layout = "k230", True, "uint8", "NCHW"
-options.input_shape, options.input_range, options.mean, options.std = [1, 3, 32, 48], [0, 1], [0, 0, 0], [1, 1, 1]
+options.input_shape, options.input_range, options.mean, options.std = shape, [0, 1], [0, 0, 0], [1, 1, 1]
 options.swapRB, options.dump_asm, options.dump_ir = False, False, False
 compiler = nncase.Compiler(options)
-compiler.import_onnx(open("tiny.onnx", "rb").read(), nncase.ImportOptions())
+compiler.import_onnx(open(onnx_file, "rb").read(), nncase.ImportOptions())
 ptq = nncase.PTQTensorOptions()
 ptq.calibrate_method, ptq.quant_type, ptq.w_quant_type, ptq.samples_count = "NoClip", "uint8", "uint8", 4
-ptq.set_tensor_data([[rng.integers(0, 256, (1, 3, 32, 48), dtype=np.uint8) for _ in range(4)]])
+ptq.set_tensor_data([[rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(4)]])
 compiler.use_ptq(ptq)
 compiler.compile()
-open("tiny.kmodel", "wb").write(compiler.gencode_tobytes())
+open(kmodel_file, "wb").write(compiler.gencode_tobytes())
 """
 
 
@@ -53,6 +59,28 @@ def compile_tiny(folder: Path) -> tuple[Path, Path]:
     Raises:
         CannotCompileError: what is missing on this machine.
     """
+    environment = _environment(folder)
+    subprocess.run(
+        [sys.executable, "-c", _SCRIPT], cwd=folder, env=environment, check=True, timeout=120, capture_output=True
+    )
+    compile_onnx(folder / "tiny.onnx", folder / "tiny.kmodel", INPUT_SHAPE)
+    return folder / "tiny.kmodel", folder / "tiny.onnx"
+
+
+def compile_onnx(onnx_file: Path, kmodel: Path, shape: tuple[int, ...]) -> None:
+    """Write the kmodel of an ONNX file with one picture in, calibrated on noise.
+
+    Raises:
+        CannotCompileError: what is missing on this machine.
+    """
+    folder = onnx_file.parent
+    subprocess.run(
+        [sys.executable, "-c", _COMPILE, str(onnx_file), str(kmodel), json.dumps(shape)],
+        cwd=folder, env=_environment(folder), check=True, timeout=120, capture_output=True,
+    )  # fmt: skip
+
+
+def _environment(folder: Path) -> dict[str, str]:
     spec = importlib.util.find_spec("_nncase")
     if spec is None or spec.origin is None or importlib.util.find_spec("onnx") is None:
         raise CannotCompileError("nncase, nncase-kpu or onnx is not installed")
@@ -66,7 +94,7 @@ def compile_tiny(folder: Path) -> tuple[Path, Path]:
     if dotnet is None:
         raise CannotCompileError("no .NET runtime found (make setup lays one out)")
     site = Path(spec.origin).parent
-    environment = {
+    return {
         **os.environ,
         "DOTNET_ROOT": dotnet,
         "DOTNET_ROLL_FORWARD": "Major",
@@ -74,7 +102,3 @@ def compile_tiny(folder: Path) -> tuple[Path, Path]:
         "NNCASE_PLUGIN_PATH": str(site / "nncase/modules/kpu"),
         "TMPDIR": str(folder),
     }
-    subprocess.run(
-        [sys.executable, "-c", _SCRIPT], cwd=folder, env=environment, check=True, timeout=120, capture_output=True
-    )
-    return folder / "tiny.kmodel", folder / "tiny.onnx"

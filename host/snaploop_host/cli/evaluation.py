@@ -100,6 +100,11 @@ def _run_of(model: str, data: Path | None) -> FinishedRun:
         if not model and not models:
             raise NotFoundError("no model yet: `snaploop train --project NAME` makes one")
         found = host.train.publisher.find(model) if model else models[0]
+        if found.is_imported:
+            raise NotFoundError(
+                f"model {found.short} was imported as a kmodel, there is no float network to run: "
+                "it is measured when it is imported into a project with labelled photos"
+            )
         folder = host.jobs.artifact(found.run_id, "model.onnx").parents[1]
     try:
         return open_run(folder)

@@ -20,6 +20,7 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Data folder; default $SNAPLOOP_DATA or ~/.local/share/snaploop.", show_default=False),
 ]
+ProjectFilter = Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

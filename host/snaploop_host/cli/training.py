@@ -1,4 +1,4 @@
-"""`snaploop train`, `runs`, `cancel`, `models` and `offer`."""
+"""`snaploop train`, `runs`, `cancel` and `offer`; models.py lists what they make."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..config import Config, data_dir
-from ..domain.scores import METRIC_TITLES, scores_text
+from ..domain.scores import scores_text
 from ..errors import BadInputError, HostError
-from .options import DataOption, JsonOption, ago, opened, show
+from .options import DataOption, JsonOption, ProjectFilter, ago, opened, show
 
 if TYPE_CHECKING:
     from ..app import Host
 
-ProjectFilter = Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")]
 EpochsOption = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Epochs; default: chosen by the number of photos.")
 ]
@@ -33,7 +32,6 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
     app.command()(cancel)
     app.command()(runs)
-    app.command()(models)
     app.command()(offer)
 
 
@@ -116,35 +114,6 @@ def runs(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOp
         "text": "",
     }
     show(rows, columns, as_json, "no run yet: start one with `snaploop train --project NAME`")
-
-
-def models(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Models with their float and kmodel scores."""
-    from ..services.overview import Overview
-
-    with opened(data) as host:
-        rows = Overview(host.store, host.train).models(host.store.project_named(project) if project else None)
-        live = {board.name: board.model for board in host.store.boards()}
-    if not as_json:
-        rows = [
-            row
-            | {
-                "where": [name for name, model in live.items() if model == row["digest"]],
-                "scores": [
-                    f"{METRIC_TITLES[name]} {row[f'float_{name}']:.3f} → {row[f'kmodel_{name}']:.3f}"
-                    for name in row["metrics"]
-                ],
-            }
-            for row in rows
-        ]
-    columns = {
-        "short": "model",
-        "run_id": "run",
-        "is_gate_passed": "gate",
-        "scores": "float → kmodel",
-        "where": "live on",
-    }
-    show(rows, columns, as_json, "no model yet: `snaploop train --project NAME` makes one")
 
 
 def _parameters(settings: list[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from snaploop_shared.manifest import TEXT_MASK_PERMILLE
+from snaploop_shared.manifest import ANCHORS, HEAD_ANCHORBASE, HEAD_ANCHORFREE, STRIDES, TEXT_MASK_PERMILLE
 
 from .preprocess import IMAGENET, UNIT_RANGE, Preprocess
 from .scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
@@ -33,6 +33,9 @@ ROLES: Mapping[str, Role] = {
     MULTILABEL: Role("multl", "multilabel", IMAGENET),
 }
 
+_DETECTORS: Mapping[str, str] = {HEAD_ANCHORBASE: "AnchorBaseDet", HEAD_ANCHORFREE: "AnchorFreeDet"}
+"""Heads of imported models that have a model type of their own."""
+
 
 def deploy_config(manifest: Mapping[str, Any], kmodel_name: str) -> dict[str, Any]:
     """The file's content for a model.
@@ -48,7 +51,7 @@ def deploy_config(manifest: Mapping[str, Any], kmodel_name: str) -> dict[str, An
     content: dict[str, Any] = {
         "chip_type": CHIP,
         "nncase_version": manifest["nncase"],
-        "model_type": role.model_type,
+        "model_type": _DETECTORS.get(manifest.get("head", ""), role.model_type),
         "kmodel_path": kmodel_name,
         "inference_width": width,
         "inference_height": height,
@@ -62,8 +65,11 @@ def deploy_config(manifest: Mapping[str, Any], kmodel_name: str) -> dict[str, An
     }
     if manifest["task"] == DETECT:
         content["nms_option"] = False  # False: boxes of different classes may overlap
+    if anchors := manifest.get("anchors"):
+        per_stride = ANCHORS // len(STRIDES)
+        content["anchors"] = [anchors[start : start + per_stride] for start in range(0, ANCHORS, per_stride)]
     if manifest["task"] == OCR_DETECT:
-        content |= {"mask_threshold": TEXT_MASK_PERMILLE / 1000, "box_threshold": score}
+        content |= {"mask_threshold": manifest.get("mask_permille", TEXT_MASK_PERMILLE) / 1000, "box_threshold": score}
     if manifest["task"] == OCR_RECOGNIZE:
         content |= {"dict_num": len(labels), "fixed_length": False}
     return content

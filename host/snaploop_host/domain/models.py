@@ -21,6 +21,8 @@ class Model:
     Attributes:
         float_scores: metric name → 0…1 of the float model on `evaluated_images` validation images (`scores.METRICS` of its task).
         kmodel_scores: of the kmodel in Canaan's simulator, on the same images.
+
+    An imported model has no float model; its kmodel has scores where the project had labelled photos to try it on.
     """
 
     id: int
@@ -48,6 +50,11 @@ class Model:
         return self.digest[:12]
 
     @property
+    def is_imported(self) -> bool:
+        """Whether it came as a kmodel from elsewhere."""
+        return not self.float_scores
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Its task's metrics, the strict one first."""
         return METRICS[self.task]
@@ -55,4 +62,4 @@ class Model:
     def flat_scores(self) -> dict[str, float]:
         """{"float_map50": …, "kmodel_map50": …}: both scores of each metric, as manifests and the API name them."""
         pairs = (("float", self.float_scores), ("kmodel", self.kmodel_scores))
-        return {f"{form}_{name}": scores[name] for name in self.metrics for form, scores in pairs}
+        return {f"{form}_{name}": scores[name] for name in self.metrics for form, scores in pairs if name in scores}

@@ -106,11 +106,19 @@ def sample_fields(sample: Sample) -> dict[str, Any]:
 
 
 def model_fields(model: Model) -> dict[str, Any]:
-    """A model without its manifest bytes; `input` is [w, h] in px, scores are "float_<metric>" and "kmodel_<metric>"."""
+    """A model without its manifest bytes; `input` is [w, h] in px, scores are "float_<metric>" and "kmodel_<metric>".
+
+    An imported model has the latter at most.
+    """
     fields = dataclasses.asdict(model)
     for name in ("manifest", "float_scores", "kmodel_scores"):
         del fields[name]
-    more = {"short": model.short, "input": [model.input_w_px, model.input_h_px], "metrics": list(model.metrics)}
+    more = {
+        "short": model.short,
+        "input": [model.input_w_px, model.input_h_px],
+        "metrics": list(model.metrics),
+        "is_imported": model.is_imported,
+    }
     return fields | model.flat_scores() | more
 
 

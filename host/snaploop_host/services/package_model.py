@@ -129,11 +129,18 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
+def _scores_table(model: Model) -> str:
+    if not model.kmodel_scores:
+        return f"This model was {model.gate_text}."
+    pictures = f"on the same {model.evaluated_images} validation pictures"
+    rows = [f"| {pictures} | float | kmodel in Canaan's simulator |", "| --- | --- | --- |"]
+    for name in model.metrics:
+        of_float = f"{model.float_scores[name]:.3f}" if name in model.float_scores else "imported"
+        rows.append(f"| {METRIC_TITLES[name]} | {of_float} | {model.kmodel_scores[name]:.3f} |")
+    return "\n".join(rows)
+
+
 def _readme(model: Model, fields: dict[str, Any], role: str, is_forced: bool) -> str:
-    scores = "\n".join(
-        f"| {METRIC_TITLES[name]} | {model.float_scores[name]:.3f} | {model.kmodel_scores[name]:.3f} |"
-        for name in model.metrics
-    )
     warning = f"\n**This model was refused: {model.gate_text}. It was packaged on request.**\n" if is_forced else ""
     has_video = model.task not in _NO_VIDEO
     width, height = fields["input"]
@@ -147,9 +154,7 @@ def _readme(model: Model, fields: dict[str, Any], role: str, is_forced: bool) ->
 Input {width}x{height}, classes: {labels}.
 Compiled with nncase {nncase}: the firmware needs the same major and minor version.
 
-| on the same {model.evaluated_images} validation pictures | float | kmodel in Canaan's simulator |
-| --- | --- | --- |
-{scores}
+{_scores_table(model)}
 
 ## On a board without the snaploop app
 

@@ -15,7 +15,7 @@ from ..domain.boards import Board, Deployment
 from ..domain.datasets import DatasetItem, DatasetVersion
 from ..domain.models import Model
 from ..domain.projects import Project
-from ..domain.runs import ACTIVE, QUEUED, Run
+from ..domain.runs import ACTIVE, QUEUED, SUCCEEDED, Run
 from ..domain.samples import LABELLED, NEW, REJECTED, Box, Sample
 from ..errors import ConflictError, NotFoundError
 from . import schema
@@ -224,7 +224,8 @@ class SqlStore:
                 dataclasses.asdict(item) | {"boxes": _boxes_json(item.boxes), "version_id": version_id}
                 for item in items
             ]
-            db.execute(insert(schema.dataset_items), rows)
+            if rows:  # an imported model may come to a project without photos
+                db.execute(insert(schema.dataset_items), rows)
         return DatasetVersion(version_id, project_id, classes, tuple(items), now_s)
 
     def dataset_version(self, version_id: int) -> DatasetVersion:
@@ -265,6 +266,22 @@ class SqlStore:
             if active is not None:
                 raise ConflictError(f"run {active.id} of this project is active: wait for it or cancel it")
             run_id = _new_id(db, runs, values)
+        return self.run(run_id)
+
+    def add_import(self, project_id: int, version_id: int, text: str, now_s: float) -> Run:
+        """A run that stands for the import of a finished model: nobody trains it, so it is succeeded from the beginning."""
+        values = {
+            "project_id": project_id,
+            "dataset_version_id": version_id,
+            "state": SUCCEEDED,
+            "stage": "import",
+            "text": text,
+            "created_at_s": now_s,
+            "started_at_s": now_s,
+            "ended_at_s": now_s,
+        }
+        with self._writing() as db:
+            run_id = _new_id(db, schema.runs, values)
         return self.run(run_id)
 
     def run(self, run_id: int) -> Run:

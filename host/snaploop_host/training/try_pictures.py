@@ -77,10 +77,16 @@ def try_picture(run: FinishedRun, picture: Path, threshold: float | None, marked
 def model_input(run: FinishedRun, image: Pixels) -> Pixels:
     """The picture (h, w, 3) fitted to the model's input as the board does it for this task."""
     width, height = run.result["input"]
-    if run.task.name == DETECT:
+    return fitted(run.task.name, (width, height), image)
+
+
+def fitted(task: str, size_wh: tuple[int, int], image: Pixels) -> Pixels:
+    """The picture (h, w, 3) fitted to an input of this size, (H, W, 3): boxes want it letterboxed, text in the corner, others stretched."""
+    width, height = size_wh
+    if task == DETECT:
         return letterbox(image, width, height)
-    if run.task.name in (OCR_DETECT, OCR_RECOGNIZE):
-        return into_corner(image, width, height, PAD_VALUE if run.task.name == OCR_DETECT else TEXT_PAD)
+    if task in (OCR_DETECT, OCR_RECOGNIZE):
+        return into_corner(image, width, height, PAD_VALUE if task == OCR_DETECT else TEXT_PAD)
     return stretch(image, width, height)
 
 

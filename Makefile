@@ -2,10 +2,13 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test check setup fast clean
+.PHONY: demo try test check setup fast clean
 
 demo: setup  ## the whole loop on a virtual board: photos by touch, labels, sync, training, kmodel, live video, twice
 	$(BIN)/snaploop demo --out out/demo
+
+try: setup  ## the same with your own hands: the host's page and a virtual board's, whose card is empty
+	$(BIN)/snaploop try --out out/try
 
 test: setup  ## every test, with training, compiling and Canaan's simulator for real
 	$(BIN)/python -m pytest

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from .apps import MAIN, app_files, app_names
 from .board import VirtualK230
 from .hal import HalError
 from .http_json import read_object
@@ -31,6 +32,8 @@ class CardApi:
             web.put("/card/file", self.write),
             web.delete("/card/file", self.remove),
             web.post("/card/folder", self.make_folder),
+            web.get("/apps", self.apps),
+            web.post("/apps", self.put_app),
         ]
 
     async def list(self, request: web.Request) -> web.StreamResponse:
@@ -67,7 +70,7 @@ class CardApi:
         await asyncio.to_thread(self._as_os_error, path, self._write, path, data)
         return web.json_response({"bytes": len(data)})
 
-    def _write(self, path: str, data: bytearray) -> None:
+    def _write(self, path: str, data: bytes | bytearray) -> None:
         card = self._board.card
         if card.host_path(path).exists():
             card.truncate(path, 0)
@@ -93,6 +96,34 @@ class CardApi:
         path = _on_card(str((await read_object(request)).get("path", "")))
         await asyncio.to_thread(self._as_os_error, path, self._board.card.mkdir, path)
         return web.json_response({"made": path})
+
+    async def apps(self, request: web.Request) -> web.StreamResponse:
+        """{"apps": names}: what can be put on the card with a click."""
+        return web.json_response({"apps": await asyncio.to_thread(app_names)})
+
+    async def put_app(self, request: web.Request) -> web.StreamResponse:
+        """{"name": app}: its files come onto the card, and the board starts with its main.py."""
+        name = str((await read_object(request)).get("name", ""))
+        if self.has_main():
+            raise ValueError(f"{MAIN} is there already: remove it from the card first")
+        files = await asyncio.to_thread(app_files, name)
+        await asyncio.to_thread(self._put_all, files)
+        await asyncio.to_thread(self._board.reset, True)
+        return web.json_response({"app": name, "files": len(files)})
+
+    def has_main(self) -> bool:
+        """Whether something starts when the board is switched on."""
+        return bool(self._board.card.host_path(MAIN).is_file())
+
+    def _put_all(self, files: dict[str, bytes]) -> None:
+        card = self._board.card
+        for path in sorted(files, key=lambda path: path == MAIN):  # main.py last: half an app never starts
+            parts = path.split("/")
+            for depth in range(3, len(parts)):
+                folder = "/".join(parts[:depth])
+                if not card.host_path(folder).is_dir():
+                    self._as_os_error(folder, card.mkdir, folder)
+            self._as_os_error(path, self._write, path, files[path])
 
     @staticmethod
     def _as_os_error(path: str, action: Any, *args: Any) -> None:

@@ -47,11 +47,12 @@ class ControlApi:
     def __init__(self, board: VirtualK230) -> None:
         self._board = board
         self._camera = CameraApi(board)
+        self._card = CardApi(board)
 
     def app(self) -> web.Application:
         """The aiohttp application."""
         app = web.Application(middlewares=[errors_as_json, own_page_only], client_max_size=_MAX_PICTURE_BYTES)
-        app.add_routes(CardApi(self._board).routes())
+        app.add_routes(self._card.routes())
         app.add_routes(self._camera.routes())
         app.add_routes(web.get(f"/{file.name}", self.page_file) for file in _PAGE.iterdir() if file.is_file())
         app.add_routes(
@@ -114,6 +115,7 @@ class ControlApi:
                 "running": board.is_on,
                 "state": board.state,
                 "main_running": board.main_running,
+                "has_main": self._card.has_main(),
                 "frames": board.frames,
                 "kpu_runs": board.kpu_runs,
                 "kpu_engine": board.kpu_engine,

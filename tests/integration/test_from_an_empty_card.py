@@ -1,13 +1,14 @@
 """From an empty card to live boxes of two classes of one's own, with a mouse on the virtual board's page and on the host's.
 
-The app, host, pages, wire and radio are real; only the training is pretended (fakes/seeing_worker.py), since a real one takes minutes.
+The app comes onto the card by a click too: on the board's page, or over USB on the host's. App, host, pages, wire and radio are real;
+only the training is pretended (fakes/seeing_worker.py), since a real one takes minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
-import io
 import json
 import os
 import subprocess
@@ -23,12 +24,13 @@ import pytest
 from PIL import Image
 
 from fakes.chromium import Page, chromium_path, opened
+from fakes.desk import says
 from fakes.twin_model import make_twin, picture
 from snaploop_device import layout
-from snaploop_host.app import open_host, serve_until
+from snaploop_host.app import Host, open_host, serve_until
 from snaploop_host.config import Config
-from snaploop_host.links.board_files import board_files
 from snaploop_shared.manifest import HEAD_GFL
+from virtual_k230 import VirtualK230
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRON = os.environ | {"PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("host", "shared", "device"))}
@@ -36,7 +38,6 @@ WORKER = str(ROOT / "tests" / "fakes" / "seeing_worker.py")
 CLASSES = ["red", "green"]
 VIEWS = [[("red", 4, 3)], [("green", 13, 7)], [("red", 15, 8), ("green", 4, 3)], [("red", 9, 4)]]
 PHOTOS = 8  # the least that a training takes
-CODE_SIDES_PX = (280, 320, 250, 340, 220)
 SAYS_S = 60
 
 pytestmark = [
@@ -47,10 +48,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def host_url(tmp_path: Path) -> Iterator[str]:
-    """An empty host's page."""
-    host = open_host(Config(tmp_path / "host", port=0), worker=(sys.executable, WORKER, str(tmp_path / "twins")))
+@contextlib.contextmanager
+def served(host: Host) -> Iterator[str]:
+    """The address of the host's page."""
     loop, up = asyncio.new_event_loop(), threading.Event()
     stop, urls = asyncio.Event(), []
 
@@ -59,21 +59,26 @@ def host_url(tmp_path: Path) -> Iterator[str]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert up.wait(20)
-    yield urls[0]
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
-    host.close()
+    try:
+        assert up.wait(60)
+        yield urls[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(60)
+
+
+@pytest.fixture
+def host_url(tmp_path: Path) -> Iterator[str]:
+    """An empty host's page."""
+    worker = (sys.executable, WORKER, str(tmp_path / "twins"))
+    with contextlib.closing(open_host(Config(tmp_path / "host", port=0), worker=worker)) as host, served(host) as url:
+        yield url
 
 
 @pytest.fixture
 def board_url(tmp_path: Path) -> Iterator[str]:
-    """The virtual board's page; on its card the app, nothing else; it stands before the first of VIEWS."""
-    for path, data in board_files().items():
-        target = tmp_path / "sd" / path.removeprefix("/sdcard/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    for name in ("data", "views"):
+    """The virtual board's page; nothing is on its card; it stands before the first of VIEWS."""
+    for name in ("sd", "data", "views"):
         (tmp_path / name).mkdir()
     for index in range(PHOTOS):
         pixels = picture(VIEWS[index % len(VIEWS)])
@@ -148,21 +153,21 @@ class Person:
         await self.drag((x + w // 2, y + h // 2))
 
 
-async def code_of(page: Page) -> Image.Image:
-    """The QR code as the host's page shows it."""
-    x, y, w, h = await page.evaluate(
-        "(() => { const b = document.querySelector('.qr svg').getBoundingClientRect(); return [b.x, b.y, b.width, b.height] })()"
+async def saved_code(page: Page, folder: Path) -> Path:
+    """The code as the link on the host's page saves it."""
+    href, name = await page.evaluate(
+        "(() => { const a = document.querySelector('a[download]'); return [a.href, a.download] })()"
     )
-    return Image.open(io.BytesIO(await page.picture())).convert("RGB").crop((int(x), int(y), int(x + w), int(y + h)))
+    assert name == "pair-kerbside.png"
+    (folder / name).write_bytes(base64.b64decode(href.removeprefix("data:image/png;base64,")))
+    return folder / name
 
 
-def held_before(code: Image.Image, side: int) -> bytes:
-    """What the camera sees of the code at a distance that makes it so large."""
-    frame = Image.new("RGB", (layout.PHOTO_W, layout.PHOTO_H), (120, 120, 120))
-    frame.paste(code.resize((side, side)), ((layout.PHOTO_W - side) // 2, (layout.PHOTO_H - side) // 2))
-    out = io.BytesIO()
-    frame.save(out, "PNG")
-    return out.getvalue()
+async def choose(page: Page, selector: str, file: Path) -> None:
+    """Choose a file in a file dialogue."""
+    root = (await page.send("DOM.getDocument"))["root"]["nodeId"]
+    node = (await page.send("DOM.querySelector", nodeId=root, selector=selector))["nodeId"]
+    await page.send("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
 
 
 def box_of(thing: tuple[str, int, int]) -> tuple[int, int, int, int]:
@@ -176,7 +181,14 @@ async def test_a_mouse_goes_from_an_empty_card_to_live_boxes_of_two_own_classes(
 ) -> None:
     async with opened(host_url) as desk, opened(board_url) as page:
         me = Person(page, board_url)
-        await page.until("document.getElementById('lcd').naturalWidth == 800")
+        # Nothing is on the card: the page says so, and offers the app.
+        await page.until("document.getElementById('dark-title').innerText.includes('Nothing on the card')")
+        await page.until("!!document.querySelector('#apps button')?.offsetParent")
+        assert "snaploop" in await page.evaluate("document.querySelector('#apps button').innerText")
+        await page.click("#apps button")
+        await page.until(
+            "document.getElementById('lcd').naturalWidth == 800 && document.getElementById('dark').hidden", SAYS_S
+        )
         # The board says what is next: pairing, and where on the PC.
         await me.reads("They are named on the host's page, on a PC: open Sync here and tap Pair")
         await me.tap("capture", "tab:sync")
@@ -199,12 +211,7 @@ async def test_a_mouse_goes_from_an_empty_card_to_live_boxes_of_two_own_classes(
         # The board's camera looks at the code, and is turned to the things again.
         await me.tap("sync", "train")
         await me.reads("point the camera at the QR code")
-        code = await code_of(desk)
-        for side in CODE_SIDES_PX:  # nearer and farther, as a hand does
-            me.send("PUT", "/camera/picture", held_before(code, side), "image/png")
-            await asyncio.sleep(3)
-            if "QR code on the host's page" not in me.texts():
-                break
+        await choose(page, "#show", await saved_code(desk, tmp_path))
         await me.reads("Label photos, then tap Train")
         # Eight photos, labelled.
         await me.tap("sync", "tab:capture")
@@ -239,3 +246,26 @@ async def test_a_mouse_goes_from_an_empty_card_to_live_boxes_of_two_own_classes(
         assert not page.errors and not desk.errors
     with contextlib.closing(open_host(Config(tmp_path / "host"), worker=(sys.executable, WORKER))) as host:
         assert sum(host.store.sample_counts(1).values()) == PHOTOS
+
+
+async def test_app_comes_onto_a_board_on_usb_by_a_click_on_the_hosts_page(tmp_path: Path) -> None:
+    with (
+        VirtualK230(profile="D") as board,
+        contextlib.closing(open_host(Config(tmp_path / "host", port=0, usb_ports=(board.pty,)))) as host,
+        served(host) as url,
+    ):
+        async with opened(url) as desk:
+            await desk.click("input[name=name]")
+            await desk.type("kerbside")
+            await desk.click("input[name=classes]")
+            await desk.type(", ".join(CLASSES))
+            await desk.click("form.new-project button")
+            await desk.until("document.querySelector('section.step a.button')?.innerText == 'Install the app'", SAYS_S)
+            await desk.click("section.step a.button")
+            await desk.until("!!document.querySelector('select[name=port]')")
+            await desk.click("form.new-project button")
+            await desk.until("document.body?.innerText.includes('has the app and works for kerbside')", 2 * SAYS_S)
+            says(board, "Tap the white disc to take a photo", 2 * SAYS_S)
+            await desk.until("document.querySelector('.board')?.innerText.includes('just now over USB')", SAYS_S)
+            assert not desk.errors
+        assert json.loads(board.host_path("/data/snaploop/config.json").read_text())["project"] == "kerbside"

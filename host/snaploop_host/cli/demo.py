@@ -1,4 +1,4 @@
-"""`snaploop demo` and `snaploop bench`: options here, the work in snaploop_host.demo and snaploop_host.bench."""
+"""`snaploop try`, `demo` and `bench`: options here, the work in snaploop_host.demo and snaploop_host.bench."""
 
 from __future__ import annotations
 
@@ -13,8 +13,29 @@ from .options import JsonOption
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command("try")(try_out)
     app.command()(demo)
     app.command()(bench)
+
+
+def try_out(
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the card and the host's data; kept for the next time.")
+    ] = Path("out/try"),
+    camera: Annotated[
+        str,
+        typer.Option(
+            "--camera", metavar="WHAT", help="What the board's camera sees: a folder, a picture, a video, scene:NAME."
+        ),
+    ] = "scene:traffic_lights",
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the two pages.")] = True,
+) -> None:
+    """A host and a virtual board with an empty card, for your own mouse: two pages, until Ctrl-C."""
+    from ..demo.hands_on import run_hands_on
+    from .logs import set_up_logging
+
+    set_up_logging(False)
+    run_hands_on(out, camera, browser, lambda text: print(text, flush=True))
 
 
 def demo(

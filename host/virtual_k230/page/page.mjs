@@ -17,6 +17,7 @@ const DOINGS = {
 
 let state = {};
 let before = null;
+let apps = []; // names of what can be put on an empty card
 
 function chip(text, kind = "quiet", title = "") {
   return element("span", { className: `chip ${kind}`, title }, text);
@@ -53,10 +54,13 @@ function showDark(now) {
     $("dark-title").textContent = "main.py failed.";
     $("dark-reason").textContent = lastLine;
   } else {
-    $("dark-title").textContent = "A K230 camera board, without the board.";
+    $("dark-title").textContent = now.has_main ? "A K230 camera board, without the board." : "Nothing on the card: there is no main.py.";
     $("dark-reason").textContent = "It runs CanMV scripts as they are: camera, touch screen, KPU, card, USB and Wi-Fi.";
   }
-  $("dark-more").textContent = isBusy ? "" : "Or type into the console, or put a main.py on the card and press Reset.";
+  const isOffered = !isBusy && now.running && !now.has_main && apps.length > 0;
+  $("apps").hidden = !isOffered;
+  $("example").classList.toggle("primary", !isOffered);
+  $("dark-more").textContent = isBusy || isOffered ? "" : "Or type into the console, or put a main.py on the card and press Reset.";
 }
 
 function showState(now) {
@@ -138,6 +142,26 @@ function startCamera() {
   };
 }
 
+async function putApp(button, name) {
+  button.disabled = true;
+  button.textContent = `Putting ${name} on the card…`;
+  try {
+    await post("apps", { name });
+  } finally {
+    button.disabled = false;
+    button.textContent = `Put the ${name} app on the card`;
+  }
+}
+
+async function startApps() {
+  apps = (await get("apps")).apps;
+  $("apps").replaceChildren(...apps.map((name) => {
+    const button = element("button", { className: "primary" }, `Put the ${name} app on the card`);
+    button.onclick = () => putApp(button, name);
+    return button;
+  }));
+}
+
 function startTabs() {
   for (const tab of document.querySelectorAll("[role=tab]")) {
     tab.onclick = () => {
@@ -158,4 +182,5 @@ startCard();
 startPins();
 startTabs();
 startPanel();
+startApps();
 showAll();

@@ -1,8 +1,8 @@
 """The memory card: /sdcard and /data as real folders that obey a FAT card's rules.
 
 The interpreter reads the folders by itself (card_fs.mjs) and asks here for everything that changes them. Rules: names
-are case-insensitive; rename onto something that exists fails with EEXIST; a running script's file cannot be written,
-renamed or removed; the card has a capacity; power can be cut at the n-th write.
+are case-insensitive; rename onto something that exists fails with EEXIST; the file of a running script or an imported
+module cannot be written, renamed or removed until a reset; the card has a capacity; power can be cut at the n-th write.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class Card:
         """Every change fails with EROFS, as on a card whose lock is on."""
         self.locked: set[str] = set()
         """Board paths (lower case) of running scripts."""
+        self._imported: set[str] = set()
         self._open: dict[str, tuple[int, int]] = {}
         self._kept: set[str] = set()
         self._changing = threading.RLock()
@@ -142,7 +143,7 @@ class Card:
     def _refuse_locked(self, board_path: str, number: int) -> None:
         if self.is_read_only:
             raise HalError("OSError", errno.EROFS)
-        if board_path.lower() in self.locked:
+        if board_path.lower() in self.locked | self._imported:
             raise HalError("OSError", number)
 
     def _change(self, action: Callable[[], Any]) -> None:
@@ -172,7 +173,7 @@ class Card:
 
     @_one_at_a_time
     def open_for_writing(self, board_path: str, survives_resets: bool = False) -> None:
-        """Called when a file is opened for writing; EPERM when it is a running script."""
+        """Called when a file is opened for writing; EPERM when it is a running script or an imported module."""
         self._refuse_locked(board_path, errno.EPERM)
         fd, n_users = self._open.get(board_path, (-1, 0))
         if n_users == 0:
@@ -268,11 +269,17 @@ class Card:
         for board_path in [path for path in self._open if path not in self._kept]:
             os.close(self._open.pop(board_path)[0])
         self.locked.clear()
+        self._imported.clear()
+
+    def imported(self, board_path: str) -> None:
+        """The interpreter compiles a module's file: it stays in use until a reset."""
+        self._imported.add(board_path.lower())
 
     def register(self, hal: Hal) -> None:
         """Answer the card operations of card_fs.mjs and of canmv/os.py."""
         for name in (
             "create", "mkdir", "open_for_writing", "close", "write", "truncate", "rename", "remove", "rmdir", "statvfs",
+            "imported",
         ):  # fmt: skip
             hal.op(f"card.{name}", getattr(self, name))
 

@@ -136,6 +136,9 @@ export function cardFileSystem(FS, call) {
 
     const O_ACCMODE = 3;
 
+    /** So much the interpreter asks for at a time when it compiles a module's file; scripts read in other portions. */
+    const IMPORT_READ_BYTES = 25;
+
     const streamOps = {
         open(stream) {
             if (FS.isDir(stream.node.mode)) return;
@@ -148,6 +151,7 @@ export function cardFileSystem(FS, call) {
             if (stream.boardPath !== undefined && stream.flags & O_ACCMODE) ask("card.close", [stream.boardPath]);
         },
         read(stream, bytes, offset, length, position) {
+            if (position === 0 && length === IMPORT_READ_BYTES && /\.m?py$/i.test(stream.boardPath)) ask("card.imported", [stream.boardPath]);
             return local(() => fs.readSync(stream.realFd, bytes, offset, length, position));
         },
         write(stream, bytes, offset, length, position) {

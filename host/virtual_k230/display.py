@@ -50,6 +50,9 @@ PANELS: dict[str, tuple[tuple[int, int], ...]] = {
     "ST7789": ((320, 240), (240, 320)),
 }
 _ANY_SIZE = frozenset({"VIRT", "DEBUGGER"})
+_HDMI_RATES = {(1920, 1080): (30, 60), (1280, 720): (30, 50, 60), (640, 480): (60,)}
+_HDMI_FPS, _LCD_FPS = 30, 60
+_C_FPS, _PYTHON_VIRT_FPS = 60, 90  # what Display.init() takes for granted since and before 1.6
 
 
 @dataclass
@@ -68,9 +71,9 @@ class OsdLayer:
 
 @dataclass
 class VideoLayer:
-    """A sensor channel that a video layer follows: port, channel and where it lies on the panel (x, y, w, h)."""
+    """A sensor channel that a video layer follows: device, channel and where it lies on the panel (x, y, w, h)."""
 
-    port: int
+    device: int
     channel: int
     rect: tuple[int, int, int, int]
 
@@ -115,34 +118,37 @@ class DisplayOps:
     # ---- operations -------------------------------------------------------------------------------------------------
 
     def init(self, kind: str, width: int, height: int, fps: int, osd_num: int, to_ide: bool, quality: int) -> list[int]:
-        """Switch the panel on, Display.init(); returns width and height."""
-        if self.type is not None:
-            raise HalError("RuntimeError", "Display is already inited, call deinit() first")
+        """Switch the panel on, Display.init(); returns width, height and frames per second."""
         self._board.sensor.check_buffers_open()
-        sizes = PANELS.get(kind)
-        if sizes is None:
-            raise HalError("ValueError", f"unknown display type {kind}")
-        if (width == 0) != (height == 0):
-            raise HalError("ValueError", "width and height must both be given")
-        size = (width, height) if width else sizes[0]
+        sizes = PANELS[kind]
+        # Since 1.6 one side alone counts for nothing, before it was completed by the default.
+        size = (width, height) if width and height else sizes[0]
+        if not self._has_c_display and (width or height):
+            size = (width or sizes[0][0], height or sizes[0][1])
         if kind in _ANY_SIZE:
             is_possible = 64 <= size[0] <= 4096 and 64 <= size[1] <= 4096
         else:
-            is_possible = size in sizes
+            is_possible = size in sizes and (kind != "LT9611" or _is_hdmi_rate(size, fps))
         if not is_possible:
-            self._refuse(f"{kind} not support {size[0]}x{size[1]}@{fps or 30}")
+            if self._has_c_display:
+                raise HalError("RuntimeError", f"{kind} not support {width}x{height}@{fps or _C_FPS}")
+            rate = f"@{fps or _HDMI_FPS}" if kind == "LT9611" else ""
+            raise HalError("ValueError", f"{kind} unsupport {size[0]}x{size[1]}{rate}")
         if self._panel is not None and kind not in _ANY_SIZE and size != self._panel:
             # The board under test was given a certain panel; another driver finds nothing to talk to.
-            self._refuse("init panel failed")
-        if not 10 <= quality <= 100:
-            raise HalError("ValueError", "quality must be 10 to 100")
+            raise HalError("RuntimeError" if self._has_c_display else "ValueError", "init panel failed")
+        if self.type is not None:
+            self.deinit()
         with self._lock:
-            self.type, self.size, self.fps, self.osd_num = kind, size, fps or 30, osd_num
-            self.to_ide, self.quality = to_ide, quality
-        return list(size)
+            self.type, self.size, self.osd_num = kind, size, osd_num
+            self.fps = self._rate(kind, fps)
+            self.to_ide, self.quality = to_ide, min(max(10, quality), 100)
+        return [*size, self.fps]
 
-    def _refuse(self, text: str) -> None:
-        raise HalError("RuntimeError" if self._has_c_display else "ValueError", text)
+    def _rate(self, kind: str, fps: int) -> int:
+        if kind in _ANY_SIZE:
+            return fps or (_C_FPS if self._has_c_display else _PYTHON_VIRT_FPS)
+        return (fps or _HDMI_FPS) if kind == "LT9611" else _LCD_FPS
 
     def deinit(self) -> None:
         """Go dark, Display.deinit()."""
@@ -156,15 +162,17 @@ class DisplayOps:
         if self.type is not None or self._spi is not None:
             self.last_lit = self.screen()
 
-    def bind_layer(self, layer: str, port: int, channel: int, rect: list[int], pix_format: str) -> None:
-        """Let a video layer follow a sensor channel."""
+    def bind_layer(self, layer: str, device: int, channel: int, rect: list[int], pix_format: str) -> bool:
+        """Let a video layer follow a sensor channel; True if it followed one before."""
         if layer in VIDEO_LAYERS and pix_format != "YUV420SP":
             raise HalError("AssertionError", "bind video layer only support format PIXEL_FORMAT_YUV_SEMIPLANAR_420")
         if layer not in VIDEO_LAYERS and layer not in OSD_LAYERS:
             raise HalError("ValueError", f"unknown layer {layer}")
         x, y, w, h = (drawing.whole(v) for v in rect)
         with self._lock:
-            self._video[layer] = VideoLayer(port, channel, (x, y, w, h))
+            was_bound = layer in self._video
+            self._video[layer] = VideoLayer(device, channel, (x, y, w, h))
+            return was_bound
 
     def unbind_layer(self, layer: str) -> bool:
         """Stop following; True if the layer did."""
@@ -177,14 +185,24 @@ class DisplayOps:
             self._video.pop(layer, None)
             self._osd.pop(layer, None)
 
-    def writeback_dump(self) -> list[int]:
-        """The composed screen as a new RGB888 image.
+    def layer_size(self, layer: str) -> list[int] | None:
+        """Width and height of what a layer shows; None for a layer that shows nothing."""
+        with self._lock:
+            if layer in self._video:
+                return list(self._video[layer].rect[2:])
+            shown = self._osd.get(layer)
+            return [shown.pixels.shape[1], shown.pixels.shape[0]] if shown is not None else None
 
-        Raises:
-            HalError: RuntimeError unless Display.init(to_ide=True) asked for the write-back channel.
-        """
-        if self.type is None or not self.to_ide:
-            raise HalError("RuntimeError", "writeback is not enabled: Display.init(to_ide=True)")
+    def writeback(self, enable: bool | None) -> bool:
+        """Is the composed screen captured? Switches it first unless `enable` is None."""
+        if enable is not None:
+            self.to_ide = enable
+        return self.type is not None and self.to_ide
+
+    def writeback_dump(self) -> list[int] | None:
+        """The composed screen as a new RGB888 image; None while it is not captured."""
+        if not self.writeback(None):
+            return None
         picture = Image(np.asarray(self.screen()).copy(), px.RGB888)
         return list(self._board.images.info(picture))
 
@@ -196,7 +214,7 @@ class DisplayOps:
             raise HalError("RuntimeError", "show image without init")
         image: Image = self._board.images.get(handle)
         if layer not in OSD_LAYERS:
-            raise HalError("ValueError", "show_image only support osd layers")
+            raise HalError("ValueError", "invalid layer")
         if image.format not in _SHOWABLE:
             raise HalError("ValueError", "unsupport image format")
         x, y = drawing.whole(x), drawing.whole(y)
@@ -282,7 +300,7 @@ class DisplayOps:
         """A text that changes whenever screen() may have changed."""
         with self._lock:
             parts = [(name, osd.shows) for name, osd in sorted(self._osd.items())]
-            videos = [(name, video.port, video.channel, video.rect) for name, video in sorted(self._video.items())]
+            videos = [(name, video.device, video.channel, video.rect) for name, video in sorted(self._video.items())]
             camera = self._board.camera
             seen = (id(camera), camera.version, camera.frame) if videos else ()
             small = self._records["SPI"].shows if self._spi is not None and "SPI" in self._records else 0
@@ -294,7 +312,7 @@ class DisplayOps:
             return max((record.shows for record in self._records.values()), default=0)
 
     def _compose_video(self, canvas: px.Pixels, video: VideoLayer) -> None:
-        picture = self._board.sensor.view(video.port, video.channel)
+        picture = self._board.sensor.view(video.device, video.channel)
         if picture is None:
             return
         x, y, w, h = video.rect
@@ -341,10 +359,14 @@ class DisplayOps:
             return list(record.history) if record else []
 
 
+def _is_hdmi_rate(size: tuple[int, int], fps: int) -> bool:
+    return not fps or fps in _HDMI_RATES[size]
+
+
 def register(hal: Any, board: Any) -> None:
     """Give the board its display operations."""
     ops = board.display = DisplayOps(board)
     board.on_reset(ops.reset)
     for name in ("init", "deinit", "bind_layer", "unbind_layer", "disable_layer", "show_image", "writeback_dump",
-                 "spi_init", "spi_deinit", "spi_show"):  # fmt: skip
+                 "layer_size", "writeback", "spi_init", "spi_deinit", "spi_show"):  # fmt: skip
         hal.op(f"display.{name}", getattr(ops, name))

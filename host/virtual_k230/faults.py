@@ -47,6 +47,8 @@ CATALOGUE = (
     Fault("kpu.load", "times", 1, "the next N kmodels do not load: EOFError"),
     Fault("kpu.run", "times", 1, "the next N runs of the KPU fail: RuntimeError"),
     Fault("camera.timeout", "times", 1, "the next N snapshots wait for a second and fail: RuntimeError"),
+    Fault("camera.absent", "times", 1, "the next N times a Sensor is made no camera answers: RuntimeError"),
+    Fault("touch.open", "times", 1, "the next N times a TOUCH is made no panel answers: RuntimeError"),
     Fault("touch.read", "times", 1, "the next N reads of the touch panel fail: RuntimeError"),
     Fault("heap.left", "bytes", 16384, "the script's heap is filled up to so many free bytes: MemoryError"),
 )

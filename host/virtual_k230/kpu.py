@@ -113,7 +113,8 @@ class Kpu:
             HalError: RuntimeError before load_kmodel.
         """
         if self.engine is None:
-            raise HalError("RuntimeError", "KPU has no model, call load_kmodel() first")
+            logger.error("KPU: no kmodel is loaded, call load_kmodel() first")
+            raise HalError("RuntimeError", "KPU run failed.")
         return self.engine
 
     def close(self) -> None:

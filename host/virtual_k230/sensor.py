@@ -25,7 +25,6 @@ LARGEST_PX = ((3072, 2160), (1920, 1080), (1920, 1080))
 """Largest frame of channels 0, 1, 2."""
 
 RGB565, RGB888, RGBP888, YUV420SP, GRAYSCALE = "RGB565", "RGB888", "RGBP888", "YUV420SP", "GRAYSCALE"
-_TIMEOUT_MS = 1000  # how long snapshot() waits for a frame
 
 _FORMATS = {RGB565: px.RGB565, RGB888: px.RGB888, RGBP888: px.RGBP888, YUV420SP: px.YUV420, GRAYSCALE: px.GRAYSCALE}
 
@@ -68,8 +67,9 @@ class Channel:
 class Sensor:
     """One camera module on one CSI port."""
 
-    def __init__(self, port: int, width: int, height: int, fps: int) -> None:
+    def __init__(self, port: int, device: int, width: int, height: int, fps: int) -> None:
         self.port = port
+        self.device = device  # the firmware counts sensors in the order of their making; its messages name this number
         self.size = (width, height)
         self.fps = fps
         self.is_reset = False
@@ -122,43 +122,47 @@ class SensorOps:
 
     # ---- life of a sensor -----------------------------------------------------------------------------------------
 
-    def new(self, port: int, width: int, height: int, fps: int, is_forced: bool) -> None:
-        """Sensor(id, width, height, fps)."""
-        if port not in range(CHANNELS):
-            raise HalError("AssertionError", f"invalid sensor id {port}, should < 3.")
+    def new(self, port: int, width: int, height: int, fps: int, is_forced: bool) -> int:
+        """Sensor(id, width, height, fps); returns the number that the firmware gives it."""
+        if port >= CHANNELS:
+            raise HalError("AssertionError", f"invaild sensor id {port}, should < {CHANNELS - 1}")
         if port in self.sensors and not is_forced:
             raise HalError("OSError", f"sensor({port}) is already inited.")
-        self.sensors[port] = Sensor(port, width, height, fps)
+        if port < 0 or self._board.faults.take("camera.absent"):
+            raise HalError("RuntimeError", f"Can not found sensor on {port}")
+        self.sensors.pop(port, None)
+        self.sensors[port] = Sensor(port, len(self.sensors), width, height, fps)
+        return self.sensors[port].device
 
     def do_reset(self, port: int) -> None:
         """reset()."""
         sensor = self._sensor(port)
         sensor.is_reset = True
 
-    def set_framesize(self, port: int, channel: int, width: int, height: int, alignment: int, crop: Any) -> list[int]:
+    def set_framesize(self, port: int, channel: int, width: int, height: int, crop: Any) -> list[int]:
         """Size of a channel; returns the width (rounded up to 16) and height that hold."""
         sensor = self._reset_sensor(port)
         self.check_buffers_open()
         output = self._channel(sensor, channel)
-        align = max(WIDTH_ALIGN_PX, alignment)
-        width = (width + align - 1) // align * align
-        largest = LARGEST_PX[channel]
-        if width < SMALLEST_PX or height < SMALLEST_PX:
-            raise HalError("AssertionError", f"frame size {width}x{height} is below {SMALLEST_PX}x{SMALLEST_PX}")
-        if width > min(largest[0], sensor.size[0]) or height > min(largest[1], sensor.size[1]):
-            raise HalError(
-                "AssertionError", f"frame size {width}x{height} exceeds the sensor's {sensor.size[0]}x{sensor.size[1]}"
-            )
+        width = (width + WIDTH_ALIGN_PX - 1) // WIDTH_ALIGN_PX * WIDTH_ALIGN_PX
+        for side, value, most, native in zip(
+            ("width", "height"), (width, height), LARGEST_PX[channel], sensor.size, strict=True
+        ):
+            if not SMALLEST_PX <= value <= min(most, native):
+                text = f"set_framesize invaild {side}({value}), should be {SMALLEST_PX} - {min(most, native)}"
+                raise HalError("AssertionError", f"sensor({sensor.device}) chn({channel}) {text}")
+        try:
+            output.crop = _crop(crop, (width, height), sensor.size)
+        except ValueError as error:
+            text = f"sensor({sensor.device}) chn({channel}) set_framesize invaild {error}"
+            raise HalError("AssertionError", text) from error
         output.size = (width, height)
-        output.crop = _crop(crop, (width, height), sensor.size)
         return [width, height]
 
     def set_pixformat(self, port: int, channel: int, name: str) -> None:
-        """Format of a channel."""
+        """Format of a channel; one that the camera cannot make fails in run()."""
         sensor = self._reset_sensor(port)
         self.check_buffers_open()
-        if name not in _FORMATS:
-            raise HalError("AssertionError", f"set_pixformat: unsupported pixel format {name}")
         self._channel(sensor, channel).format = name
 
     def set_mirror(self, port: int, axis: int, is_on: bool) -> None:
@@ -167,11 +171,11 @@ class SensorOps:
 
     def run(self, port: int) -> None:
         """Start every sensor that has been reset."""
-        sensor = self._reset_sensor(port)
+        self._reset_sensor(port)
         if self._needs_media_manager and not self.is_media_ready:
             raise HalError("OSError", VB_ERROR)
-        if sensor.is_running:
-            raise HalError("RuntimeError", f"sensor({port}) is already running")
+        for each in self.sensors.values():
+            _check_channels(each)
         for each in self.sensors.values():
             each.is_running = each.is_reset
 
@@ -188,15 +192,15 @@ class SensorOps:
         for port in list(self.sensors):
             self.stop(port)
 
-    def snapshot(self, port: int, channel: int) -> list[int]:
+    def snapshot(self, port: int, channel: int, timeout_ms: int = 1000) -> list[int]:
         """Take the channel's next image; the one before it dies."""
         sensor = self._reset_sensor(port)
         output = self._channel(sensor, channel)
         if not sensor.is_running or output.size is None or output.format is None:
-            raise HalError("RuntimeError", f"sensor({port}) snapshot chn({channel}) failed(3)")
+            raise HalError("RuntimeError", f"sensor({sensor.device}) snapshot chn({channel}) failed(3)")
         if self._board.faults.take("camera.timeout"):
-            self._board.wait_fds({}, _TIMEOUT_MS)
-            raise HalError("RuntimeError", f"sensor({port}) snapshot chn({channel}) failed(3)")
+            self._board.wait_fds({}, timeout_ms)
+            raise HalError("RuntimeError", f"sensor({sensor.device}) snapshot chn({channel}) failed(3)")
         camera = self._board.camera
         if camera.frame in (output.seen_frame, 0):
             camera.advance()
@@ -207,9 +211,9 @@ class SensorOps:
         output.newest = image
         return self._board.images.info(image)
 
-    def view(self, port: int, channel: int) -> px.Pixels | None:
+    def view(self, device: int, channel: int) -> px.Pixels | None:
         """HxWx3 RGB of what the channel shows now, for the panel's video layers; None when it is not running."""
-        sensor = self.sensors.get(port)
+        sensor = next((each for each in self.sensors.values() if each.device == device), self.sensors.get(device))
         if sensor is None or not sensor.is_running:
             return None
         output = sensor.channels[channel]
@@ -225,7 +229,7 @@ class SensorOps:
 
     def _sensor(self, port: int) -> Sensor:
         if port not in self.sensors:
-            raise HalError("RuntimeError", f"sensor({port}) is not initialised; it was stopped")
+            raise HalError("AssertionError", "should call reset() first")
         return self.sensors[port]
 
     def _reset_sensor(self, port: int) -> Sensor:
@@ -236,24 +240,46 @@ class SensorOps:
 
     def _channel(self, sensor: Sensor, channel: int) -> Channel:
         if channel not in range(CHANNELS):
-            raise HalError("AssertionError", f"invalid channel {channel}, should < {CHANNELS}")
+            raise HalError("AssertionError", f"invaild chn id {channel}, should < {CHANNELS - 1}")
         return sensor.channels[channel]
 
 
+def _check_channels(sensor: Sensor) -> None:
+    for number, channel in enumerate(sensor.channels):
+        where = f"sensor({sensor.device}) chn({number})"
+        if channel.size is None and channel.format is None:
+            continue
+        if channel.format is None:
+            raise HalError("RuntimeError", f"{where} pixel format not set before run")
+        if channel.size is None:
+            raise HalError("RuntimeError", f"{where} frame size not set before run")
+        if channel.format not in _FORMATS:
+            text = f"{where} pixel format ({channel.format}) not supported for buffer size calculation"
+            raise HalError("RuntimeError", text)
+
+
 def _crop(crop: Any, output: tuple[int, int], native: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """A crop in pixels of a 1920x1080 field; True is the largest centred one with the output's aspect."""
+    """A crop in pixels of a 1920x1080 field; True is the centred one of the largest whole multiple of the output.
+
+    Raises:
+        ValueError: it does not fit; the firmware's words.
+    """
     if crop is None or crop is False:
         return None
     if crop is True:
-        w = min(native[0], native[1] * output[0] // output[1])
-        h = w * output[1] // output[0]
+        times = min(native[0] // output[0], native[1] // output[1])
+        w, h = output[0] * times, output[1] * times
         x, y = (native[0] - w) // 2, (native[1] - h) // 2
-    else:
+    elif len(crop) == 4:
         x, y, w, h = (int(v) for v in crop)
-    if w < output[0] or h < output[1] or x < 0 or y < 0 or x + w > native[0] or y + h > native[1]:
-        raise HalError(
-            "AssertionError", f"crop {x},{y},{w},{h} must lie in the sensor and not be smaller than the output"
-        )
+    else:
+        raise ValueError(f"crop({tuple(crop)}), should be (x, y, w, h)")
+    if w < output[0] or h < output[1]:
+        raise ValueError(f"crop_w({w}), should be >= {output[0]}")
+    if x < 0 or x + w > native[0]:
+        raise ValueError(f"crop_x({x}), should be 0 - {native[0] - w}")
+    if y < 0 or y + h > native[1]:
+        raise ValueError(f"crop_y({y}), should be 0 - {native[1] - h}")
     return x * 1920 // native[0], y * 1080 // native[1], w * 1920 // native[0], h * 1080 // native[1]
 
 

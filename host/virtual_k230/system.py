@@ -224,8 +224,10 @@ class SystemOps:
                 row[3:5] = rotate_touch(row[3], row[4], rotate, width, height)
         return rows
 
-    def touch_open(self) -> None:
-        """TOUCH(0)."""
+    def touch_open(self, number: int = 0) -> None:
+        """TOUCH(number)."""
+        if self._board.faults.take("touch.open"):
+            raise HalError("RuntimeError", f"Open Touch Device({number}) failed")
         self._board.touches.is_open = True
 
     def touch_range(self) -> list[int]:

@@ -65,7 +65,7 @@ class VirtualParts:
         self.call("sensor.new", 2, 1920, 1080, 30, False)
         self.call("sensor.reset", 2)
         for name, pixel_format in formats.items():
-            self.call("sensor.set_framesize", 2, int(name[-1]), 640, 360, 0, None)
+            self.call("sensor.set_framesize", 2, int(name[-1]), 640, 360, None)
             self.call("sensor.set_pixformat", 2, int(name[-1]), pixel_format)
         self.call("display.init", "ST7701", 800, 480, 0, 2, True, 90)
         self.call("media.init")

@@ -187,13 +187,28 @@ class Image(_bytearray):
         _call("image.clear", self._h)
         return self
 
-    def get_pixel(self, x, y):
+    def get_pixel(self, x, y=None, rgbtuple=None):
+        """(x, y), or one tuple of both; None outside. rgbtuple: colours as (r, g, b), else as the number in memory."""
+        if type(x) in (tuple, list):
+            rgbtuple = y if rgbtuple is None else rgbtuple
+            x, y = x
         value = _call("image.pixel", self._h, x, y)
-        return tuple(value) if type(value) is list else value
+        if type(value) is list:
+            r, g, b = value
+            if rgbtuple is None or rgbtuple:
+                return (r, g, b)
+            return (r >> 3) << 11 | (g >> 2) << 5 | b >> 3 if self._info[3] == RGB565 else r << 16 | g << 8 | b
+        return (value, value, value) if rgbtuple and value is not None else value
 
-    def set_pixel(self, x, y, value):
+    def set_pixel(self, x, y, value=None):
+        if type(x) in (tuple, list):
+            value = y
+            x, y = x
         _call("image.set_pixel", self._h, x, y, value)
         return self
+
+    def cached(self):
+        return True
 
     def draw_line(self, *args, **options):
         _call("image.draw", self._h, "line", args, options)

@@ -62,6 +62,10 @@ class kpu(_Held):
         elif type(source) is _np.ndarray:
             _call_blob("nn.load_buffer", source.tobytes(), self._h)
         else:
+            try:
+                memoryview(source)
+            except TypeError:
+                raise TypeError("object with buffer protocol required")
             _call_blob("nn.load_buffer", source, self._h)
 
     def inputs_size(self):

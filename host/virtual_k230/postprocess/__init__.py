@@ -32,13 +32,17 @@ class PostprocessOps:
 
     def __init__(self, board: Any) -> None:
         self._handles = handles_of(board)
-        self._is_old = str(board.options.get("profile", "B")).upper() in ("A", "B")
+        profile = str(board.options.get("profile", "B")).upper()
+        self._is_old = profile in ("A", "B")
+        self._is_newest = profile == "D"
 
     def call(self, module: str, name: str, arguments: list[Any]) -> Any:
         """module.name(*arguments); arrays travel as {"h": handle}, lists of results as {"l": [...]}."""
         function = _MODULES[module].get(name)
         if function is None:
             raise HalError("AttributeError", f"module '{module}' has no attribute '{name}'")
+        if self._is_newest and function is aicube.seg_post_process:
+            function = aicube.newest_seg_post_process
         taken = [self._in(argument) for argument in arguments]
         if self._is_old and name.endswith(("seg_postprocess", "segment_postprocess")):
             taken[-1] = _bytes_of(taken[-1])

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..hal import HalError
+from .arguments import array_of, floats, pair
 from .boxes import suppress
 from .text import corners_of, straighten
 
@@ -27,36 +28,44 @@ _TEXT_MARGIN = (1.025, 1.15)  # the crop is this much wider and higher than the 
 # ---- what the firmware checks ---------------------------------------------------------------------------------------
 
 
-def _list(value: Any, length: int, name: str) -> list[Any]:
+def _list(value: Any, length: int) -> list[Any]:
     if not isinstance(value, list):
-        raise HalError("TypeError", f"{name} must be a list")
+        raise HalError("TypeError", "expected list")
     if len(value) < length:
-        raise HalError("ValueError", f"{name} must have {length} numbers")
+        raise HalError("ValueError", "list is too short")
     return value
 
 
-def _size(value: Any, name: str) -> tuple[int, int]:
-    first, second = (int(number) for number in _list(value, 2, name)[:2])
-    if first <= 0 or second <= 0:
-        raise HalError("ValueError", f"{name} must be positive")
-    return first, second
+def _check_heads(heads: Any, lists: Any, strides: Any, classes: int, anchors: Any = None) -> None:
+    """What is wrong with a detector's arguments, in the order and words of the firmware."""
+    for head in heads:
+        floats(head)
+    for sizes in lists:
+        _list(sizes, 2)
+    _list(strides, _STRIDES)
+    if anchors is not None:
+        _list(anchors, _ANCHORS)
+    for sizes in lists:
+        pair(sizes)
+    if classes <= 0:
+        raise HalError("ValueError", "num_class must be positive")
+    if any(int(stride) <= 0 for stride in strides[:_STRIDES]):
+        raise HalError("ValueError", "strides must be positive")
 
 
 def _head(output: Any, number: int, size: int) -> Array:
-    if not isinstance(output, np.ndarray) or output.dtype != np.float32:
-        raise HalError("TypeError", "aicube takes float arrays")
-    if not output.flags.c_contiguous:
-        raise HalError("ValueError", "aicube takes dense arrays")
-    if output.size != size:
-        raise HalError("ValueError", f"output {number} has {output.size} values, the model's head has {size}")
-    return output.reshape(-1)
+    values = floats(output)
+    if values.size != size:
+        # The firmware would read beyond the array, or less than all of it.
+        raise HalError("ValueError", f"output {number} has {values.size} values, the model's head has {size}")
+    return values.reshape(-1)
 
 
 class _Letterbox:
     """From model pixels back to frame pixels."""
 
     def __init__(self, model_wh: Any, frame_wh: Any) -> None:
-        self.model, self.frame = _size(model_wh, "model size"), _size(frame_wh, "frame size")
+        self.model, self.frame = pair(model_wh), pair(frame_wh)
         self.gain = min(self.model[0] / self.frame[0], self.model[1] / self.frame[1])
         self.shift = [(self.model[i] - self.frame[i] * self.gain) / 2 for i in (0, 1)]
 
@@ -69,13 +78,13 @@ class _Letterbox:
 def _answer(
     boxes: Array, scores: Array, labels: Array, overlap: float, is_agnostic: bool, is_whole: bool
 ) -> list[list[float]]:
-    """[label, score, x1, y1, x2, y2] each: best first, or class by class when classes do not suppress each other."""
+    """[label, score, x1, y1, x2, y2] each, whole pixels: best first, or class by class when classes do not suppress each other."""
     if is_whole:
         boxes = np.trunc(boxes)
     kept = suppress(boxes, scores, labels, overlap, is_agnostic)
     if not is_agnostic:
         kept.sort(key=lambda index: (labels[index], -scores[index]))
-    return [[int(labels[i]), float(scores[i]), *(float(value) for value in boxes[i])] for i in kept]
+    return [[int(labels[i]), float(scores[i]), *(int(value) for value in boxes[i])] for i in kept]
 
 
 # ---- detection ------------------------------------------------------------------------------------------------------
@@ -98,12 +107,11 @@ def anchorbasedet_post_process(
     overlap: float, anchors: Any, is_agnostic: bool,
 ) -> list[list[float]]:  # fmt: skip
     """Boxes of three (1, H/s, W/s, 3 · (5 + classes)) heads with sigmoid inside; `anchors` are 18 widths and heights."""
+    _check_heads((out0, out1, out2), (model_wh, frame_wh), strides, classes, anchors)
     box = _Letterbox(model_wh, frame_wh)
-    sizes = np.array(_list(anchors, _ANCHORS, "anchors")[:_ANCHORS], np.float32).reshape(_STRIDES, 3, 2)
+    sizes = np.array(anchors[:_ANCHORS], np.float32).reshape(_STRIDES, 3, 2)
     found = []
-    for number, (output, stride) in enumerate(
-        zip((out0, out1, out2), _list(strides, _STRIDES, "strides"), strict=False)
-    ):
+    for number, (output, stride) in enumerate(zip((out0, out1, out2), strides, strict=False)):
         grid = _grid(box.model, stride)
         high, wide = grid.shape[:2]
         values = _head(output, number, high * wide * 3 * (5 + classes)).reshape(high, wide, 3, 5 + classes)
@@ -120,11 +128,10 @@ def anchorfreedet_post_process(
     overlap: float, is_agnostic: bool,
 ) -> list[list[float]]:  # fmt: skip
     """Boxes of three (1, H/s, W/s, 5 + classes) heads with sigmoid inside."""
+    _check_heads((out0, out1, out2), (model_wh, frame_wh), strides, classes)
     box = _Letterbox(model_wh, frame_wh)
     found = []
-    for number, (output, stride) in enumerate(
-        zip((out0, out1, out2), _list(strides, _STRIDES, "strides"), strict=False)
-    ):
+    for number, (output, stride) in enumerate(zip((out0, out1, out2), strides, strict=False)):
         grid = _grid(box.model, stride).reshape(-1, 2)
         values = _head(output, number, len(grid) * (5 + classes)).reshape(-1, 5 + classes)
         centre, extent = (values[:, :2] + grid) * stride, np.exp(values[:, 2:4]) * stride
@@ -146,11 +153,10 @@ def gfldet_post_process(
     overlap: float, is_agnostic: bool,
 ) -> list[list[float]]:  # fmt: skip
     """Boxes of three (1, H/s, W/s, classes + 4 · 17) heads: class logits, and 17 bins of distance to each side."""
+    _check_heads((out0, out1, out2), (model_wh, frame_wh), strides, classes)
     box = _Letterbox(model_wh, frame_wh)
     found = []
-    for number, (output, stride) in enumerate(
-        zip((out0, out1, out2), _list(strides, _STRIDES, "strides"), strict=False)
-    ):
+    for number, (output, stride) in enumerate(zip((out0, out1, out2), strides, strict=False)):
         grid = _grid(box.model, stride).reshape(-1, 2)
         values = _head(output, number, len(grid) * (classes + 4 * _DFL_BINS)).reshape(len(grid), -1)
         logits = values[:, :classes]
@@ -169,14 +175,35 @@ def gfldet_post_process(
 # ---- segmentation and text ------------------------------------------------------------------------------------------
 
 
-def seg_post_process(output: Any, classes: int, size_hw: Any, display_hw: Any) -> Array:
-    """(dh, dw, 4) uint8 A R G B: class 0 empty, every other a colour of its own; logits are (1, h, w, classes)."""
-    (high, wide), (to_h, to_w) = _size(size_hw, "model size"), _size(display_hw, "display size")
+def _painted(output: Any, classes: int, size_hw: Any, display_hw: Any, palette: Array) -> Array:
+    floats(output)
+    (high, wide), (to_h, to_w) = pair(size_hw), pair(display_hw)
     best = _head(output, 0, high * wide * classes).reshape(high, wide, classes).argmax(axis=-1)
+    picture = palette[best]
+    # OpenCV's default: colours, not classes, are blended where two regions meet.
+    return picture if (high, wide) == (to_h, to_w) else np.asarray(cv2.resize(picture, (to_w, to_h)))
+
+
+def _mask_colours(classes: int) -> Array:
+    if classes <= 0:
+        raise HalError("ValueError", "num_class must be positive")
     palette = np.zeros((classes, 4), np.uint8)
     for number in range(1, classes):
         palette[number] = (_MASK_ALPHA, _MASK_RED, min(80 * number, 255), max(255 - 60 * number, 0))
-    return np.asarray(cv2.resize(palette[best], (to_w, to_h), interpolation=cv2.INTER_NEAREST))
+    return palette
+
+
+def seg_post_process(output: Any, classes: int, size_hw: Any, display_hw: Any) -> Array:
+    """(dh, dw, 4) uint8 A R G B: class 0 empty, every other a colour of its own; logits are (1, h, w, classes)."""
+    return _painted(output, classes, size_hw, display_hw, _mask_colours(classes))
+
+
+def newest_seg_post_process(output: Any, classes: int, size_hw: Any, display_hw: Any) -> Array:
+    """As seg_post_process, in the colours of the newest firmware: a dark background, red by the distance to the last class."""
+    palette = _mask_colours(classes)
+    palette[:, 0] = _MASK_ALPHA
+    palette[1:, 1] = [max(255 - 100 * (classes - number), 0) for number in range(1, classes)]
+    return _painted(output, classes, size_hw, display_hw, palette)
 
 
 def _grown(corners: Array, wide: int, high: int) -> Array:
@@ -205,15 +232,15 @@ def ocr_post_process(
         mask_threshold: pixels above belong to a region.
         box_threshold: regions whose mean is below are dropped.
     """
-    (wide, high), (frame_w, frame_h) = _size(model_wh, "model size"), _size(frame_wh, "frame size")
+    floats(probability)
+    array_of(picture, np.uint8)
+    (wide, high), (frame_w, frame_h) = pair(model_wh), pair(frame_wh)
     chances = _head(probability, 0, wide * high).reshape(high, wide)
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
-        raise HalError("TypeError", "expected uint8 ndarray")
     if picture.size != frame_w * frame_h * 3:
         raise HalError(
             "ValueError", f"the picture has {picture.size} bytes, {frame_w}x{frame_h} needs {frame_w * frame_h * 3}"
         )
-    frame = np.ascontiguousarray(picture).reshape(frame_h, frame_w, 3)
+    frame = picture.reshape(frame_h, frame_w, 3)
     gain = min(wide / frame_w, high / frame_h)
     seen = np.array([round(frame_w * gain), round(frame_h * gain)], np.float32)
     regions, _ = cv2.findContours((chances > mask_threshold).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)

@@ -51,7 +51,9 @@ tell("gain", s.again)
 tell("focus", s.focus_caps)
 tell("rate", s.get_framerate)
 s.run()
-tell("frame", s.snapshot, dump_frame=True)
+frame = s.snapshot(dump_frame=True).v_frame
+tell("frame", lambda: (frame.width, frame.height, frame.pixel_format == Sensor.RGB888, frame.phys_addr[0] > 0, frame.pts))
+tell("frame", frame.to_image)
 s.stop()
 """
     ).splitlines()
@@ -69,7 +71,9 @@ s.stop()
         "fps None",
         "gain RuntimeError can't get sensor fd",
         "focus RuntimeError can't get sensor fd",
-        "rate NotImplementedError Not support",
+        "not support get_framerate now...",
+        "rate NotImplementedError get_framerate",
+        "frame (320, 240, True, True, 0)",
         'frame {"w":320, "h":240, "type"=12, "size":230400}',
     ]
 
@@ -88,9 +92,11 @@ print(len({Display.LAYER_VIDEO1, Display.LAYER_VIDEO2, Display.LAYER_VIDEO3, Dis
 tell("on", Display.inited)
 Display.init(Display.VIRT, width=640, height=480, osd_num=4, to_ide=True)
 tell("on", Display.inited)
-tell("size", lambda: (Display.width(), Display.height(Display.LAYER_OSD0), Display.fps()))
+tell("size", lambda: (Display.width(), Display.height(), Display.fps()))
+Display.show_image(image.Image(64, 48, image.RGB565), layer=Display.LAYER_OSD0)
+tell("size", lambda: (Display.width(Display.LAYER_OSD0), Display.height(Display.LAYER_OSD0)))
 tell("back", Display.writeback, True)
-tell("back", Display.writeback_dump)
+tell("back", lambda: Display.writeback_dump().v_frame.to_image())
 tell("layer", Display.config_layer, rect=(0, 0, 320, 240), pix_format=Sensor.YUV420SP, layer=Display.LAYER_VIDEO2, alpha=255, flag=0)
 tell("unbind", Display.unbind_layer, Display.LAYER_VIDEO1)
 tell("off", Display.disable_layer, Display.LAYER_OSD0)
@@ -103,11 +109,12 @@ Display.deinit()
         "5",
         "on False",
         "on True",
-        "size (640, 480, 30)",
+        "size (640, 480, 60)",
+        "size (64, 48)",
         "back True",
         'back {"w":640, "h":480, "type"=12, "size":921600}',
-        "layer 1",
-        "unbind False",
+        "layer 2",
+        "unbind True",
         "off None",
     ]
 
@@ -133,6 +140,9 @@ tell("palette", lambda: one.to_rgb565(color_palette=None, alpha_palette=None).si
 tell("grey", lambda: one.to_grayscale(x_size=20, y_size=10).width())
 tell("copy_to", lambda: one.copy_to(image.Image(64, 48, image.RGB888)).width())
 tell("copy_to", one.copy_to, image.Image(64, 40, image.RGB888))
+tell("pixel", lambda: one.set_pixel((3, 4), (250, 130, 10)).get_pixel((3, 4)))
+tell("pixel", lambda: (one.get_pixel(3, 4, rgbtuple=False), one.to_rgb565().get_pixel(3, 4, False)))
+tell("pixel", lambda: one.to_grayscale().get_pixel(0, 0, True))
 tell("ellipse", lambda: one.draw_ellipse(20, 20, 10, 5, 30, color=(255, 0, 0), thickness=1, fill=True).get_pixel(20, 20))
 tell("flood", lambda: one.flood_fill(1, 1, seed_threshold=0.05, floating_threshold=0.05, color=(0, 0, 255)).get_pixel(60, 40))
 """
@@ -154,6 +164,9 @@ tell("flood", lambda: one.flood_fill(1, 1, seed_threshold=0.05, floating_thresho
         "grey 20",
         "copy_to 64",
         "copy_to ValueError images must have the same size and format",
+        "pixel (250, 130, 10)",
+        "pixel (16417290, 64513)",
+        "pixel (0, 0, 0)",
         "ellipse (255, 0, 0)",
         "flood (0, 0, 255)",
     ]

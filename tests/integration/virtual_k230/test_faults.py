@@ -98,7 +98,7 @@ def test_the_camera_times_out_as_often_as_asked(board: VirtualK230) -> None:
         "    except RuntimeError as error:\n"
         "        print(error)\n"
     )
-    assert printed.split("\n")[-3:-1] == ["sensor(2) snapshot chn(0) failed(3)", "320"]
+    assert printed.split("\n")[-3:-1] == ["sensor(0) snapshot chn(0) failed(3)", "320"]
 
 
 def test_a_kmodel_does_not_load(board: VirtualK230) -> None:

@@ -186,7 +186,8 @@ print(len(picture.compressed_for_ide()) > 100, picture.format() == image.RGB888)
 
 def test_modules_of_missing_hardware_say_what_is_missing(board: VirtualK230) -> None:
     said = board.run_code("""
-for name in ("media.vencoder", "media.vdecoder", "media.player", "media.mp4format", "mpp", "multimedia", "lvgl"):
+media = ["media." + name for name in ("vencoder", "vdecoder", "player", "mp4format", "uvc", "rtspserver", "opus")]
+for name in media[:4] + ["mpp", "multimedia", "lvgl"] + media[4:]:
     try:
         __import__(name)
     except ImportError as error:
@@ -200,5 +201,8 @@ for name in ("media.vencoder", "media.vdecoder", "media.player", "media.mp4forma
         "media processor",
         "RTSP server",
         "LVGL",
+        "USB host port for a camera",
+        "RTSP server",
+        "sound codec",
     ]
     assert [line.split(" has no ")[1].split(":")[0].replace(" of its own", "") for line in said] == missing

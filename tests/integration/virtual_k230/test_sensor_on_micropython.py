@@ -75,12 +75,12 @@ try:
     photo.compressed()
 except RuntimeError as e:
     print(e)
-print(ALIGN_UP(630, 16), s.width(), s.width(chn=1), Sensor.VGA, Sensor.FHD, Sensor.WQXGA2)
+print(ALIGN_UP(630, 16), s.width(), s.width(None), s.width(chn=1), Sensor.VGA, Sensor.FHD, Sensor.WQXGA2)
 """,
     )
     assert lines[1:] == [
         "True", "640 360 True True", "(3, 360, 640)", "current format not support save function!",
-        "image of channel 1 was replaced by the next snapshot()", "640 1920 640 7 26 30",
+        "image of channel 1 was replaced by the next snapshot()", "640 640 1920 640 7 26 30",
     ]  # fmt: skip
 
 

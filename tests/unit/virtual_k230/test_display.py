@@ -17,16 +17,28 @@ def _image(parts, width, height, pixel_format):
     return parts.call("image.new", width, height, pixel_format)[0]
 
 
-@pytest.mark.parametrize("profile, name", [("B", "ValueError"), ("D", "RuntimeError")])
-def test_sizes_that_the_panel_does_not_have_are_refused(profile, name):
+@pytest.mark.parametrize(
+    "profile, lcd, hdmi",
+    [
+        ("B", ("ValueError", "ST7701 unsupport 1024x600"), ("ValueError", "LT9611 unsupport 1280x720@40")),
+        ("D", ("RuntimeError", "ST7701 not support 1024x600@60"), ("RuntimeError", "LT9611 not support 1280x720@40")),
+    ],
+)
+def test_sizes_that_the_panel_does_not_have_are_refused(profile, lcd, hdmi):
     parts = VirtualParts(profile=profile)
-    assert error_of(_init, parts, width=1024, height=600) == (name, "ST7701 not support 1024x600@30")
-    assert _init(parts, width=0, height=0) == [800, 480]
+    assert error_of(_init, parts, width=1024, height=600) == lcd
+    assert error_of(parts.call, "display.init", "LT9611", 1280, 720, 40, 1, False, 90) == hdmi
+    assert _init(parts, width=0, height=0) == [800, 480, 60]
+
+
+@pytest.mark.parametrize("profile, size", [("B", [640, 480, 60]), ("D", [800, 480, 60])])
+def test_one_side_alone_is_completed_on_old_firmware_and_ignored_on_new(profile, size):
+    assert _init(VirtualParts(profile=profile), width=640, height=0) == size
 
 
 def test_virt_takes_any_size_and_hdmi_does_not_fit_a_kit_with_an_lcd():
-    assert _init(VirtualParts(), "VIRT", 333, 222) == [333, 222]
-    assert _init(VirtualParts(), "LT9611", 0, 0) == [1920, 1080]
+    assert _init(VirtualParts(), "VIRT", 333, 222) == [333, 222, 90]
+    assert _init(VirtualParts(), "LT9611", 0, 0) == [1920, 1080, 30]
     parts = VirtualParts(profile="D", panel=(800, 480))
     assert error_of(_init, parts, "LT9611", 0, 0) == ("RuntimeError", "init panel failed")
 
@@ -188,4 +200,7 @@ def test_images_are_shown_turned_and_mirrored():
 def test_the_screen_is_written_back_only_when_it_was_asked_for():
     parts = VirtualParts()
     parts.call("display.init", "ST7701", 800, 480, 0, 2, False, 90)
-    assert error_of(parts.call, "display.writeback_dump")[0] == "RuntimeError"
+    assert parts.call("display.writeback_dump") is None
+    assert not parts.call("display.writeback", None)
+    assert parts.call("display.writeback", True)
+    assert parts.call("display.writeback_dump")[1:3] == [800, 480]

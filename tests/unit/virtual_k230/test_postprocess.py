@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -170,7 +171,8 @@ def test_gfl_head():
     assert len(found) == 1
     label, score, *box = found[0]
     assert (label, score) == (1, pytest.approx(1 / (1 + np.exp(-3)), abs=0.01))
-    assert box == pytest.approx(_frame_box(80 - 16, 128 - 32, 80 + 48, 128 + 16), abs=0.01)
+    assert box == pytest.approx(_frame_box(80 - 16, 128 - 32, 80 + 48, 128 + 16), abs=1)
+    assert all(type(value) is int for value in box)
 
 
 def test_the_quick_exponential_is_near_the_real_one():
@@ -204,17 +206,20 @@ def test_anchor_based_head_gives_every_class_that_scores_enough():
     ("change", "error"),
     [
         ({"heads": 9}, ("ValueError", "output 0 has")),
-        ({"model": (320, 320)}, ("TypeError", "model size must be a list")),
-        ({"frame": [0, 360]}, ("ValueError", "frame size must be positive")),
-        ({"strides": [8, 16]}, ("ValueError", "strides must have 3 numbers")),
-        ({"anchors": [1.0] * 17}, ("ValueError", "anchors must have 18 numbers")),
+        ({"model": (320, 320)}, ("TypeError", "expected list")),
+        ({"frame": [0, 360]}, ("ValueError", "shape values must be positive")),
+        ({"frame": [640]}, ("ValueError", "list is too short")),
+        ({"strides": [8, 16]}, ("ValueError", "list is too short")),
+        ({"strides": [8, 16, 0]}, ("ValueError", "strides must be positive")),
+        ({"anchors": [1.0] * 17}, ("ValueError", "list is too short")),
+        ({"classes": 0}, ("ValueError", "num_class must be positive")),
     ],
 )
 def test_what_aicube_refuses(change, error):
     anchors = change.get("anchors", [1.0] * 18)
     name, message = error_of(
         aicube.anchorbasedet_post_process, *_heads(change.get("heads", 21)), change.get("model", MODEL_WH),
-        change.get("frame", FRAME_WH), change.get("strides", STRIDES), 2, 0.5, 0.5, anchors, False,
+        change.get("frame", FRAME_WH), change.get("strides", STRIDES), change.get("classes", 2), 0.5, 0.5, anchors, False,
     )  # fmt: skip
     assert name == error[0] and message.startswith(error[1])
 
@@ -222,9 +227,10 @@ def test_what_aicube_refuses(change, error):
 def test_aicube_takes_dense_floats_only():
     arguments = (MODEL_WH, FRAME_WH, STRIDES, 2, 0.5, 0.5, False)
     heads = _heads(70)
-    assert error_of(aicube.gfldet_post_process, heads[0].astype(np.uint8), *heads[1:], *arguments)[0] == "TypeError"
-    turned = heads[0].transpose(0, 2, 1, 3)
-    assert error_of(aicube.gfldet_post_process, turned, *heads[1:], *arguments)[0] == "ValueError"
+    wrong = ("ValueError", "invalid ndarray dtype or layout")
+    assert error_of(aicube.gfldet_post_process, 1, *heads[1:], *arguments) == ("TypeError", "expected ndarray")
+    assert error_of(aicube.gfldet_post_process, heads[0].astype(np.uint8), *heads[1:], *arguments) == wrong
+    assert error_of(aicube.gfldet_post_process, heads[0].transpose(0, 2, 1, 3), *heads[1:], *arguments) == wrong
 
 
 def test_segmentation_colours():
@@ -236,6 +242,19 @@ def test_segmentation_colours():
     assert painted[0, 0].tolist() == [128, 255, 80, 195]
     assert painted[7, 15].tolist() == [128, 255, 160, 135]
     assert painted[7, 0].tolist() == [0, 0, 0, 0]
+    colours = aicube.seg_post_process(logits, 3, [4, 4], [4, 4])
+    assert np.array_equal(painted, cv2.resize(colours, (16, 8))), "colours are blended, as OpenCV does by default"
+
+
+@pytest.mark.parametrize(
+    ("profile", "red", "background"), [("C", [255, 255], [0] * 4), ("D", [55, 155], [128, 0, 0, 0])]
+)
+def test_the_newest_firmware_paints_segments_in_other_reds_on_a_dark_background(profile, red, background):
+    parts = VirtualParts(profile=profile)
+    logits = np.eye(3, dtype=np.float32).reshape(1, 1, 3, 3)
+    array = {"h": parts.array(logits)}
+    painted = parts.numpy(call(parts, "aicube", "seg_post_process", array, 3, [1, 3], [1, 3]))
+    assert painted[0].tolist() == [background, [128, red[0], 80, 195], [128, red[1], 160, 135]]
 
 
 def test_text_region_is_found_and_cut_out():

@@ -13,7 +13,7 @@ VB_ERROR = ("OSError", "buffer_init, vb config failed(-1610317806)")
 def test_reset_must_come_first():
     parts = VirtualParts()
     parts.call("sensor.new", 2, 1920, 1080, 30, False)
-    for call in (("sensor.set_framesize", 2, 0, 640, 360, 0, None), ("sensor.run", 2), ("sensor.snapshot", 2, 0)):
+    for call in (("sensor.set_framesize", 2, 0, 640, 360, None), ("sensor.run", 2), ("sensor.snapshot", 2, 0)):
         assert error_of(parts.call, *call) == ("AssertionError", "should call reset() first")
 
 
@@ -23,18 +23,25 @@ def test_a_second_sensor_on_the_same_port_needs_stop():
     assert error_of(parts.call, "sensor.new", 2, 1920, 1080, 30, False) == ("OSError", "sensor(2) is already inited.")
     parts.call("sensor.stop", 2)
     parts.call("sensor.new", 2, 1920, 1080, 30, False)
-    assert error_of(parts.call, "sensor.new", 3, 1920, 1080, 30, False)[0] == "AssertionError"
+    assert error_of(parts.call, "sensor.new", 3, 1920, 1080, 30, False) == (
+        "AssertionError", "invaild sensor id 3, should < 2")  # fmt: skip
+    assert error_of(parts.call, "sensor.new", -1, 1920, 1080, 30, False) == (
+        "RuntimeError", "Can not found sensor on -1")  # fmt: skip
+    parts.board.faults.set("camera.absent", 1)
+    assert error_of(parts.call, "sensor.new", 0, 1920, 1080, 30, False) == (
+        "RuntimeError", "Can not found sensor on 0")  # fmt: skip
+    assert parts.call("sensor.new", 0, 1920, 1080, 30, False) == 1, "the firmware counts sensors, not ports"
 
 
 def test_width_is_rounded_up_to_16_and_sizes_are_bounded():
     parts = VirtualParts()
     parts.call("sensor.new", 2, 1920, 1080, 30, False)
     parts.call("sensor.reset", 2)
-    assert parts.call("sensor.set_framesize", 2, 1, 630, 360, 0, None) == [640, 360]
+    assert parts.call("sensor.set_framesize", 2, 1, 630, 360, None) == [640, 360]
     for size in ((32, 32), (1936, 1080)):
-        assert error_of(parts.call, "sensor.set_framesize", 2, 1, *size, 0, None)[0] == "AssertionError"
-    assert error_of(parts.call, "sensor.set_framesize", 2, 1, 640, 360, 0, [0, 0, 320, 180])[0] == "AssertionError"
-    assert parts.call("sensor.set_framesize", 2, 1, 640, 640, 0, True) == [640, 640]
+        assert error_of(parts.call, "sensor.set_framesize", 2, 1, *size, None)[0] == "AssertionError"
+    assert error_of(parts.call, "sensor.set_framesize", 2, 1, 640, 360, [0, 0, 320, 180])[0] == "AssertionError"
+    assert parts.call("sensor.set_framesize", 2, 1, 640, 640, True) == [640, 640]
 
 
 @pytest.mark.parametrize("profile", ["A", "B"])
@@ -42,12 +49,12 @@ def test_media_manager_is_mandatory_and_last_on_old_firmware(profile):
     parts = VirtualParts(profile=profile)
     parts.call("sensor.new", 2, 1920, 1080, 30, False)
     parts.call("sensor.reset", 2)
-    parts.call("sensor.set_framesize", 2, 0, 640, 360, 0, None)
+    parts.call("sensor.set_framesize", 2, 0, 640, 360, None)
     parts.call("sensor.set_pixformat", 2, 0, "YUV420SP")
     assert error_of(parts.call, "sensor.run", 2) == VB_ERROR
     assert parts.call("media.init") == ""
     assert error_of(parts.call, "display.init", "ST7701", 800, 480, 0, 1, False, 90) == VB_ERROR
-    assert error_of(parts.call, "sensor.set_framesize", 2, 1, 640, 360, 0, None) == VB_ERROR
+    assert error_of(parts.call, "sensor.set_framesize", 2, 1, 640, 360, None) == VB_ERROR
     assert error_of(parts.call, "media.init") == VB_ERROR
     parts.call("sensor.run", 2)
 
@@ -110,9 +117,9 @@ def test_drawing_on_a_frame_leaves_the_next_frame_clean():
 def test_snapshot_of_an_unconfigured_channel_or_a_stopped_sensor_fails():
     parts = VirtualParts()
     parts.start_sensor(chn1="RGB565")
-    assert error_of(parts.call, "sensor.snapshot", 2, 2) == ("RuntimeError", "sensor(2) snapshot chn(2) failed(3)")
+    assert error_of(parts.call, "sensor.snapshot", 2, 2) == ("RuntimeError", "sensor(0) snapshot chn(2) failed(3)")
     parts.call("sensor.stop", 2)
-    assert error_of(parts.call, "sensor.snapshot", 2, 1)[0] == "RuntimeError"
+    assert error_of(parts.call, "sensor.snapshot", 2, 1) == ("AssertionError", "should call reset() first")
 
 
 def test_mirrors_turn_the_picture():
@@ -120,7 +127,7 @@ def test_mirrors_turn_the_picture():
     parts.call("sensor.new", 2, 1920, 1080, 30, False)
     parts.call("sensor.reset", 2)
     parts.call("sensor.set_mirror", 2, 0, True)
-    parts.call("sensor.set_framesize", 2, 2, 640, 360, 0, None)
+    parts.call("sensor.set_framesize", 2, 2, 640, 360, None)
     parts.call("sensor.set_pixformat", 2, 2, "RGB888")
     parts.call("media.init")
     parts.call("sensor.run", 2)

@@ -47,7 +47,7 @@ class TOUCH:
                 raise ValueError("Custom Touch Device should set range_y")
             if i2c is None:
                 raise ValueError("Custom Touch Device should set i2c")
-        _call("touch.open")
+        _call("touch.open", dev)
         self._dev = dev
         self._rotate = rotate
         self._reads = 0

@@ -11,7 +11,8 @@ DISPLAY_DEV_ID = VENC_DEV_ID = VDEC_DEV_ID = 0
 VENC_CHN_ID_0, VENC_CHN_ID_1, VENC_CHN_ID_2, VENC_CHN_ID_3 = 0, 1, 2, 3
 VDEC_CHN_ID_0, VDEC_CHN_ID_1, VDEC_CHN_ID_2, VDEC_CHN_ID_3 = 0, 1, 2, 3
 VENC_PACK_CNT_MAX = 12
-CAMERA_MOD_ID, DISPLAY_MOD_ID, VIDEO_ENCODE_MOD_ID, VIDEO_DECODE_MOD_ID = "VI", "VO", "VENC", "VDEC"
+CAMERA_MOD_ID = 5
+DISPLAY_MOD_ID, VIDEO_ENCODE_MOD_ID, VIDEO_DECODE_MOD_ID = "VO", "VENC", "VDEC"
 AUDIO_IN_MOD_ID, AUDIO_OUT_MOD_ID, AUDIO_ENCODE_MOD_ID, AUDIO_DECODE_MOD_ID = "AI", "AO", "AENC", "ADEC"
 VB_INVALID_POOLID = VB_INVALID_HANDLE = 0xFFFFFFFF
 
@@ -66,6 +67,36 @@ class _Link:
 
     def destroy(self):
         self.source = self.target = None
+
+
+class _Frame:
+    """The picture of a _FrameInfo: width, height, pixel_format, addresses of up to three planes, and the image itself."""
+
+    def __init__(self, picture, pixel_format):
+        self._picture = picture
+        self.width = picture.width()
+        self.height = picture.height()
+        self.pixel_format = pixel_format
+        self.phys_addr = [picture.phyaddr(), 0, 0]
+        self.virt_addr = [picture.virtaddr(), 0, 0]
+        self.pts = 0
+
+    def to_image(self, new_format=None):
+        if new_format is not None:
+            raise RuntimeError("TODO: convert image pixel format %s to %s" % (self.pixel_format, new_format))
+        return self._picture
+
+    def release(self):
+        self._picture = None
+
+
+class _FrameInfo:
+    """A raw frame, as Sensor.snapshot(dump_frame=True) and Display.writeback_dump() give it."""
+
+    def __init__(self, picture, pixel_format):
+        self.mod_id = CAMERA_MOD_ID
+        self.pool_id = picture.poolid()
+        self.v_frame = _Frame(picture, pixel_format)
 
 
 class MediaManager:

@@ -310,7 +310,7 @@ def arange(start, stop=None, step=1, *, dtype=None):
     return _wrap(_call("np.arange", start, stop, step, dtype))
 
 
-def linspace(start, stop, *, num=50, endpoint=True, dtype=102):
+def linspace(start, stop, num=50, endpoint=True, dtype=102):
     return _wrap(_call("np.linspace", start, stop, num, endpoint, dtype))
 
 

@@ -6,9 +6,9 @@
 import snaploop_deploy
 
 
-def main(path=None, folder=None, threshold=None):
+def main(path=None, folder=None, threshold=None, debug_mode=0):
     """Look at a picture (None: the first one in the package); the marked copy lies beside it."""
-    return snaploop_deploy.image("det", path, folder, threshold)
+    return snaploop_deploy.image("det", path, folder, threshold, debug_mode=debug_mode)
 
 
 if __name__ == "__main__":

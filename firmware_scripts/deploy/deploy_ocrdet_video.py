@@ -3,9 +3,9 @@
 import snaploop_deploy
 
 
-def main(folder=None, threshold=None, display=None, seconds=None):
+def main(folder=None, threshold=None, display=None, seconds=None, frames=None, debug_mode=0):
     """Show the camera with marks; `display`: "lcd", "hdmi" or None for what the board has."""
-    return snaploop_deploy.video("ocrdet", folder, threshold, display, seconds)
+    return snaploop_deploy.video("ocrdet", folder, threshold, display, seconds, frames, debug_mode=debug_mode)
 
 
 if __name__ == "__main__":

@@ -11,24 +11,21 @@ MicroPython 1.21 and newer; firmware 1.2 to 1.8. The kmodel is loaded once; ever
 """
 
 import gc
-import json
 import math
 import os
 import time
 
-ROLES = {
-    "det": ("AnchorBaseDet", "AnchorFreeDet", "FreeDet", "GFLDet"),
-    "cls": ("can1", "can2", "can5", "can6", "can7", "can8", "can9"),
-    "seg": ("DeepNet", "EDNet"),
-    "ocrdet": ("OCR_DNet",),
-    "ocrrec": ("OCR_RLNet", "OCR_RCNet"),
-    "ml": ("metric_learning",),
-    "multl": ("multilabel",),
-}
-"""Role → values of "model_type" in deploy_config.json."""
+from snaploop_package import (
+    DeployError,
+    find_display,
+    find_package,
+    find_picture,
+    is_file,
+    label_of,
+    pictures_in,
+    read_config,
+)
 
-PLACES = ("/sdcard/mp_deployment_source", "/data/mp_deployment_source", "/sdcard", "/data")
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
 AI_SIZE = (640, 360)
 STRIDES = [8, 16, 32]
 COLOURS = (
@@ -45,90 +42,14 @@ TEXT_PX = 24
 MOST_LEARNT = 50  # pictures of the metric-learning library
 
 
-class DeployError(Exception):
-    """Something that the user can mend; the text says how."""
-
-
-# -- the package ------------------------------------------------------------------------------------------------------
-
-
-def find_package(role: str, folder=None) -> str:
-    """The folder that holds deploy_config.json for `role`.
-
-    Args:
-        role: a key of ROLES.
-        folder: where to look; None: beside this script, then the usual places on the card.
-
-    Raises:
-        DeployError: there is none, or it is of another task.
-    """
-    places = [folder] if folder else _beside_script(role) + ["/sdcard/" + role + "_mp_deployment_source"] + list(PLACES)
-    strangers = []
-    for place in places:
-        place = place.rstrip("/")
-        if not _is_file(place + "/deploy_config.json"):
-            continue
-        kind = _read_config(place).get("model_type")
-        if kind in ROLES[role]:
-            return place
-        strangers.append("{} is a {}".format(place, kind))
-    looked = ", ".join([place + "/deploy_config.json" for place in places])
-    if strangers:
-        raise DeployError("no package for {}: {}".format(role, "; ".join(strangers)))
-    raise DeployError("no package found (looked for {}): copy mp_deployment_source beside this script".format(looked))
-
-
-def _beside_script(role: str) -> list:
-    path = globals().get("__file__") or ""
-    here = path[: path.rfind("/")] if "/" in path else os.getcwd()
-    return [here + "/" + role + "_mp_deployment_source", here + "/mp_deployment_source", here]
-
-
-def _read_config(folder: str) -> dict:
-    path = folder + "/deploy_config.json"
-    try:
-        with open(path) as file:
-            return json.load(file)
-    except ValueError:
-        raise DeployError("{} is not JSON: copy the package again".format(path))
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return not os.stat(path)[0] & 0x4000
-    except OSError:
-        return False
-
-
-def find_picture(path, folder: str) -> str:
-    """The picture to look at: the one asked for, else the first of the package's own test pictures.
-
-    Raises:
-        DeployError: it is not there.
-    """
-    if path:
-        if not _is_file(path):
-            raise DeployError("no picture {}: copy one to the card and give its path".format(path))
-        return path
-    for place in (folder + "/images", folder):
-        try:
-            names = sorted(os.listdir(place))
-        except OSError:
-            continue
-        for name in names:
-            if name.lower().endswith(PICTURES) and not name.endswith("_result.jpg"):
-                return place + "/" + name
-    raise DeployError("no picture given and none in {}: call image(role, '/sdcard/photo.jpg')".format(folder))
-
-
 # -- the model --------------------------------------------------------------------------------------------------------
 
 
 class Model:
     """A package's kmodel with ai2d in front, as its task wants its pictures."""
 
-    def __init__(self, role: str, folder=None, threshold=None) -> None:
-        """Load it.
+    def __init__(self, role: str, folder=None, threshold=None, kmodel=None) -> None:
+        """Load it; arguments as for image().
 
         Raises:
             DeployError: no package, or a kmodel that this firmware cannot load.
@@ -138,13 +59,13 @@ class Model:
 
         self._nn, self._np = nn, np
         self.role = role
-        self.folder = find_package(role, folder)
-        self.config = config = _read_config(self.folder)
+        self.folder = find_package(role, folder, kmodel)
+        self.config = config = read_config(self.folder)
         self.size = config["img_size"]
         self.labels = config.get("categories") or []
         self.threshold = config.get("confidence_threshold", 0.5) if threshold is None else threshold
         path = self.folder + "/" + config["kmodel_path"]
-        if not _is_file(path):
+        if not is_file(path):
             raise DeployError("{} is missing: copy the whole package to the card".format(path))
         self._kpu = nn.kpu()
         try:
@@ -379,6 +300,9 @@ def lines(found: dict) -> "list[str]":
     said += ["{} {:.2f}".format(label, score) for label, score in found.get("labels", ())]
     said += ["text area {}".format(quad) for quad, _ in found.get("quads", ())]
     said += ["text {!r}".format(text) for text in found.get("texts", ())]
+    if "vector" in found:
+        first = ", ".join(["{:.3f}".format(value) for value in found["vector"][:4]])
+        said.append("vector of {} numbers: {}, ...".format(len(found["vector"]), first))
     if found.get("mask") is not None:
         said.append("regions of {}x{} pixels".format(found["mask"].shape[1], found["mask"].shape[0]))
     return said or ["nothing found"]
@@ -434,17 +358,6 @@ class Screen:
         self._media.deinit()
 
 
-def find_display() -> str:
-    """ "lcd" where a touch panel answers, else "hdmi"."""
-    try:
-        from machine import TOUCH
-
-        TOUCH(0)
-    except Exception:  # boundary: firmwares differ in what they raise without a touch panel
-        return "hdmi"
-    return "lcd"
-
-
 # -- the two jobs ------------------------------------------------------------------------------------------------------
 
 
@@ -466,7 +379,7 @@ def read_picture(path: str):
     return planes, picture
 
 
-def image(role: str, path=None, folder=None, threshold=None, save=True) -> dict:
+def image(role: str, path=None, folder=None, threshold=None, save=True, kmodel=None, debug_mode=0) -> dict:
     """Look at one picture: print what is found, save a marked copy beside it (…_result.jpg), return the answer.
 
     Args:
@@ -475,8 +388,10 @@ def image(role: str, path=None, folder=None, threshold=None, save=True) -> dict:
         folder: the package; None: found by itself.
         threshold: least score; None: the package's.
         save: write the marked copy.
+        kmodel: file name of the package's kmodel, where packages of several models may lie on the card; None: any.
+        debug_mode: 1 also says how long each part takes.
     """
-    reader = Reader(role, folder, threshold)
+    reader = Reader(role, folder, threshold, kmodel, debug_mode)
     path = find_picture(path, reader.folder)
     planes, picture = read_picture(path)
     started = time.ticks_ms()
@@ -494,15 +409,17 @@ def image(role: str, path=None, folder=None, threshold=None, save=True) -> dict:
     return found
 
 
-def video(role: str, folder=None, threshold=None, display=None, seconds=None, frames=None) -> int:
+def video(
+    role: str, folder=None, threshold=None, display=None, seconds=None, frames=None, kmodel=None, debug_mode=0
+) -> int:
     """Live video with the model's answers over it, until the script is stopped; the number of frames.
 
     Args:
-        role, folder, threshold: as for image().
+        role, folder, threshold, kmodel, debug_mode: as for image().
         display: "lcd", "hdmi" or None for what is found.
         seconds, frames: stop by itself after so much.
     """
-    reader = Reader(role, folder, threshold)
+    reader = Reader(role, folder, threshold, kmodel, debug_mode)
     screen = Screen(display)
     done, started = 0, time.ticks_ms()
     try:
@@ -527,12 +444,15 @@ def video(role: str, folder=None, threshold=None, display=None, seconds=None, fr
 class Reader:
     """One model, or the two of "ocr": areas first, then the text of each."""
 
-    def __init__(self, role: str, folder=None, threshold=None) -> None:
-        """Load what the role needs."""
+    def __init__(self, role: str, folder=None, threshold=None, kmodel=None, debug_mode=0) -> None:
+        """Load what the role needs; of "ocr" `folder` may be a pair, for finding and for reading."""
         self.role = role
-        self.model = Model("ocrdet" if role == "ocr" else role, None if role == "ocr" else folder, threshold)
+        self._debug = debug_mode
+        folders = (folder, None) if folder is None or isinstance(folder, str) else folder
+        first = "ocrdet" if role == "ocr" else role
+        self.model = Model(first, folders[0], threshold, kmodel)
         self.folder = self.model.folder
-        self._words = Model("ocrrec") if role == "ocr" else None
+        self._words = Model("ocrrec", folders[1]) if role == "ocr" else None
         for model in (self.model, self._words):
             if model is not None and model.role == "ocrrec":
                 model.dictionary = _read_dictionary(model.folder)
@@ -540,11 +460,14 @@ class Reader:
 
     def read(self, planes) -> dict:
         """The answer for a (3, h, w) picture."""
+        started = time.ticks_ms()
         found = answer(self.model, planes, self._library)
         if self.role == "ocr":
             found["texts"] = [answer(self._words, _planes(crop))["text"] for _, crop in found["quads"]]
         elif self.role == "ocrrec":
             found = {"texts": [found["text"]]}
+        if self._debug > 0:
+            print("ai2d, KPU and decoding: {} ms".format(time.ticks_diff(time.ticks_ms(), started)))
         return found
 
     def close(self) -> None:
@@ -567,18 +490,15 @@ def _read_dictionary(folder: str) -> "list[str]":
 
 
 def _read_library(model: Model) -> dict:
-    """Name → unit vector of each picture in the package's `library` folder (name_1.jpg and name_2.jpg are one name)."""
+    """Name → unit vector of what the pictures in the package's `library` folder show (cup_1.jpg and cup_2.jpg are one thing)."""
     library, place = {}, model.folder + "/library"
-    try:
-        names = sorted(os.listdir(place))
-    except OSError:
-        raise DeployError("no {} folder: put one picture per thing there, named after it (cup.jpg)".format(place))
+    names = pictures_in(place)
+    if not names:
+        print("no pictures in {}: put some of each thing there (cup_1.jpg, cup_2.jpg) to have it named".format(place))
     for name in names[:MOST_LEARNT]:
-        if not name.lower().endswith(PICTURES):
-            continue
         planes, _ = read_picture(place + "/" + name)
         vector = answer(model, planes)["vector"]
-        label = name[: name.rfind(".")].split("_")[0]
+        label = label_of(name)
         known = library.get(label)
         library[label] = vector if known is None else [a + b for a, b in zip(known, vector)]
     for label, total in library.items():

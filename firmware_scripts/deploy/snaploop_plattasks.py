@@ -8,63 +8,41 @@ import gc
 import os
 import time
 
-from libs.PipeLine import PipeLine
-from libs.PlatTasks import (
-    ClassificationApp,
-    DetectionApp,
-    MetricLearningApp,
-    MultiLabelClassificationApp,
-    OCRDetectionApp,
-    OCRRecognitionApp,
-    SegmentationApp,
-)
-from libs.Utils import hwc2chw, read_image, read_json
+from snaploop_package import DeployError, find_display, find_package, find_picture, label_of, pictures_in
+
+try:
+    from libs.PipeLine import PipeLine
+    from libs.PlatTasks import (
+        ClassificationApp,
+        DetectionApp,
+        MetricLearningApp,
+        MultiLabelClassificationApp,
+        OCRDetectionApp,
+        OCRRecognitionApp,
+        SegmentationApp,
+    )
+    from libs.Utils import hwc2chw, read_image, read_json
+except ImportError as error:
+    raise DeployError("{}: this needs firmware 1.3 or newer, run the script ending in _1_2_2.py instead".format(error))
 
 FRAME_SIZE = [640, 360]
-PLACES = ("/sdcard", "/data")
 DICTIONARY_CHARACTERS = 100000  # what the vendor's scripts read of dict.txt
 
 
-def find_package(role: str, folder=None) -> str:
-    """The folder of deploy_config.json: the one given, beside this script, or one of the usual places; ends in a slash."""
-    path = globals().get("__file__") or ""
-    here = path[: path.rfind("/")] if "/" in path else os.getcwd()
-    wanted = (role + "_mp_deployment_source", "mp_deployment_source")
-    places = [folder] if folder else [root + "/" + name for root in (here,) + PLACES for name in wanted] + [here]
-    for place in places:
-        try:
-            os.stat(place.rstrip("/") + "/deploy_config.json")
-            return place.rstrip("/") + "/"
-        except OSError:
-            continue
-    raise OSError(
-        "no package found (looked in {}): copy mp_deployment_source beside this script".format(", ".join(places))
-    )
-
-
-def find_display() -> str:
-    """ "lcd" where a touch panel answers, else "hdmi"."""
-    try:
-        from machine import TOUCH
-
-        TOUCH(0)
-    except Exception:  # boundary: firmwares differ in what they raise without a touch panel
-        return "hdmi"
-    return "lcd"
-
-
-def make_app(role: str, mode: str, folder: str, frame_size: list, display_size: list):
+def make_app(role: str, mode: str, folder: str, frame_size: list, display_size: list, debug_mode=0):
     """The vendor's class for a role with the package's model in it.
 
     Args:
         role: det, cls, seg, ocrdet, ocrrec, ml or multl.
         mode: "video" or "image".
-        folder: of the package, with a slash at its end.
+        folder: of the package.
         frame_size: of the pictures, [w, h].
         display_size: of what is drawn on, [w, h].
+        debug_mode: 1 prints how long each part takes.
     """
+    folder = folder.rstrip("/") + "/"
     config = read_json(folder + "deploy_config.json")
-    kmodel, size, sizes = folder + config["kmodel_path"], config["img_size"], (frame_size, display_size)
+    kmodel, size, sizes = folder + config["kmodel_path"], config["img_size"], (frame_size, display_size, debug_mode)
     labels, threshold = config.get("categories"), config.get("confidence_threshold")
     if role == "det":
         anchors = [number for level in config.get("anchors", ()) for number in level]
@@ -86,9 +64,9 @@ def make_app(role: str, mode: str, folder: str, frame_size: list, display_size: 
 
 def _learn(app, folder: str) -> None:
     """Metric learning: take every picture of the package's library folder, named after what it shows."""
-    for name in sorted(os.listdir(folder + "library")):
-        if name.lower().endswith((".jpg", ".png", ".bmp")):
-            app.load_image(folder + "library/" + name, name[: name.rfind(".")].split("_")[0])
+    place = folder + "/library/"
+    for name in pictures_in(place):
+        app.load_image(place + name, label_of(name))
 
 
 def _run(role: str, app, words, frame):
@@ -105,32 +83,46 @@ def _run(role: str, app, words, frame):
     return found
 
 
-def _draw(role: str, app, words, canvas, found) -> None:
+def _draw(role: str, app, words, canvas, found, mode: str) -> None:
     if words is not None:
         words.draw_result(canvas, found["boxes"], found["texts"])
     elif role == "ocrrec":
         canvas.draw_string_advanced(10, 10, 24, found["text"], color=(255, 0, 0))
+    elif role == "seg" and mode == "image":  # the class only draws on the video's layer
+        canvas.draw_image(found["mask"], 0, 0, alpha=128)
     else:
         app.draw_result(canvas, found)
 
 
-def _apps(role: str, mode: str, folder, frame_size: list, display_size: list):
+def _apps(role: str, mode: str, folder, frame_size: list, display_size: list, kmodel, debug_mode):
     first = "ocrdet" if role == "ocr" else role
-    place = find_package(first, None if role == "ocr" else folder)
-    app = make_app(first, mode, place, frame_size, display_size)
-    words = make_app("ocrrec", mode, find_package("ocrrec"), frame_size, display_size) if role == "ocr" else None
+    folders = (folder, None) if folder is None or isinstance(folder, str) else folder
+    place = find_package(first, folders[0], kmodel)
+    app = make_app(first, mode, place, frame_size, display_size, debug_mode)
+    words = None
+    if role == "ocr":
+        words = make_app("ocrrec", mode, find_package("ocrrec", folders[1]), frame_size, display_size, debug_mode)
     if first != "ocrrec":
         app.config_preprocess()
     if role == "ml":
         _learn(app, place)
-    return app, words, place
+    return app, words
 
 
-def video(role: str, folder=None, display=None, seconds=None, frames=None) -> int:
-    """Live video with the vendor's marks, until the script is stopped; the number of frames."""
+def video(role: str, folder=None, display=None, seconds=None, frames=None, kmodel=None, debug_mode=0) -> int:
+    """Live video with the vendor's marks, until the script is stopped; the number of frames.
+
+    Args:
+        role: a key of ROLES, or "ocr" for both text models.
+        folder: of the package (of "ocr" a pair); None: found by itself.
+        display: "lcd", "hdmi" or None for what is found.
+        seconds, frames: stop by itself after so much.
+        kmodel: file name of the package's kmodel, where packages of several models may lie on the card; None: any.
+        debug_mode: 1 prints how long each part takes.
+    """
     pipeline = PipeLine(rgb888p_size=FRAME_SIZE, display_mode=display or find_display())
     pipeline.create()
-    app, words, _ = _apps(role, "video", folder, FRAME_SIZE, pipeline.get_display_size())
+    app, words = _apps(role, "video", folder, FRAME_SIZE, pipeline.get_display_size(), kmodel, debug_mode)
     done, started = 0, time.ticks_ms()
     try:
         while (frames is None or done < frames) and (
@@ -138,9 +130,11 @@ def video(role: str, folder=None, display=None, seconds=None, frames=None) -> in
         ):
             os.exitpoint()
             found = _run(role, app, words, pipeline.get_frame())
-            _draw(role, app, words, pipeline.osd_img, found)
+            _draw(role, app, words, pipeline.osd_img, found, "video")
             pipeline.show_image()
             done += 1
+            if done == 1:
+                print("the first picture:", _told(found))
             gc.collect()
     finally:
         for one in (app, words):
@@ -150,16 +144,17 @@ def video(role: str, folder=None, display=None, seconds=None, frames=None) -> in
     return done
 
 
-def image(role: str, path=None, folder=None):
-    """Look at one picture and save a marked copy beside it (…_result.jpg); the class's own answer."""
-    place = find_package("ocrdet" if role == "ocr" else role, None if role == "ocr" else folder)
-    path = path or place + "images/" + sorted(os.listdir(place + "images"))[0]
+def image(role: str, path=None, folder=None, kmodel=None, debug_mode=0):
+    """Look at one picture and save a marked copy beside it (…_result.jpg); the class's own answer. Arguments as for video()."""
+    first = folder if folder is None or isinstance(folder, str) else folder[0]
+    place = find_package("ocrdet" if role == "ocr" else role, first, kmodel)
+    path = find_picture(path, place)
     frame, picture = read_image(path)
     size = [frame.shape[2], frame.shape[1]]
-    app, words, _ = _apps(role, "image", folder, size, size)
+    app, words = _apps(role, "image", folder, size, size, kmodel, debug_mode)
     found = _run(role, app, words, frame)
-    _draw(role, app, words, picture, found)
-    print(path, {key: found[key] for key in found if key not in ("crop_images", "mask")})
+    _draw(role, app, words, picture, found, "image")
+    print(path, _told(found))
     result = path[: path.rfind(".")] + "_result.jpg"
     picture.to_rgb565().save(result)
     print("saved", result)
@@ -167,3 +162,7 @@ def image(role: str, path=None, folder=None):
         if one is not None:
             one.deinit()
     return found
+
+
+def _told(found: dict) -> dict:
+    return {key: found[key] for key in found if key not in ("crop_images", "mask")}

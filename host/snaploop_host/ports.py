@@ -86,6 +86,9 @@ class Pictures(Protocol):
     def check_photo(self, data: bytes) -> tuple[int, int]:
         """(width, height) in px of a whole, readable picture; BadInputError otherwise."""
 
+    def encode(self, pixels: bytes, width: int, height: int) -> bytes:
+        """A JPEG of a model input: uint8, 3×H×W, RGB."""
+
 
 class AnnotatedFolder(Protocol):
     """A folder of annotated pictures in some format."""

@@ -45,7 +45,7 @@ def stored(tmp_path):
 
 
 def packer(host):
-    return PackageModel(host.store, host.blobs, host.jobs, host.train.publisher.find, deploy_script)
+    return PackageModel(host.store, host.blobs, host.jobs, host.pictures, host.train.publisher.find, deploy_script)
 
 
 def test_scripts_of_a_package_run_as_they_are(stored, tmp_path):
@@ -92,7 +92,7 @@ def test_refused_model_is_packaged_only_by_force_and_says_so(stored, tmp_path):
         with pytest.raises(ConflictError, match="--force"):
             package.write(model.digest, tmp_path / "out")
         archive = package.write(model.digest, tmp_path / "out", force=True)
-    assert "This model was refused" in (archive.with_suffix("") / "README.md").read_text()
+    assert "somebody forced it" in (archive.with_suffix("") / "README.md").read_text()
 
 
 def test_command_names_what_is_not_there(tmp_path):

@@ -103,7 +103,7 @@ def _bad_import(node, path, is_board_file):
         if is_board_file:
             allowed = allowed | HARDWARE_MODULES | {"ulab"}
         if path.parent.name == "deploy":  # one-file scripts for boards without the app; `libs` is the vendor's
-            allowed = allowed | HARDWARE_MODULES | {"ulab", "libs", "snaploop_deploy"}
+            allowed = allowed | HARDWARE_MODULES | {"ulab", "libs", "snaploop_deploy", "snaploop_package"}
         if top not in allowed or name == "os.path":
             return f"import of {name}"
     return None

@@ -33,7 +33,7 @@ def package(
 
     with opened(data) as host:
         print(
-            PackageModel(host.store, host.blobs, host.jobs, host.train.publisher.find, deploy_script).write(
-                model, out, force
-            )
+            PackageModel(
+                host.store, host.blobs, host.jobs, host.pictures, host.train.publisher.find, deploy_script
+            ).write(model, out, force)
         )

@@ -10,20 +10,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..domain.datasets import DatasetItem
 from ..domain.deploy_config import ROLES, deploy_config
 from ..domain.models import Model
-from ..domain.scores import METRIC_TITLES, OCR_RECOGNIZE
+from ..domain.scores import EMBED, METRIC_TITLES, OCR_RECOGNIZE
 from ..errors import ConflictError
-from ..ports import Blobs, Jobs, Store
+from ..ports import Blobs, Jobs, Pictures, Store
 
 FIRST_VERSION, LIBS_VERSION = "1_2_2", "1_3"
+SHARED = "snaploop_package.py"  # goes into every script, so that each is one file
+LIBRARY_PHOTOS = 3  # of each thing, for a metric-learning package to know it by
 SCRIPTS = {FIRST_VERSION: "snaploop_deploy.py", LIBS_VERSION: "snaploop_plattasks.py"}
 _NO_VIDEO = (OCR_RECOGNIZE,)  # a line of text must fill the picture
 
@@ -32,7 +37,13 @@ class PackageModel:
     """Write packages of stored models."""
 
     def __init__(
-        self, store: Store, blobs: Blobs, jobs: Jobs, find: Callable[[str], Model], script: Callable[[str], str]
+        self,
+        store: Store,
+        blobs: Blobs,
+        jobs: Jobs,
+        pictures: Pictures,
+        find: Callable[[str], Model],
+        script: Callable[[str], str],
     ) -> None:
         """Wire it up.
 
@@ -40,6 +51,7 @@ class PackageModel:
             store: models and their runs.
             blobs: kmodels, golden inputs, photos.
             jobs: validation pictures.
+            pictures: turns a golden input into a picture to try.
             find: the model with a digest (`PublishModel.find`).
             script: the source of a file of firmware_scripts/deploy.
         """
@@ -47,6 +59,7 @@ class PackageModel:
         self._store = store
         self._blobs = blobs
         self._jobs = jobs
+        self._pictures = pictures
         self._script = script
 
     def write(self, digest: str, out: Path, force: bool = False) -> Path:
@@ -76,7 +89,10 @@ class PackageModel:
         return _zip(folder)
 
     def _fill(self, model: Model, folder: Path, force: bool) -> None:
-        fields = json.loads(model.manifest)
+        fields, signed = json.loads(model.manifest), model.manifest
+        if force and not model.is_gate_passed:
+            fields["forced"] = True
+            signed = json.dumps(fields, separators=(",", ":")).encode()
         role = ROLES[model.task]
         source = folder / "mp_deployment_source"
         (source / "images").mkdir(parents=True)
@@ -89,29 +105,60 @@ class PackageModel:
         ours = folder / "snaploop_model" / model.short
         ours.mkdir(parents=True)
         (ours / "model.kmodel").write_bytes(kmodel)
-        (ours / "manifest.json").write_bytes(model.manifest)
+        (ours / "manifest.json").write_bytes(signed)
         (ours / "golden.bin").write_bytes(self._blobs.path(model.golden_digest).read_bytes())
         results = folder / f"{role.name}_results"
         results.mkdir()
         for number, picture in enumerate(sorted(self._jobs.artifact(model.run_id, ".").glob("val_*.jpg"))):
             shutil.copyfile(picture, results / f"test_{number}.jpg")
-        self._add_picture(model, source / "images")
+        self._add_picture(model, fields, source / "images")
+        if model.task == EMBED:
+            self._add_library(model, source / "library")
         for version, name in SCRIPTS.items():
-            text = self._script(name)
+            text = one_file(self._script(name), self._script(SHARED))
             jobs = ("image",) if model.task in _NO_VIDEO else ("image", "video")
             for job in jobs:
-                call = f'\n\nif __name__ == "__main__":\n    {job}("{role.name}")\n'
+                call = f'\n\nif __name__ == "__main__":\n    {job}("{role.name}", kmodel="{kmodel_name}")\n'
                 (folder / f"{role.name}_{job}_{version}.py").write_text(text + call)
-        (folder / "README.md").write_text(_readme(model, fields, role.name, force and not model.is_gate_passed))
+        (folder / "README.md").write_text(_readme(model, fields, role.name, bool(fields.get("forced"))))
 
-    def _add_picture(self, model: Model, folder: Path) -> None:
-        """One validation photo as it was taken, to try the image script on."""
+    def _add_picture(self, model: Model, fields: dict[str, Any], folder: Path) -> None:
+        """A validation photo as it was taken, to try the image script on; the golden input for lines of text and imported models."""
+        photo = next(iter(self._validation(model)), None)
+        if photo is not None and model.task != OCR_RECOGNIZE:
+            shutil.copyfile(self._blobs.path(photo.photo), folder / "test.jpg")
+        elif fields["golden"]["bytes"]:
+            golden = self._blobs.path(model.golden_digest).read_bytes()
+            (folder / "test.jpg").write_bytes(self._pictures.encode(golden, *fields["input"]))
+
+    def _add_library(self, model: Model, folder: Path) -> None:
+        """Some photos of each thing: <thing>_1.jpg, which the scripts name things by."""
+        folder.mkdir()
+        counts: dict[str, int] = {}
+        for item in self._validation(model):
+            for name in {box.class_name for box in item.boxes}:
+                word = re.sub(r'[\\/:*?"<>|]', "-", name)
+                counts[word] = counts.get(word, 0) + 1
+                if counts[word] <= LIBRARY_PHOTOS:
+                    shutil.copyfile(self._blobs.path(item.photo), folder / f"{word}_{counts[word]}.jpg")
+
+    def _validation(self, model: Model) -> list[DatasetItem]:
+        """Validation photos that are still there."""
         run = self._store.run(model.run_id)
-        for item in self._store.dataset_version(run.dataset_version_id).side("val"):
-            path = self._blobs.path(item.photo)
-            if path.is_file():
-                shutil.copyfile(path, folder / "test.jpg")
-                return
+        items = self._store.dataset_version(run.dataset_version_id).side("val")
+        return [item for item in items if self._blobs.path(item.photo).is_file()]
+
+
+def one_file(script: str, shared: str) -> str:
+    """The script with the module that it imports from, SHARED, written into it behind its docstring."""
+    module = SHARED.removesuffix(".py")
+    lines, used = script.splitlines(keepends=True), ast.parse(script).body
+    statement = next(one for one in used if isinstance(one, ast.ImportFrom) and one.module == module)
+    inlined = ast.parse(shared).body
+    before = "".join(lines[used[0].end_lineno or 0 : statement.lineno - 1])
+    after = "".join(lines[statement.end_lineno or 0 :])
+    own = "".join(shared.splitlines(keepends=True)[inlined[0].end_lineno or 0 :])
+    return "".join(lines[: used[0].end_lineno]) + own.rstrip() + "\n" + before.rstrip() + "\n" + after
 
 
 def _zip(folder: Path) -> Path:
@@ -141,7 +188,11 @@ def _scores_table(model: Model) -> str:
 
 
 def _readme(model: Model, fields: dict[str, Any], role: str, is_forced: bool) -> str:
-    warning = f"\n**This model was refused: {model.gate_text}. It was packaged on request.**\n" if is_forced else ""
+    warning = (
+        f"\n**This model lost too much in quantisation: {model.gate_text}. It is offered and packaged because somebody forced it.**\n"
+        if is_forced
+        else ""
+    )
     has_video = model.task not in _NO_VIDEO
     width, height = fields["input"]
     labels, nncase = ", ".join(fields["labels"][:40]) or "none (vectors)", fields["nncase"]

@@ -13,6 +13,7 @@ from .blobs import BlobFolder
 
 THUMBNAIL_PX = 320  # longer side; sharp on a phone at twice the density in a grid of 160 px
 _THUMBNAIL_QUALITY = 80
+_MODEL_INPUT_QUALITY = 95  # a model shall answer as to the pixels themselves
 MAX_PIXELS = 50_000_000  # refuses a picture that would need gigabytes to decode
 _FORMATS = ("JPEG", "PNG")
 
@@ -45,6 +46,14 @@ class PillowPictures:
         except (OSError, SyntaxError, ValueError) as error:  # Pillow's decoders raise all of these for damaged files
             raise BadInputError(f"damaged picture ({error})") from error
         return width, height
+
+    def encode(self, pixels: bytes, width: int, height: int) -> bytes:
+        """A JPEG of a model input: uint8, 3×H×W, RGB."""
+        area = width * height
+        planes = [Image.frombytes("L", (width, height), pixels[at * area : (at + 1) * area]) for at in range(3)]
+        out = io.BytesIO()
+        Image.merge("RGB", planes).save(out, "JPEG", quality=_MODEL_INPUT_QUALITY, subsampling=0)
+        return out.getvalue()
 
     def thumbnail(self, digest: str) -> bytes:
         """A JPEG of at most THUMBNAIL_PX on the longer side, made once.

@@ -5,6 +5,8 @@
      "golden": {"digest": sha256, "bytes": n, "detections": [[class index, score permille, x, y, w, h], ...]},
      "scores": {"float_map50": ..., ...}, "made_by": "run 3"}
 
+"forced": true stands beside "scores" where the kmodel lost too much against the float model and somebody sent it all the same.
+
 `serial` grows with every model of a host, so an old manifest cannot be played back. `golden` is a model input (uint8 CHW) with
 the detections that Canaan's simulator got from it, in input pixels. head "dfl6": six outputs, per stride 8, 16, 32 a box tensor
 [1, 64, H/s, W/s] (4 sides × 16 DFL bins) and class logits [1, classes, H/s, W/s]. head "gfl": three outputs, per stride one tensor
@@ -101,6 +103,7 @@ class Manifest:
         self.mask_permille = fields.get("mask_permille", TEXT_MASK_PERMILLE)
         self._take_golden(fields["golden"])
         self.scores = fields.get("scores", {})
+        self.is_forced = bool(fields.get("forced", False))
 
     def _take_golden(self, golden):
         self.has_golden = self.golden_bytes != 0

@@ -20,10 +20,11 @@ from snaploop_host.compiling.kmodel_compiler import compile_kmodel
 from snaploop_host.compiling.ladder import LADDER, rungs_for
 from snaploop_host.compiling.onnx_graph import read_onnx
 from snaploop_host.compiling.simulator import operators_on_cpu, simulate
+from snaploop_host.domain.confidence import Tally
+from snaploop_host.domain.gate import FAILED, judge
 from snaploop_host.domain.preprocess import UNIT_RANGE
-from snaploop_host.domain.scores import Score
-from snaploop_host.training.gate_stage import climb
-from snaploop_host.training.job_spec import Gate
+from snaploop_host.domain.run_report import PASSED, RungTried
+from snaploop_host.training.gate_stage import Attempt, climb
 
 if importlib.util.find_spec("nncase") is None:
     pytest.skip("nncase is not installed: pip install 'snaploop[train]'", allow_module_level=True)
@@ -129,32 +130,45 @@ def climbed(network, pictures, folder):
         dynamo=False,
     )
 
-    def score(logits):
-        top1 = float(np.mean(np.argmax(logits, axis=-1) == kinds))
-        return Score(SHOWN, {"top1": top1, "macro_f1": top1})
-
     running = session(read_onnx(onnx_file))
-    of_float = score([running.run(None, {"images": UNIT_RANGE.apply(one[None])})[0][0] for one in shown])
+    logits = [running.run(None, {"images": UNIT_RANGE.apply(one[None])})[0][0] for one in shown]
+    of_float = np.argmax(logits, axis=-1) == kinds
+    tried, attempts = [], {}
 
-    def attempt(number, rung):
-        kmodel = compile_kmodel(
-            onnx_file, source / "calibration.npy", rung, folder / f"{number}.kmodel", folder / "scratch"
-        )
+    def attempt(rung):
+        target = folder / f"{len(tried)}.kmodel"
+        kmodel = compile_kmodel(onnx_file, source / "calibration.npy", rung, target, folder / "scratch")
         answers = folder / kmodel.digest[:12]
         found = simulate(kmodel.path, source / "shown.npy", range(SHOWN), answers, folder / "scratch")
-        assert "conv2d" not in operators_on_cpu(answers)  # else it would be mended by leaving the KPU
-        return kmodel, score([outputs[0][0] for outputs in found]), 0.0
+        slow = operators_on_cpu(answers)
+        assert "conv2d" not in slow  # else it would be mended by leaving the KPU
+        right = np.array([outputs[0][0].argmax() for outputs in found]) == kinds
+        said = judge("classify", shares(of_float), shares(right), 0.01)
+        scores = {"top1": float(right.mean())}
+        is_good = said.outcome == PASSED
+        row = RungTried(rung.name, kmodel.size_bytes, kmodel.seconds, 0.0, scores, is_good, said.outcome, SHOWN)
+        return Attempt(onnx_file, kmodel, row)
 
     rungs = rungs_for(onnx_file, 60)
-    _, tried = climb("classify", rungs, of_float, Gate(0.01, SHOWN), attempt, lambda *_, **__: None)
-    return of_float.values["top1"], rungs, tried
+    climb(rungs, attempt, lambda *_, **__: None, tried, attempts)
+    return float(of_float.mean()), rungs, tried
+
+
+def shares(right):
+    """What the gate makes of right and wrong answers."""
+    return Tally(
+        len(right),
+        {"top1": float(right.mean())},
+        lambda counts: {"top1": counts @ right / counts.sum(axis=1)},
+        {"top1": right},
+    )
 
 
 def test_channels_that_make_up_for_each_other_are_equalised(network, pictures, tmp_path):
     floating, rungs, tried = climbed(badly_scaled(network), pictures, tmp_path)
     assert floating >= 0.97
     assert rungs == list(LADDER)
-    assert [rung.passed for rung in tried] == [False, True]
+    assert [rung.outcome for rung in tried] == [FAILED, PASSED]
     assert tried[0].scores["top1"] < 0.6  # the gate caught it
     assert tried[1].name == "uint8, equalised channels"
     assert tried[1].kmodel_bytes == tried[0].kmodel_bytes  # for nothing

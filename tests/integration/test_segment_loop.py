@@ -13,8 +13,8 @@ from PIL import Image
 from fakes.desk import Desk, says, tap, wait
 from fakes.host_folder import make_host, pair_client
 from fakes.shape_pictures import CLASSES, PHOTO, draw_scene, jpeg, paint, shape
-from snaploop_device.layout import class_colour
 from snaploop_shared import messages
+from snaploop_shared.palette import colours
 from snaploop_shared.sample_record import Box
 
 pytest.importorskip("torch")
@@ -27,6 +27,7 @@ PARAMETERS = {
     "warmup_steps": 20,
     "ema_steps": 20,
     "threads": 1,
+    "gate": 0.03,
 }  # one thread: the same every time
 THINGS = ((0, (170.0, 170.0), 90.0), (1, (450.0, 200.0), 110.0))  # class, centre, radius
 
@@ -50,10 +51,10 @@ def add_photos(desk: Desk) -> None:
 def drawn_regions(board) -> dict[str, np.ndarray]:
     """The regions on the screen: class name → (360, 640) bool."""
     regions = {}
-    for index, name in enumerate(CLASSES):
+    for name, colour in colours(CLASSES).items():
         mask = np.zeros((PHOTO[1], PHOTO[0]), bool)
         for call in board.drawn("OSD1"):
-            if call[0] == "rectangle" and tuple(call[5])[1:] == class_colour(index) and call[5][0] < 255:
+            if call[0] == "rectangle" and tuple(call[5])[1:] == colour and call[5][0] < 255:
                 x, y, w, h = call[1:5]
                 mask[y : y + h, x : x + w] = True
         regions[name] = mask

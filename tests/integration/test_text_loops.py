@@ -80,7 +80,7 @@ def test_from_marked_texts_to_quads_on_the_screen(tmp_path) -> None:
     desk.install(project="signs")
     scene, truth = draw_photo(np.random.default_rng(77), SIZE, 2, LETTERS, (4, 6), (50, 66))
     with desk.board(camera=show(tmp_path / "views", scene)) as board, desk.daemon("--usb", board.pty):
-        report = trained(desk, board, {"imgsz": 160, "epochs": 50, "warmup_steps": 15, "ema_steps": 15})
+        report = trained(desk, board, {"imgsz": 160, "epochs": 50, "warmup_steps": 15, "ema_steps": 15, "gate": 0.03})
         assert report["head"] == "textmap" and report["golden"]["answer"]["quads_px"]
         assert report["float_score"]["values"]["hmean"] > 0.8
         assert report["kmodel_score"]["values"]["hmean"] > report["float_score"]["values"]["hmean"] - 0.03
@@ -105,7 +105,7 @@ def test_from_typed_texts_to_a_reading_on_the_screen(tmp_path) -> None:
     where = (320 - (left + right) / 2, 180 - (top + bottom) / 2)
     ImageDraw.Draw(scene).text(where, "7415", fill=(20, 20, 40), font=font)
     with desk.board(camera=show(tmp_path / "views", scene)) as board, desk.daemon("--usb", board.pty):
-        report = trained(desk, board, {"epochs": 8, "imgsz": 128})
+        report = trained(desk, board, {"epochs": 8, "imgsz": 128, "gate": 0.03})
         assert report["head"] == "ctc" and report["labels"] == ["", *LETTERS, ""]
         assert report["training"]["drawn_share"] > 0.5
         assert report["float_score"]["values"]["character_accuracy"] > 0.85

@@ -164,7 +164,10 @@ def test_training_killed_after_its_last_epoch_is_not_trained_again(tmp_path):
 @pytest.mark.timeout(1200)  # a minute on a quiet machine; five were not enough at load 7
 def test_whole_small_run_with_a_kill_between(tmp_path, start):
     folder = make_job(
-        tmp_path / "job", 40, {"epochs": 80, "imgsz": 160, "patience": 80}, gate={"limit_points": 0.05, "images": 6}
+        tmp_path / "job",
+        40,
+        {"epochs": 80, "imgsz": 160, "patience": 80},
+        gate={"limit_points": 0.05, "images": 6, "budget_s": 0},
     )
     process = start(folder)
     wait_for_epoch(folder, process, 80, limit_s=600)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..config import Config, data_dir
+from ..domain.projects import check_task
 from ..domain.scores import scores_text
 from ..errors import BadInputError, HostError
 from .options import DataOption, JsonOption, ProjectFilter, ago, opened, show
@@ -39,6 +40,12 @@ def train(
     project: Annotated[str, typer.Option("--project", "-p", help="Project to train.")],
     epochs: EpochsOption = None,
     settings: SettingsOption = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="Only when the project is of this task: a guard for scripts.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Offer the kmodel even when it loses too much; it is marked for ever.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for the end (a daemon works on without).")
     ] = True,
@@ -50,9 +57,15 @@ def train(
     from .logs import set_up_logging
 
     parameters = _parameters(settings or []) | ({} if epochs is None else {"epochs": epochs})
+    parameters |= {"force": True} if force else {}
     folder = data_dir(data)
     daemon = daemon_address(folder)
     with opened(data) as host:
+        if task is not None and check_task(task) != (is_of := host.store.project_named(project).task):
+            raise BadInputError(
+                f"project {project} is of {is_of}, and stays so: for {task} make another one with "
+                f"`snaploop projects add NAME --task {task} --classes A,B`"
+            )
         if daemon is not None:
             run_id = _asked(daemon, f"/api/projects/{project}/train", {"parameters": parameters})["id"]
             if not as_json:
@@ -165,11 +178,17 @@ def _asked(daemon: dict[str, Any], path: str, body: dict[str, Any]) -> dict[str,
 
 def offer(
     model: Annotated[str, typer.Argument(help="Digest, or its first 12 digits, as `snaploop models` shows it.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also a model that was refused at the gate; its manifest says so.")
+    ] = False,
     data: DataOption = None,
 ) -> None:
     """Offer a model to its boards again, as the newest: also to those that refused it or rolled it back."""
     from ..services.publish_model import PublishModel
 
     with opened(data) as host:
-        renewed = PublishModel(host.store, host.blobs, host.jobs).offer_again(model)
-    print(f"model {renewed.short} is offered again, with serial {renewed.serial}")
+        renewed = PublishModel(host.store, host.blobs, host.jobs).offer_again(model, force)
+    print(
+        f"model {renewed.short} is offered{'' if renewed.is_forced else ' again'}, with serial {renewed.serial}"
+        f"{': ' + renewed.gate_text if renewed.is_forced else ''}"
+    )

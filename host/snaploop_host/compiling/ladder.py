@@ -53,6 +53,18 @@ LADDER = (
 )
 
 
+SOFTENED = (LADDER[2], LADDER[4])
+"""What is tried with a network whose activation was changed: most photos, and finer activations."""
+
+
+def softened_rungs(available: int) -> list[Rung]:
+    """Those of SOFTENED, named for the pictures that there are."""
+    return [
+        Rung(f"uint8, {min(SOFTENED[0].samples, available)} samples", SOFTENED[0].samples, equalise=True),
+        SOFTENED[1],
+    ]
+
+
 def rungs_for(onnx_file: Path, available: int, ladder: tuple[Rung, ...] = LADDER) -> list[Rung]:
     """The rungs that can differ from those before them, for this network and so many calibration pictures.
 

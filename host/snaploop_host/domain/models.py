@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .scores import METRICS
 
-GATE_LIMIT_POINTS = 0.03  # how much of each metric the kmodel may lose against the float model on the same images
+GATE_LIMIT_POINTS = (
+    0.01  # how much of each judged metric the kmodel may lose against the float model on the same images
+)
 # How many validation images go through Canaan's simulator, which takes about 3 s an image on two cores: 20 for a project's first
 # model, 12 for one that was warm-started from a model whose kmodel has passed (same network, same calibration rule).
 GATE_IMAGES = 20
@@ -19,6 +22,7 @@ class Model:
     """A compiled model.
 
     Attributes:
+        is_gate_passed: boards are offered it: it passed the gate, was imported, or somebody forced it.
         float_scores: metric name → 0…1 of the float model on `evaluated_images` validation images (`scores.METRICS` of its task).
         kmodel_scores: of the kmodel in Canaan's simulator, on the same images.
 
@@ -53,6 +57,11 @@ class Model:
     def is_imported(self) -> bool:
         """Whether it came as a kmodel from elsewhere."""
         return not self.float_scores
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether it lost too much at the gate and is offered all the same."""
+        return bool(json.loads(self.manifest).get("forced", False))
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -11,6 +11,11 @@ from typing import Any
 
 from .scores import JUDGED, METRICS
 
+PASSED = "passed"  # the gate's last word; see domain.gate
+UNDECIDED = "undecided"  # let through: its loss rests on one picture
+FORCED = "forced"  # lost too much, and a person wants it all the same
+REFUSED = "refused"
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -47,7 +52,22 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class RungTried:
-    """One compilation: how it quantised, what it scored on the evaluated pictures, and whether the gate let it pass."""
+    """One compilation: how it quantised, what it scored on the evaluated pictures, and what the gate said.
+
+    Attributes:
+        name: of the rung.
+        kmodel_bytes, compile_seconds, simulate_seconds: zeros where there is no kmodel.
+        scores: metric → 0…1 of the kmodel.
+        passed: whether it kept within the limit.
+        outcome: "passed", "undecided", "failed" or "no kmodel" (domain.gate).
+        images: how many pictures the simulator saw.
+        lost: the largest loss of a judged metric, 0…1.
+        rests_on_one: without one of the pictures the loss would be within the limit.
+        text: one line for people, with the numbers; or why there is no kmodel.
+        notes: what was done to the network on the way.
+        operators_on_cpu: operator → how often per picture the board's RISC-V core has to do it.
+        cosines: per output the mean and the least cosine with the float network's own.
+    """
 
     name: str
     kmodel_bytes: int
@@ -55,11 +75,30 @@ class RungTried:
     simulate_seconds: float
     scores: Mapping[str, float]
     passed: bool
+    outcome: str = ""
+    images: int = 0
+    lost: float = 0.0
+    rests_on_one: bool = False
+    text: str = ""
+    notes: tuple[str, ...] = ()
+    operators_on_cpu: Mapping[str, int] = field(default_factory=dict)
+    cosines: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """A compiled model with its scores. Both scores are `Score.to_json()` of the same pictures."""
+    """A compiled model with its scores. Both scores are `Score.to_json()` of the same pictures.
+
+    Attributes:
+        evaluated_images: how many pictures both scores are of.
+        verdict: PASSED, UNDECIDED, FORCED or REFUSED; empty in results of older versions, whose numbers say it.
+        available_images: how many validation pictures there are.
+        loss: metric → {"value", "low", "high", "text"}: what the kmodel loses, 95 % interval.
+        rung: name of the one that made the kmodel.
+        pictures: files in the artifacts: what is true and what the kmodel found.
+        best, worst: those of them, best and worst first.
+        notes: sentences about the data and the training worth keeping.
+    """
 
     run_id: str
     task: str
@@ -82,6 +121,13 @@ class RunReport:
     pictures: tuple[str, ...]
     training: dict[str, Any]
     timings_s: dict[str, float]
+    verdict: str = ""
+    available_images: int = 0
+    loss: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rung: str = ""
+    best: tuple[str, ...] = ()
+    worst: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def scores(self, form: str) -> dict[str, float]:
         """Metric name → 0…1 of "float" or "kmodel", the strict metric first."""
@@ -99,12 +145,26 @@ class RunReport:
         return {name: kmodels[name] - floats[name] for name in JUDGED[self.task]}
 
     def is_gate_passed(self) -> bool:
-        """The gate, from the numbers themselves: no metric may lose more than the limit."""
-        return min(self.gained().values()) >= -self.gate_limit_points - 1e-9
+        """Whether boards may have it without anybody's force; for a plain "passed" the numbers themselves are asked again."""
+        if self.verdict in ("", PASSED):
+            return min(self.gained().values()) >= -self.gate_limit_points - 1e-9
+        return self.verdict == UNDECIDED
 
     def to_json(self) -> dict[str, Any]:
         """The report as result.json holds it."""
         return asdict(self)
+
+
+def rung_from_json(raw: Mapping[str, Any]) -> RungTried:
+    """A rung as `asdict` gave it to JSON.
+
+    Raises:
+        TypeError: a field is missing or unknown.
+    """
+    typed = {name: tuple(raw[name]) for name in ("notes",) if name in raw}
+    if "cosines" in raw:
+        typed["cosines"] = tuple((float(mean), float(least)) for mean, least in raw["cosines"])
+    return RungTried(**{**raw, **typed})
 
 
 def report_from_json(raw: Mapping[str, Any]) -> RunReport:
@@ -119,10 +179,11 @@ def report_from_json(raw: Mapping[str, Any]) -> RunReport:
         "labels": tuple(raw["labels"]),
         "thresholds": Thresholds(**raw["thresholds"]),
         "classes": tuple(ClassRow(**row) for row in raw["classes"]),
-        "rungs": tuple(RungTried(**row) for row in raw["rungs"]),
+        "rungs": tuple(rung_from_json(row) for row in raw["rungs"]),
         "golden": Golden(**raw["golden"]),
         "pictures": tuple(raw["pictures"]),
     }
+    typed |= {name: tuple(raw[name]) for name in ("best", "worst", "notes") if name in raw}
     report = RunReport(**{**raw, **typed})
     if report.task not in METRICS:
         raise ValueError(f"task {report.task!r} is none of {', '.join(METRICS)}")

@@ -201,6 +201,18 @@ RULES = (
     Rule("threads", WHOLE, "threads; a number makes runs repeat to the last digit", "as many as help", 1, 256),
     Rule("seed", WHOLE, "of everything random", "0", 0, 2**31 - 1),
     Rule("score_threshold", NUMBER, "least score that boards show", "the best on validation", 0.01, 0.99),
+    Rule(
+        "gate",
+        NUMBER,
+        "share of the strict metric that the kmodel may lose; 0.01 is one point",
+        "0.01",
+        0,
+        0.99,
+        is_basic=True,
+    ),
+    Rule("gate_images", WHOLE, "validation photos that the simulator sees first", "20; 12 of a warm start", 1, 10000),
+    Rule("gate_seconds", NUMBER, "for more of them where those cannot tell", "300", 0, 86400),
+    Rule("force", SWITCH, "the kmodel is offered even when it loses too much", "false"),
     Rule("nncase", TEXT, "version of the compiler; only the installed one is possible", "the installed one"),
 )
 ALIASES = {"iterations": "epochs", "learning_rate": "lr0", "image_size": "imgsz", "nncase_version": "nncase"}

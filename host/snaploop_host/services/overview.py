@@ -118,6 +118,7 @@ def model_fields(model: Model) -> dict[str, Any]:
         "input": [model.input_w_px, model.input_h_px],
         "metrics": list(model.metrics),
         "is_imported": model.is_imported,
+        "is_forced": model.is_forced,
     }
     return fields | model.flat_scores() | more
 

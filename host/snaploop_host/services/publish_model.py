@@ -18,7 +18,7 @@ from snaploop_shared import manifest
 from snaploop_shared.errors import RecordError
 
 from ..domain.models import Model
-from ..domain.run_report import RunReport, report_from_json
+from ..domain.run_report import FORCED, UNDECIDED, RunReport, report_from_json
 from ..domain.runs import Run
 from ..domain.scores import METRIC_TITLES
 from ..errors import BadInputError, ConflictError, NotFoundError
@@ -80,22 +80,29 @@ class PublishModel:
             raise NotFoundError(f"no model {digest}: `snaploop models` lists them")
         return found
 
-    def offer_again(self, digest: str) -> Model:
+    def offer_again(self, digest: str, force: bool = False) -> Model:
         """Offer a model anew, as the newest: also to boards that refused it, rolled it back, or went past it.
 
         Its manifest gets a new serial, which is how a board tells an offer made on purpose from an old one played back.
 
         Args:
             digest: the model's, or its first 12 digits.
+            force: also a model that was refused at the gate; its manifest then says so for ever.
 
         Raises:
             NotFoundError: no such model.
             ConflictError: it lost too much at the gate.
         """
         found = self.find(digest)
-        if not found.is_gate_passed:
-            raise ConflictError(f"model {found.short} is not offered to boards, {found.gate_text}")
         fields = json.loads(found.manifest) | {"serial": self._store.next_serial()}
+        if not found.is_gate_passed:
+            if not force:
+                raise ConflictError(
+                    f"model {found.short} is not offered to boards, {found.gate_text}: "
+                    f"`snaploop offer {found.short} --force` offers it all the same"
+                )
+            fields["forced"] = True
+            found = dataclasses.replace(found, is_gate_passed=True, gate_text=f"forced: {found.gate_text}")
         raw = json.dumps(fields, separators=(",", ":")).encode()
         renewed = dataclasses.replace(found, serial=manifest.parse(raw).serial, manifest=raw)
         self._store.renew_model(renewed)
@@ -139,6 +146,7 @@ class PublishModel:
             },
             "scores": {name: round(value, 4) for name, value in report.flat_scores().items()},
             "made_by": f"run {run.id}",
+            **({"forced": True} if report.verdict == FORCED else {}),
         }
         return json.dumps(fields, separators=(",", ":")).encode()
 
@@ -152,7 +160,7 @@ class PublishModel:
             kmodel_bytes=parsed.kmodel_bytes,
             golden_digest=parsed.golden_digest,
             manifest=parsed.raw,
-            is_gate_passed=report.is_gate_passed(),
+            is_gate_passed=report.is_gate_passed() or report.verdict == FORCED,
             gate_text=_gate_text(report),
             task=report.task,
             float_scores=report.scores("float"),
@@ -169,10 +177,18 @@ def _gate_text(report: RunReport) -> str:
     """The verdict with its numbers, in one line."""
     verdict = "passed" if report.is_gate_passed() else "refused"
     lost = " and ".join(f"{-gained:+.3f} {METRIC_TITLES[name]}" for name, gained in report.gained().items())
-    return (
-        f"{verdict}: on {report.evaluated_images} validation photos the kmodel has {lost} "
+    text = (
+        f"on {report.evaluated_images} validation photos the kmodel has {lost} "
         f"less than the float model (limit {report.gate_limit_points:.3f})"
     )
+    if report.verdict == UNDECIDED:
+        return f"passed, undecided: {text}; that rests on one photo, label more of them to know"
+    if report.verdict == FORCED:
+        return f"forced: {text}"
+    if verdict == "refused" and len(report.rungs) > 1:
+        tried = len(report.rungs)
+        return f"refused: {text}; the best of {tried} ways to quantise. Label more varied photos, or raise the limit (gate)"
+    return f"{verdict}: {text}"
 
 
 def _check_file(path: Path, digest: str, size: int) -> None:

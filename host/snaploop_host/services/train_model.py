@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..domain.datasets import TRAIN, VAL, DatasetItem, DatasetVersion, split_samples
+from ..domain.gate import split_settings
 from ..domain.models import GATE_IMAGES, GATE_IMAGES_AGAIN, GATE_LIMIT_POINTS
 from ..domain.photo_labels import WHOLE_PHOTO_TASKS, PhotoLabels, label_problem
 from ..domain.projects import TEXT_TASKS, Project
@@ -250,15 +251,20 @@ class TrainModel:
             image = str(self._blobs.path(item.photo))
             return {"image": image, "name": item.name, "width": item.width_px, "height": item.height_px, "boxes": boxes}
 
+        settings, gate = split_settings(parameters)
         return {
             "run_id": run.id,
             "task": project.task,
             "project": project.name,
             "classes": list(project.classes),
             "dataset": {side: [entry(item) for item in version.side(side)] for side in (TRAIN, VAL)},
-            "parameters": dict(parameters),
+            "parameters": settings,
             "warm_start": None if warm is None else str(self._jobs.artifact(warm.id, "best.pt")),
-            "gate": {"limit_points": GATE_LIMIT_POINTS, "images": GATE_IMAGES if warm is None else GATE_IMAGES_AGAIN},
+            "gate": {
+                "limit_points": GATE_LIMIT_POINTS,
+                "images": GATE_IMAGES if warm is None else GATE_IMAGES_AGAIN,
+                **gate,
+            },
         }
 
 

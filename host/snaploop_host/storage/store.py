@@ -320,8 +320,13 @@ class SqlStore:
             raise ConflictError(f"run {model.run_id} or serial {model.serial} has a model already") from error
 
     def renew_model(self, model: Model) -> None:
-        """Give a model its new serial and manifest."""
-        values = {"serial": model.serial, "manifest": model.manifest}
+        """Give a model its new serial, manifest, and word of the gate."""
+        values = {
+            "serial": model.serial,
+            "manifest": model.manifest,
+            "is_gate_passed": model.is_gate_passed,
+            "gate_text": model.gate_text,
+        }
         with self._writing() as db:
             db.execute(update(schema.models).where(schema.models.c.id == model.id).values(**values))
 

@@ -4,6 +4,7 @@ TrainingError
 ├── BadJobError      job.json cannot be used
 ├── BadDatasetError  a photo or a box cannot be used
 ├── GateRefusedError the kmodel loses too much against the float model
+├── TooLongError     the estimate is above the limit that the user set
 └── JobCancelled     someone asked the job to stop
 """
 
@@ -21,7 +22,11 @@ class BadDatasetError(TrainingError):
 
 
 class GateRefusedError(TrainingError):
-    """No rung of the ladder kept the kmodel close enough to the float model; the message has the numbers."""
+    """The best kmodel of the ladder is so far from the float model that it answers nothing; the message has the numbers."""
+
+
+class TooLongError(TrainingError):
+    """The run is estimated to take longer than the user lets it; nothing was trained."""
 
 
 class JobCancelled(TrainingError):

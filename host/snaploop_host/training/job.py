@@ -3,9 +3,10 @@
 JOB_DIR/job.json says what to do. The process leaves events.jsonl (one JSON object per line), log.txt and artifacts/ with best.pt,
 model.onnx, model.kmodel, golden_input.bin, val_NN.jpg and result.json (`domain.run_report.RunReport`). Started by the daemon's job runner.
 
-Stages: prepare → train → export → compile (calibrate, compile, simulate, gate; climbs the ladder) → report.
+Stages: prepare → estimate → train → export → compile (calibrate, compile, simulate, gate; climbs the ladder) → report.
 A finished stage is never done twice: killed at any moment and started again with the same folder, the job goes on where it was.
-SIGTERM and SIGINT end it with a "cancelled" event; an "error" event has "refused": true when the gate said no.
+SIGTERM and SIGINT end it with a "cancelled" event. A kmodel that the gate refuses is reported like any other, with the verdict in
+result.json; only one that answers nothing at all ends the job with an "error" event that has "refused": true.
 Exit code: 0 done, 1 failed, 3 cancelled.
 
 This module wires: it is the only one in `training` that knows the order, and with `gate_stage` and `report_stage` the only place
@@ -14,6 +15,7 @@ where `compiling` is used.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -29,18 +31,23 @@ from typing import TYPE_CHECKING, Any
 
 from ..compiling.dotnet import ensure_runtime
 from ..compiling.errors import CompilingError
-from ..compiling.ladder import rungs_for
+from ..compiling.ladder import Rung, rungs_for, softened_rungs
 from ..compiling.nncase_environment import nncase_version
-from ..domain.scores import Score, scores_text
-from .errors import BadJobError, GateRefusedError, JobCancelled, TrainingError
+from ..domain.durations import duration_text
+from ..domain.gate import choose
+from ..domain.run_report import REFUSED, RungTried
+from ..domain.scores import scores_text
+from .errors import BadJobError, GateRefusedError, JobCancelled, TooLongError, TrainingError
+from .estimate import check_limit, estimate, learn
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
+from .machine import FILE, Measurements, machine_name
 from .stopping import why_ended
-from .task import Folders, Task, task_named
+from .task import CanSoften, Folders, Task, task_named
 from .ultralytics_runtime import isolate_ultralytics
 
 if TYPE_CHECKING:
-    from .gate_stage import Evaluation
+    from .gate_stage import Attempt, Evaluation
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +89,14 @@ def run_job(folder: Path, report: EventWriter) -> None:
         return result
 
     stage("prepare", lambda: _prepare(task, job, folders, report))
+    measured = Measurements(folder.parent / FILE, machine_name())
+    estimated = stage("estimate", lambda: _estimate(task, job, folders, report, measured))
     training = stage("train", lambda: _train(task, job, folders, report))
     stage("export", lambda: _export(task, job, folders))
     stage("compile", lambda: _compile(task, job, folders, report))
-    result = stage("report", lambda: _report(task, job, folders, report, training, stages))
+    took = {"estimate": estimated, "took_s": round(sum(stages.timings_s().values()), 1)}
+    result = stage("report", lambda: _report(task, job, folders, report, {**training, **took}, stages))
+    _hold_against_estimate(task, job, report, training, estimated, stages, measured)
     shutil.rmtree(folders.compile, ignore_errors=True)
     report("done", **result)
 
@@ -95,6 +106,35 @@ def _prepare(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
     for note in notes:
         report("note", text=note)
     return {"train": len(job.train), "val": len(job.val), "input": list(task.input_wh(job)), "notes": notes}
+
+
+def _estimate(
+    task: Task, job: TrainingJob, folders: Folders, report: EventWriter, measured: Measurements
+) -> dict[str, Any]:
+    found = estimate(task, job, folders, measured)
+    report("estimate", **found.to_json())
+    check_limit(found, job, task.input_wh(job))
+    return found.to_json()
+
+
+def _hold_against_estimate(
+    task: Task,
+    job: TrainingJob,
+    report: EventWriter,
+    training: dict[str, Any],
+    estimated: dict[str, Any],
+    stages: FinishedStages,
+    measured: Measurements,
+) -> None:
+    """Say what the run really took, and remember it for the next estimate."""
+    timings = stages.timings_s()
+    learn(task, job, training, timings, stages.get("compile")["rungs"], measured)
+    took, expected = sum(timings.values()), estimated["seconds"]
+    text = f"took {duration_text(took)}, estimated {duration_text(expected)}"
+    if training["epochs"] < training["epochs_planned"]:
+        for_these = expected - (training["epochs_planned"] - training["epochs"]) * estimated["seconds_per_epoch"]
+        text += f" ({duration_text(for_these)} for the {training['epochs']} epochs it trained)"
+    report("took", seconds=round(took, 1), estimated_s=expected, text=text)
 
 
 def _train(task: Task, job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
@@ -109,8 +149,10 @@ def _export(task: Task, job: TrainingJob, folders: Folders) -> dict[str, Any]:
     return {"onnx_bytes": (folders.artifacts / "model.onnx").stat().st_size}
 
 
-def _evaluation(task: Task, job: TrainingJob, folders: Folders) -> tuple[Evaluation, Score, Score]:
-    """Pixels and truth, the float model's score on all validation pictures and on the gate's.
+def _evaluation(
+    task: Task, job: TrainingJob, folders: Folders, onnx_file: Path, seen: int | None = None
+) -> tuple[Evaluation, list[Any]]:
+    """Pixels and truth of the validation pictures, and what a float model answers to all of them.
 
     Cheap, so it is made again after a restart instead of kept.
     """
@@ -118,28 +160,58 @@ def _evaluation(task: Task, job: TrainingJob, folders: Folders) -> tuple[Evaluat
 
     examples = task.examples(job, folders, "val")
     evaluation = prepare_evaluation(examples, job.gate, folders.compile, job.parameters.seed)
-    answers = run_float(task, job, folders.artifacts / "model.onnx", evaluation)
-    of_gate = task.score(job, [answers[index] for index in evaluation.gate_indices], evaluation.gate_truths())
-    return evaluation, task.score(job, answers, evaluation.truths), of_gate
+    evaluation = evaluation if seen is None else evaluation.widened(seen)
+    return evaluation, run_float(task, job, onnx_file, evaluation)
 
 
 def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter) -> dict[str, Any]:
-    from .gate_stage import climb, compile_and_score, prepare_calibration
+    from .gate_stage import Prover, climb, prepare_calibration
 
-    evaluation, _, float_score = _evaluation(task, job, folders)
-    best = max(float_score.values.values())
-    if best < LEAST_SCORE:
+    onnx_file = folders.trained_onnx
+    evaluation, answers = _evaluation(task, job, folders, onnx_file)
+    float_score = task.score(job, [answers[index] for index in evaluation.gate_indices], evaluation.gate_truths())
+    if max(float_score.values.values()) < LEAST_SCORE:
         raise TrainingError(
             f"the trained model finds next to nothing ({scores_text(float_score.values)} on {float_score.images} validation pictures): "
             "label more photos, or train for more epochs"
         )
-    examples = task.examples(job, folders, "train")
-    calibration_file, available = prepare_calibration(examples, folders.compile, job.parameters.seed)
-    attempt = partial(compile_and_score, task, job, folders, calibration_file, evaluation, report)
-    rungs = rungs_for(folders.artifacts / "model.onnx", available)
-    kmodel, tried = climb(task.name, rungs, float_score, job.gate, attempt, report)
-    shutil.copyfile(kmodel.path, folders.artifacts / "model.kmodel")
-    return {"digest": kmodel.digest, "peak_mib": kmodel.peak_mib, "rungs": [asdict(rung) for rung in tried]}
+    calibration_file, available = prepare_calibration(
+        task.examples(job, folders, "train"), folders.compile, job.parameters.seed
+    )
+    prover = Prover(task, job, folders, evaluation, answers, report)
+    tried: list[RungTried] = []
+    attempts: dict[int, Attempt] = {}
+
+    def attempt(source: Path, rung: Rung) -> Attempt:
+        return prover.attempt(source, calibration_file, len(tried), rung)
+
+    is_good = climb(rungs_for(onnx_file, available), partial(attempt, onnx_file), report, tried, attempts)
+    if not is_good and choose(tried)[1] == REFUSED and isinstance(task, CanSoften):
+        softened = folders.compile / "softened.onnx"
+        task.soften(job, folders, softened, report)
+        rungs = [dataclasses.replace(rung, name=f"{task.softening}: {rung.name}") for rung in softened_rungs(available)]
+        climb(rungs, partial(attempt, softened), report, tried, attempts)
+    place, verdict = choose(tried, job.gate.force)
+    taken = attempts[place]
+    if taken.onnx_file != onnx_file:  # model.onnx is what the kmodel was made of
+        _copy_whole(onnx_file, folders.artifacts / "trained.onnx")
+        _copy_whole(taken.onnx_file, folders.artifacts / "model.onnx")
+    shutil.copyfile(taken.kmodel.path, folders.artifacts / "model.kmodel")
+    return {
+        "digest": taken.kmodel.digest,
+        "peak_mib": taken.kmodel.peak_mib,
+        "rungs": [asdict(rung) for rung in tried],
+        "taken": place,
+        "images": taken.tried.images,
+        "verdict": verdict,
+    }
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copy, whole or not at all."""
+    partial = target.with_suffix(".part")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
 
 
 def _report(
@@ -150,16 +222,25 @@ def _report(
     training: dict[str, Any],
     stages: FinishedStages,
 ) -> dict[str, Any]:
-    from .gate_stage import simulated_answers
+    from .gate_stage import run_float, simulated
     from .report_stage import write_report
 
-    evaluation, float_all, float_gate = _evaluation(task, job, folders)
     gate_result = stages.get("compile")
-    kmodel = folders.artifacts / "model.kmodel"
-    answers = simulated_answers(task, job, kmodel, gate_result["digest"], evaluation, folders.compile, report)
-    timings = stages.timings_s()
+    evaluation, answers = _evaluation(task, job, folders, folders.trained_onnx, gate_result["images"])
+    deployed = run_float(task, job, folders.artifacts / "model.onnx", evaluation)
+    raw = simulated(folders, folders.artifacts / "model.kmodel", gate_result["digest"], evaluation, report)
     written = write_report(
-        task, job, folders.artifacts, evaluation, float_all, float_gate, answers, gate_result, training, timings
+        task,
+        job,
+        folders.artifacts,
+        evaluation,
+        task.score(job, deployed, evaluation.truths),
+        [answers[index] for index in evaluation.gate_indices],
+        [task.decode(job, one) for one in raw],
+        gate_result,
+        training,
+        stages.get("prepare").get("notes", []),
+        stages.timings_s(),
     )
     write_whole(folders.artifacts / "result.json", json.dumps(written.to_json(), indent=1))
     return written.flat_scores() | {"digest": written.digest}
@@ -186,7 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
         return CANCELLED
     except (TrainingError, CompilingError) as error:
         logger.error("%s", error)
-        return _fail(report, visible_errors, str(error), refused=isinstance(error, GateRefusedError))
+        return _fail(report, visible_errors, str(error), refused=isinstance(error, (GateRefusedError, TooLongError)))
     except ModuleNotFoundError as error:
         logger.exception("job failed")
         return _fail(report, visible_errors, f"{error.name} is not installed: pip install 'snaploop[train]'")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..domain.models import GATE_IMAGES, GATE_LIMIT_POINTS
 from ..domain.training_parameters import AUTO, NORMAL, PRETRAINED, check_parameters, with_preset
 from ..errors import BadInputError
 from .errors import BadJobError
@@ -98,10 +99,19 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Gate:
-    """When to refuse a kmodel: it may lose `limit_points` of mAP50 or mAP50-95 (0…1) on `images` validation pictures."""
+    """When to refuse a kmodel; see `domain.gate`.
 
-    limit_points: float = 0.03
-    images: int = 24
+    Attributes:
+        limit_points: how much of each judged metric (0…1) it may lose against the float model.
+        images: validation pictures that the simulator sees first.
+        budget_s: seconds for simulating more of them, of all rungs together, where those cannot tell.
+        force: take the best kmodel when none may pass; it is marked.
+    """
+
+    limit_points: float = GATE_LIMIT_POINTS
+    images: int = GATE_IMAGES
+    budget_s: float = 300.0
+    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,26 @@ class Folders:
         """What is kept for ever: best.pt, model.onnx, model.kmodel, golden_input.bin, val_NN.jpg, result.json."""
         return self.job / "artifacts"
 
+    @property
+    def trained_onnx(self) -> Path:
+        """The network of best.pt; model.onnx is another one where the ladder had to change the activation."""
+        changed = self.artifacts / "trained.onnx"
+        return changed if changed.exists() else self.artifacts / "model.onnx"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a training will do at most: epochs, steps of each, and validation pictures scored after each.
+
+    Attributes:
+        all_validated: how many validation pictures there are.
+    """
+
+    epochs: int
+    steps: int
+    validated: int
+    all_validated: int
+
 
 class Examples(Protocol):
     """The pictures of one side of the data set, as the board would feed them to the model."""
@@ -88,11 +108,14 @@ class Task(Protocol):
             BadDatasetError: a photo or label that cannot be used; the message names it and the mend.
         """
 
+    def effort(self, job: TrainingJob) -> Effort:
+        """What `train` will do; needs neither prepared folders nor torch."""
+
     def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
         """Train into `folders.artifacts / "best.pt"`, going on where a killed run stopped.
 
-        Reports each epoch with `epoch_curve.EpochCurve`. Returns what result.json tells of it: "epochs", "best_epoch", "seconds",
-        "start" ("scratch", "pretrained" or "warm"), "curve" and whatever else is worth keeping.
+        Reports each epoch with `epoch_curve.EpochCurve`. Returns what result.json tells of it: "epochs", "best_epoch", "epochs_planned",
+        "seconds", "start" ("scratch", "pretrained" or "warm"), "curve" and whatever else is worth keeping.
         """
 
     def export(self, job: TrainingJob, folders: Folders) -> None:
@@ -132,6 +155,16 @@ class NamesAnswers(Protocol):
 
     def labels(self, job: TrainingJob) -> tuple[str, ...]:
         """What the manifest calls the outputs."""
+
+
+@runtime_checkable
+class CanSoften(Protocol):
+    """A task whose network can be trained on with an activation that 8 bits hold better: the ladder's last rungs."""
+
+    softening: str  # what is done, for people
+
+    def soften(self, job: TrainingJob, folders: Folders, onnx_file: Path, report: Report) -> None:
+        """Train a copy of best.pt for a few epochs with the other activation, and write its network; best.pt stays."""
 
 
 def task_named(name: str) -> Task:

@@ -27,7 +27,7 @@ def job(tmp_path, **changes):
 def test_defaults(tmp_path):
     read = read_job(job(tmp_path))
     assert read.parameters == Parameters()
-    assert (read.gate.limit_points, read.gate.images) == (0.03, 24)
+    assert (read.gate.limit_points, read.gate.images) == (0.01, 20)
     assert read.train[0].boxes[0].box_xywh_px == (1.0, 2.0, 3.0, 4.0)
 
 

@@ -14,7 +14,7 @@ def example():
         run_id="7", task="detect", head="dfl6", digest="ab", kmodel_bytes=3, kmodel_version=7, nncase_version="2.11.0",
         simulator="nncase 2.11.0 k230", input=(320, 192), labels=("red",), thresholds=Thresholds(0.4, 0.5), evaluated_images=24,
         float_score={"images": 24, "values": floats}, kmodel_score={"images": 24, "values": kmodels}, gate_limit_points=0.03,
-        classes=(ClassRow("red", 3, 2, 2, floats, {}),), rungs=(RungTried("uint8", 3, 1.0, 2.0, kmodels, True),),
+        classes=(ClassRow("red", 3, 2, 2, floats, {}),), rungs=(RungTried("uint8", 3, 1.0, 2.0, kmodels, True, "passed", 24, 0.01, notes=("3 layers equalised",), cosines=((0.99, 0.98),)),),
         golden=Golden("cd", 9, {"detections": [[0, 900, 1, 2, 3, 4]]}), pictures=("val_00.jpg",), training={"epochs": 3},
         timings_s={"train": 1.0},
     )  # fmt: skip
@@ -41,6 +41,15 @@ def test_scores_by_name_and_what_the_kmodel_gained():
 def test_either_judged_metric_alone_can_fail_the_gate(kmodel, passes):
     score = {"images": 24, "values": dict(zip(("map50", "map50_95"), kmodel, strict=True))}
     assert dataclasses.replace(example(), kmodel_score=score).is_gate_passed() is passes
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kmodel", "passes"),
+    [("undecided", 0.8, True), ("forced", 0.8, False), ("refused", 0.9, False), ("passed", 0.5, False)],
+)
+def test_the_last_word_counts_but_a_pass_is_checked(verdict, kmodel, passes):
+    score = {"images": 24, "values": {"map50": kmodel, "map50_95": kmodel}}
+    assert dataclasses.replace(example(), kmodel_score=score, verdict=verdict).is_gate_passed() is passes
 
 
 def test_other_tasks_are_judged_by_their_strict_metric_alone():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,11 +20,12 @@ from ...domain.geometry import FloatArray, xyxy_to_xywh
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import DETECT, Score
 from ..errors import TrainingError
-from ..job_spec import TrainingJob, commonest_size
-from ..task import Folders, Outputs, Pixels, Report
+from ..job_spec import TrainingJob, chosen_epochs, commonest_size
+from ..task import Effort, Folders, Outputs, Pixels, Report
 
 PRETRAINED = Path("weights/yolov8n.pt")  # used when somebody put it there; never downloaded
 LONGER_SIDE_PX = 320
+MOST_VALIDATION_PICTURES = 200  # per epoch; all of them are used by the gate's float figures
 SCORE_FLOOR = 0.001  # as in training's validation
 DOUBTFUL = 0.1  # a detection this close to the threshold may flip on the board: no good for a golden answer
 
@@ -35,6 +37,7 @@ class DetectTask:
     head = HEAD_GFL
     preprocess = UNIT_RANGE
     iou_threshold = NMS_IOU
+    softening = "ReLU instead of SiLU, trained on"
 
     def input_wh(self, job: TrainingJob) -> tuple[int, int]:
         """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32."""
@@ -45,6 +48,13 @@ class DetectTask:
         from .yolo_layout import write_layout
 
         return write_layout(job, folders.data)
+
+    def effort(self, job: TrainingJob) -> Effort:
+        """Every photo once in an epoch."""
+        parameters, photos, all_validated = job.parameters, len(job.train), len(job.val)
+        epochs = chosen_epochs(parameters, photos, job.warm_start is not None)
+        validated = min(all_validated, MOST_VALIDATION_PICTURES)
+        return Effort(epochs, math.ceil(photos / parameters.batch), validated, all_validated)
 
     def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
         """Through ultralytics' trainer."""
@@ -60,6 +70,12 @@ class DetectTask:
         from .export_onnx import export_raw_heads
 
         export_raw_heads(folders.artifacts / "best.pt", folders.artifacts / "model.onnx", *self.input_wh(job))
+
+    def soften(self, job: TrainingJob, folders: Folders, onnx_file: Path, report: Report) -> None:
+        """With ReLU instead of SiLU."""
+        from .soften import soften
+
+        soften(job, self.input_wh(job), folders, onnx_file, report)
 
     def examples(self, job: TrainingJob, folders: Folders, side: str) -> LetterboxedExamples:
         """The pictures of "train" or "val", letterboxed."""

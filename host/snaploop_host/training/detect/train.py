@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..bf16 import fast_bf16_cpu
 from ..epoch_curve import EpochCurve
 from ..job_spec import TrainingJob, chosen_epochs
 from ..task import Report
+
+if TYPE_CHECKING:
+    from .trainer import QuickDetectionTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +24,13 @@ LR_FROM_SCRATCH, LR_WARM = 0.002, 0.0005
 
 
 def train(
-    job: TrainingJob, input_wh: tuple[int, int], layout: Path, folder: Path, report: Report, pretrained: Path | None
+    job: TrainingJob,
+    input_wh: tuple[int, int],
+    layout: Path,
+    folder: Path,
+    report: Report,
+    pretrained: Path | None,
+    trainer_class: type[QuickDetectionTrainer] | None = None,
 ) -> dict[str, Any]:
     """Train and return what result.json says about it: best.pt's path under `folder`, epochs, curve, seconds, and the best epoch's scores.
 
@@ -32,6 +41,7 @@ def train(
         folder: the library's run folder; `weights/last.pt` in it is resumed from.
         report: called as report("epoch", **fields).
         pretrained: weights to start from when the job names no warm start.
+        trainer_class: another than the usual trainer.
     """
     from ultralytics.utils.torch_utils import strip_optimizer
 
@@ -95,7 +105,9 @@ def train(
                 trainer.validation_s,
             )
 
-        trainer = QuickDetectionTrainer(layout, list(job.classes), input_wh, parameters, overrides, add, curve.losses())
+        trainer = (trainer_class or QuickDetectionTrainer)(
+            layout, list(job.classes), input_wh, parameters, overrides, add, curve.losses()
+        )
         trainer.train()
         threads = {str(number): steps for number, steps in trainer.tuner.steps_with.items()}
         logger.info("trained; steps with each number of threads: %s", threads)

@@ -51,6 +51,11 @@ def export_logits(weights: Path, onnx_file: Path, classes: int, width: int, heig
     """Write `onnx_file` (static batch 1, float32 NCHW, pixels 0…1) from our best.pt; `classes` counts the background."""
     network = SegmentNetwork(classes)
     take_over(network, weights)
+    export_network(network, onnx_file, classes, width, height)
+
+
+def export_network(network: SegmentNetwork, onnx_file: Path, classes: int, width: int, height: int) -> None:
+    """The same of a network in memory, which is no longer good for training afterwards."""
     network.eval().model.fuse(verbose=False)
     # ONNX Split stays on the KPU; the Slices that tracing chunk() gives would run on the RISC-V core.
     for layer in network.modules():

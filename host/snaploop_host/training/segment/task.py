@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,13 @@ from ...domain.projects import model_labels
 from ...domain.scores import SEGMENT, Score
 from ...domain.segmentation_metrics import ClassMap, score_segmentation, segmentation_qualities, tally_segmentation
 from ..errors import BadDatasetError, TrainingError
-from ..job_spec import Photo, TrainingJob, commonest_size
+from ..job_spec import Photo, TrainingJob, chosen_epochs, commonest_size
 from ..photo_check import check_photo
-from ..task import Examples, Folders, Outputs, Pixels, Report
+from ..task import Effort, Examples, Folders, Outputs, Pixels, Report
 
 PRETRAINED = Path("weights/yolo26n-sem.pt")  # used when somebody put it there; never downloaded
 LONGER_SIDE_PX = 320
+MOST_VALIDATION_PHOTOS = 100  # per epoch; all of them are used by the gate's float figures
 UNDECIDED_LOGITS = 0.5  # a pixel whose two best classes are this close may flip on the board
 
 
@@ -49,6 +51,7 @@ class SegmentTask:
     head = HEAD_SEGMAP
     preprocess = UNIT_RANGE
     iou_threshold = 0.0
+    softening = "ReLU instead of SiLU, trained on"
 
     def input_wh(self, job: TrainingJob) -> tuple[int, int]:
         """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32; photos are stretched to it."""
@@ -72,6 +75,13 @@ class SegmentTask:
                 check_outlines(photo, job.classes)
         return _notes(job)
 
+    def effort(self, job: TrainingJob) -> Effort:
+        """Every photo once in an epoch; a batch is no larger than the photos are many."""
+        parameters, photos, all_validated = job.parameters, len(job.train), len(job.val)
+        epochs = chosen_epochs(parameters, photos, job.warm_start is not None)
+        steps = math.ceil(photos / min(parameters.batch, photos))
+        return Effort(epochs, steps, min(all_validated, MOST_VALIDATION_PHOTOS), all_validated)
+
     def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
         """With a loop of our own: the library's stays at background when things are small."""
         from .train import train
@@ -90,6 +100,12 @@ class SegmentTask:
 
         artifacts = folders.artifacts
         export_logits(artifacts / "best.pt", artifacts / "model.onnx", len(job.classes) + 1, *self.input_wh(job))
+
+    def soften(self, job: TrainingJob, folders: Folders, onnx_file: Path, report: Report) -> None:
+        """With ReLU instead of SiLU."""
+        from .soften import soften
+
+        soften(job, self.input_wh(job), folders, onnx_file, report)
 
     def examples(self, job: TrainingJob, folders: Folders, side: str) -> Examples:
         """Stretched photos with their masks."""

@@ -35,25 +35,6 @@ SLIDER_INSET_PX = 14  # the slider's knob never leaves its rectangle
 SCORE_LOW_PERMILLE = 50
 SCORE_HIGH_PERMILLE = 950
 
-# RGB; told apart by hue and by lightness. The class index picks the colour, boxes are drawn in exactly these values.
-CLASS_COLOURS = (
-    (230, 57, 70),
-    (255, 200, 40),
-    (60, 200, 90),
-    (70, 150, 255),
-    (255, 130, 30),
-    (190, 100, 255),
-    (40, 220, 220),
-    (255, 120, 190),
-    (170, 210, 60),
-    (205, 175, 140),
-)
-
-
-def class_colour(index: int) -> "tuple[int, int, int]":
-    """The RGB colour of a class index; colours repeat after ten."""
-    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
-
 
 def is_wide(panel_w: int) -> bool:
     """Whether there is room for the side column beside the picture."""

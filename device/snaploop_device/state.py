@@ -1,5 +1,6 @@
 """The one state of the app. Only app.apply(command) changes it; screens, sync and models read it."""
 
+from snaploop_shared import palette
 from snaploop_shared.portable import ticks_since
 
 from .labelling import DETECT
@@ -31,6 +32,9 @@ class AppState:
         self.project = ""
         self.task = DETECT
         self.classes = []
+        self._coloured = None  # the list of classes for which `_colours` was made
+        self._colours = {}
+        self._strangers = []  # labels of models that are no classes of the project
         # samples
         self.photos = 0
         self.unlabelled = 0
@@ -80,6 +84,17 @@ class AppState:
         self.fps_tenths = 0
         self.inferences = 0
         self.gap_frames = 0
+
+    def colour_of(self, name: str) -> "tuple[int, int, int]":
+        """The RGB colour of a class, in Label as in Live."""
+        if self._coloured is not self.classes:
+            self._coloured = self.classes
+            self._strangers = []
+            self._colours = palette.colours(self.classes)
+        if name not in self._colours:
+            self._strangers.append(name)
+            self._colours = palette.colours(list(self.classes) + self._strangers)
+        return self._colours[name]
 
     def say(self, text: str, level: str, now_ms: int) -> None:
         """Show one line for some seconds."""

@@ -30,6 +30,7 @@ from snaploop_device import layout
 from snaploop_host.app import Host, open_host, serve_until
 from snaploop_host.config import Config
 from snaploop_shared.manifest import HEAD_GFL
+from snaploop_shared.palette import colours
 from virtual_k230 import VirtualK230
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,9 +240,9 @@ async def test_a_mouse_goes_from_an_empty_card_to_live_boxes_of_two_own_classes(
         me.send("POST", "/camera", json.dumps({"show": 2}).encode())
         await me.reads("red 1 | green 1".replace(" | ", " "))
         found = [call for call in me.drawn("OSD1") if call[0] == "rectangle" and not call[7]]
-        for index, name in enumerate(CLASSES):
+        for name, colour in colours(CLASSES).items():
             x, y, w, h = box_of(next(thing for thing in VIEWS[2] if thing[0] == name))
-            (box,) = [call[1:5] for call in found if tuple(call[5][1:]) == layout.class_colour(index)]
+            (box,) = [call[1:5] for call in found if tuple(call[5][1:]) == colour]
             assert box[0] <= x and box[1] <= y and box[0] + box[2] >= x + w and box[1] + box[3] >= y + h, (name, box)
         assert not page.errors and not desk.errors
     with contextlib.closing(open_host(Config(tmp_path / "host"), worker=(sys.executable, WORKER))) as host:

@@ -44,7 +44,7 @@ def draw_picture(state, overlay) -> None:
     if editing is None:
         return
     if editing.task in WHOLE_PHOTO_TASKS:
-        _whole_photo(overlay, editing)
+        _whole_photo(state, overlay, editing)
     else:
         tags = Tags(overlay, HELP_PX)
         for box in editing.boxes:
@@ -57,7 +57,7 @@ def draw_picture(state, overlay) -> None:
         if editing.selected >= 0:
             _handles(overlay, state, editing.boxes[editing.selected])
         if editing.drag is not None:
-            _finger(overlay, editing)
+            _finger(state, overlay, editing)
     if editing.drag is None:
         _help(overlay, editing)
 
@@ -87,7 +87,7 @@ def touched(state, event, name, x, y):
 
 
 def _colour_of(state, name):
-    return layout.class_colour(state.classes.index(name)) if name in state.classes else w.DIM
+    return state.colour_of(name) if name in state.classes else w.DIM
 
 
 def _shape(overlay, tags, one, colour):
@@ -144,10 +144,10 @@ def _dashed_outline(overlay, points, colour):
         before = point
 
 
-def _finger(overlay, editing):
+def _finger(state, overlay, editing):
     """What is being drawn, with lines through the fingertip that stick out from under it."""
     x0, y0, x1, y1 = editing.drag
-    colour = layout.class_colour(editing.class_index) if editing.classes else w.DIM
+    colour = state.colour_of(editing.classes[editing.class_index]) if editing.classes else w.DIM
     x1, y1 = min(max(x1, 0), layout.PHOTO_W - 1), min(max(y1, 0), layout.PHOTO_H - 1)
     if editing.grip is None and editing.trace:
         last = editing.trace[0]
@@ -167,13 +167,13 @@ def _finger(overlay, editing):
         overlay.rectangle(x0, y0, x1 - x0, y1 - y0, colour, thickness=BOX_THICKNESS_PX)
 
 
-def _whole_photo(overlay, editing):
+def _whole_photo(state, overlay, editing):
     """What is said of the photo, and with a question mark what the model would say."""
     boxes = editing.boxes + editing.proposals
     for index in range(len(boxes)):
         name, top = boxes[index].class_name, 44 + 40 * index
         is_said = index < len(editing.boxes)
-        colour = layout.class_colour(editing.classes.index(name)) if name in editing.classes else w.DIM
+        colour = _colour_of(state, name)
         text = w.fitted(name if is_said else name + " ?", 28, layout.PHOTO_W - 44)
         width = w.text_width(text, 28) + 20
         if is_said:

@@ -59,14 +59,14 @@ def draw_picture(state, overlay) -> None:
         reading.draw(state, overlay)
         return
     if state.model is not None and state.model.head in SCORE_HEADS:
-        verdict.draw(state, overlay, lambda name, index: layout.class_colour(colour_index(state, name, index)))
+        verdict.draw(state, overlay)
         return
     labels = state.model.labels if state.model is not None else []
     tags = Tags(overlay, 0 if layout.is_wide(state.panel_w) else HEAD_PX)
     for one in state.detections:
         index, permille, x, y, width, height = one[:6]
         name = labels[index] if index < len(labels) else str(index)
-        colour = layout.class_colour(colour_index(state, name, index))
+        colour = state.colour_of(name)
         if len(one) == 6:
             tags.box(x, y, width, height, colour, name, " {}".format((permille + 5) // 10))
             continue
@@ -97,11 +97,6 @@ def touched(state, event, name, x, y):
     return None
 
 
-def colour_index(state, name: str, index: int) -> int:
-    """The class's place in the project where it has one, so that Label and Live show a class in one colour."""
-    return state.classes.index(name) if name in state.classes else index
-
-
 def _no_model(state):
     if state.model_state == "no model yet":
         what = (
@@ -127,12 +122,18 @@ def _side(canvas, state):
         canvas.text(794 - w.text_width(text, 16), y, 16, text, w.TEXT)
         y += 22
     told = state.model_state.replace("model " + state.model.short, "").strip()
-    w.paragraph(canvas, 656, y + 2, 140, 174 - y, told, w.ACCENT, (16, 14, 12))
+    if state.model.is_forced:
+        told = "forced: lost too much as kmodel. " + told
+    w.paragraph(
+        canvas, 656, y + 2, 140, 174 - y, told, w.WARN if state.model.is_forced else w.ACCENT, (16, 14, 12)
+    )
 
 
 def _head(canvas, state):
     """On a narrow panel the same in one line over the video."""
     model = "no model" if state.model is None else "model " + state.model.short
+    if state.model is not None and state.model.is_forced:
+        model += " (forced)"
     text = "{}.{} FPS   {}".format(state.fps_tenths // 10, state.fps_tenths % 10, model)
     if state.model is not None:
         text += "".join(["   {} {}".format(name, value) for name, value in score_lines(state.model.scores)[:1]])
@@ -161,7 +162,7 @@ def _strip(canvas, state, labels, end):
         text = w.fitted(labels[index], 20, min(COUNT_PX, end - x - 48) - w.text_width(count, 20)) + count
         if at + 24 + w.text_width(text, 20) > end:
             break
-        canvas.rectangle(at, y + 22, 16, 16, layout.class_colour(colour_index(state, labels[index], index)), fill=True)
+        canvas.rectangle(at, y + 22, 16, 16, state.colour_of(labels[index]), fill=True)
         canvas.text(at + 24, y + 18, 20, text, w.DIM if is_whole_photo and not counts[index] else w.TEXT)
         at += 40 + w.text_width(text, 20)
 

@@ -14,26 +14,25 @@ MOST_LISTED = 6  # more would run over the picture's end
 WIDEST_NAME_PX = 420
 
 
-def draw(state, overlay, colour_of) -> None:
+def draw(state, overlay) -> None:
     """Draw what `state.detections` of a whole photo say.
 
     Args:
         state: the app's, with a model.
         overlay: the canvas over the video.
-        colour_of: function(label, index) → colour.
     """
     labels = state.model.labels
     found = [one for one in state.detections if one[0] < len(labels)]
     if state.model.head == HEAD_LOGITS:
         if found:
-            _winner(overlay, labels[found[0][0]], found[0][1], colour_of(labels[found[0][0]], found[0][0]))
+            _winner(overlay, labels[found[0][0]], found[0][1], state.colour_of(labels[found[0][0]]))
         else:
             _doubt(overlay, "not sure: nothing scores {} %".format(state.score_permille // 10))
         return
     for index in range(min(len(found), MOST_LISTED)):
         label, permille = labels[found[index][0]], found[index][1]
         text = "{}  {} %".format(w.fitted(label, LIST_SIZE, WIDEST_NAME_PX), percent(permille))
-        colour = colour_of(label, found[index][0])
+        colour = state.colour_of(label)
         top = LIST_TOP_PX + LIST_STEP_PX * index
         overlay.rectangle(12, top, w.text_width(text, LIST_SIZE) + 24, LIST_STEP_PX - 4, colour, fill=True)
         overlay.text(24, top + 1, LIST_SIZE, text, w.ink_on(colour))

@@ -178,10 +178,10 @@ def bars(canvas, state, rects) -> None:
 
 def class_bar(canvas, state, rects, chosen, counts=None) -> None:
     """The classes as buttons in their colours, the chosen ones framed; with how many boxes each has where `counts` tells."""
-    first, names = layout.class_page(state.classes, state.class_page)
+    _first, names = layout.class_page(state.classes, state.class_page)
     for index in range(len(names)):
         rect = rects["class:" + names[index]]
-        colour = layout.class_colour(first + index)
+        colour = state.colour_of(names[index])
         canvas.rectangle(rect[0], rect[1], rect[2], rect[3], colour, fill=True)
         if names[index] in chosen:
             canvas.rectangle(rect[0], rect[1], rect[2], rect[3], WHITE, thickness=5)

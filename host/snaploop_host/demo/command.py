@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from snaploop_device import layout
+from snaploop_shared import palette
 
 from ..diagnosis import require_loop_tools
 from ..errors import BadInputError
@@ -82,7 +82,7 @@ def run_demo(
             laps.append(lap)
             _say(lap)
     content = write_json(out / "report.json", laps)
-    colours = {name: layout.class_colour(index) for index, name in enumerate(subjects.classes)}
+    colours = palette.colours(subjects.classes)
     promises = verdicts(laps, is_built_in=camera is None)
     write_html(out / "report.html", subjects.title, laps, colours, promises)
     broken = [f"{promise.lap}: {promise.text}: {promise.value}" for promise in promises if not promise.is_kept]
@@ -114,7 +114,7 @@ def _subjects(camera: Path | None, labels: Path | None) -> Subjects:
         return TrafficLights()
     if camera is None or labels is None:
         raise BadInputError("--camera and --labels go together: the pictures, and their Pascal VOC files")
-    return AnnotatedPictures(camera, labels, classes_at_most=len(layout.CLASS_COLOURS))
+    return AnnotatedPictures(camera, labels, classes_at_most=len(palette.PALETTE))
 
 
 def _plans(subjects: Subjects, photos: int, more_photos: int) -> list[LapPlan]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from snaploop_device import layout
 from snaploop_device.screens.label import BOX_THICKNESS_PX
+from snaploop_shared import palette
 
 from .errors import DemoError
 from .json_http import JsonHttp
@@ -26,7 +27,7 @@ class Finger:
         self.board = board
         self.panel = panel
         self.classes = classes
-        self.colours = {layout.class_colour(index): name for index, name in enumerate(classes)}
+        self.colours = {colour: name for name, colour in palette.colours(classes).items()}
         self._page = 0
 
     def tap(self, screen: str, button: str) -> None:

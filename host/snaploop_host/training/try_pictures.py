@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from snaploop_shared import palette
 from snaploop_shared.letterbox import PAD_VALUE
 
 from ..domain.classification_metrics import ClassProbabilities
@@ -21,7 +22,6 @@ from ..domain.scores import DETECT, OCR_DETECT, OCR_RECOGNIZE
 from ..domain.segmentation_metrics import ClassMap
 from ..domain.text_metrics import FoundText, Reading
 from .detect.augment import letterbox
-from .detect.draw import PALETTE_RGB
 from .detect.picture_dataset import read_rgb
 from .evaluate import FinishedRun
 from .ocr.quads import into_corner
@@ -70,7 +70,7 @@ def try_picture(run: FinishedRun, picture: Path, threshold: float | None, marked
     answer = run.task.decode(run.job, session.run(None, {session.get_inputs()[0].name: batch}))
     found = findings(run, answer, run.threshold if threshold is None else threshold)
     if marked is not None:
-        _draw(pixels, found, marked)
+        _draw(pixels, found, run.job.classes, marked)
     return found
 
 
@@ -132,11 +132,11 @@ def counts(found: list[Finding]) -> Mapping[str, int]:
     return {name: names.count(name) for name in sorted(set(names), key=lambda name: (-names.count(name), name))}
 
 
-def _draw(pixels: Pixels, found: list[Finding], file: Path) -> None:
+def _draw(pixels: Pixels, found: list[Finding], classes: Sequence[str], file: Path) -> None:
     image = cv2.resize(np.ascontiguousarray(pixels), None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_LINEAR)
-    names = sorted({one.label for one in found})
+    colours = palette.colours([*classes, *sorted({one.label for one in found})])
     for line, one in enumerate(found):
-        colour = PALETTE_RGB[names.index(one.label) % len(PALETTE_RGB)]
+        colour = colours[one.label]
         where = (6, 18 + 20 * line)
         if one.outline_px is not None:
             corners = np.rint(one.outline_px * ENLARGED).astype(np.int32)

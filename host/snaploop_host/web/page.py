@@ -12,6 +12,8 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
+from snaploop_shared import palette
+
 from ..domain.models import GATE_LIMIT_POINTS
 from ..domain.projects import DETECT, TASK_TITLES, Project, check_classes, check_project_name, check_task
 from ..domain.scores import METRIC_TITLES, METRICS, headline
@@ -23,7 +25,6 @@ from .next_step import next_step
 
 SHOWN_PHOTOS = 36
 SHOWN_MODELS = 8
-COLOURS = 8  # classes of the style sheet: c0…c7
 
 
 @functools.cache
@@ -183,8 +184,8 @@ def _project_values(context: Context, project: Project) -> dict[str, Any]:
 
 
 def _colours(project: Project) -> dict[str, int]:
-    """Class name → number of its colour."""
-    return {name: index % COLOURS for index, name in enumerate(project.classes)}
+    """Class name → number of its colour, c0…c9 of the style sheet."""
+    return palette.slots(project.classes)
 
 
 ROUTES = [

@@ -32,7 +32,16 @@ def test_drag_makes_a_clipped_box_in_the_class_colour(rig):
     rig.tap("shutter")
     rig.tap("class:green")
     rig.drag(600, 300, 790, 200)
-    assert ("rectangle", 600, 200, 40, 100, layout.class_colour(1), 3, False) in rig.board.display.overlay.shown
+    assert (
+        "rectangle",
+        600,
+        200,
+        40,
+        100,
+        rig.state.colour_of(rig.state.classes[1]),
+        3,
+        False,
+    ) in rig.board.display.overlay.shown
     rig.tap("save")
     (record,) = records(rig)
     assert record["boxes"] == [{"class": "green", "xywh_px": [600, 200, 40, 100]}]
@@ -45,7 +54,16 @@ def test_box_being_dragged_is_shown(rig):
     rig.tap("shutter")
     rig.board.touch.waiting = [("down", 10, 20), ("move", 110, 90)]
     rig.steps(1)
-    assert ("rectangle", 10, 20, 100, 70, layout.class_colour(0), 3, False) in rig.board.display.overlay.shown
+    assert (
+        "rectangle",
+        10,
+        20,
+        100,
+        70,
+        rig.state.colour_of(rig.state.classes[0]),
+        3,
+        False,
+    ) in rig.board.display.overlay.shown
 
 
 def test_undo_select_delete_and_change_of_class(rig):

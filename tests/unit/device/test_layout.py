@@ -40,11 +40,6 @@ def test_every_class_is_on_one_page():
     assert "class:c20" in layout.button_rects("label", 800, 480, classes, 2)
 
 
-def test_colours_are_distinct():
-    assert len(set(layout.CLASS_COLOURS)) == 10
-    assert layout.class_colour(13) == layout.class_colour(3)
-
-
 def test_bad_questions():
     with pytest.raises(ValueError, match="no screen"):
         layout.button_rects("home", 800, 480)

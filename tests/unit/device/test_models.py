@@ -28,7 +28,7 @@ def test_first_model_goes_live_without_a_restart(rig, host):
     rig.until(lambda: rig.state.detections)
     assert rig.state.detections == [(0, 900, 80, 68, 60, 120)]
     shown = rig.board.display.overlay.shown
-    assert shown[0] == ("rectangle", 80, 68, 60, 120, (230, 57, 70), 3, False) and shown[2][4] == "red 90"
+    assert shown[0] == ("rectangle", 80, 68, 60, 120, rig.state.colour_of("red"), 3, False) and shown[2][4] == "red 90"
     assert digest[:12] in rig.board.display.canvas.texts() and "91.3 %" in rig.board.display.canvas.texts()
     assert (rig.root / "models" / digest[:12] / "model.kmodel").read_bytes() == host.blobs[digest]
 

@@ -10,19 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from snaploop_shared import palette
+
 from ...domain.detection_decode import Detections
 from ...domain.detection_metrics import Truth
 
-PALETTE_RGB = (
-    (230, 60, 60),
-    (240, 190, 40),
-    (70, 200, 90),
-    (60, 140, 240),
-    (190, 90, 220),
-    (40, 200, 200),
-    (240, 130, 40),
-    (150, 150, 150),
-)
 ENLARGED = 2  # the model input is small; twice its size reads well on a page
 
 
@@ -31,10 +23,11 @@ def draw_findings(pixels: np.ndarray, truth: Truth, found: Detections, labels: t
     image = cv2.resize(
         np.ascontiguousarray(pixels.transpose(1, 2, 0)), None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_LINEAR
     )
+    colour_of = palette.colours(labels)
     for box in truth.boxes_xyxy:
         cv2.rectangle(image, *_corners(box), (255, 255, 255), 1)
     for box, score, cls in zip(found.boxes_xyxy, found.scores, found.classes, strict=True):
-        colour = PALETTE_RGB[int(cls) % len(PALETTE_RGB)]
+        colour = colour_of[labels[int(cls)]]
         corner, opposite = _corners(box)
         cv2.rectangle(image, corner, opposite, colour, 2)
         cv2.putText(

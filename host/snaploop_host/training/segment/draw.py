@@ -8,8 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from snaploop_shared import palette
+
 from ...domain.segmentation_metrics import ClassMap
-from ..detect.draw import ENLARGED, PALETTE_RGB
+from ..detect.draw import ENLARGED
 from ..task import Pixels
 
 OPACITY = 0.5
@@ -27,11 +29,12 @@ def draw_regions(pixels: Pixels, truth: ClassMap, answer: ClassMap, labels: Sequ
         file: where to.
     """
     picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
-    sheet = cv2.hconcat([_tinted(picture, one.classes) for one in (truth, answer)])
+    colours = list(palette.colours(list(labels[1:])).values())
+    sheet = cv2.hconcat([_tinted(picture, one.classes, colours) for one in (truth, answer)])
     legend = np.full((LEGEND_PX, sheet.shape[1], 3), 24, np.uint8)
     at = 6
-    for index, name in enumerate(labels[1:]):
-        cv2.rectangle(legend, (at, 5), (at + 10, 15), PALETTE_RGB[index % len(PALETTE_RGB)], -1)
+    for name, colour in zip(labels[1:], colours, strict=True):
+        cv2.rectangle(legend, (at, 5), (at + 10, 15), colour, -1)
         cv2.putText(legend, name, (at + 16, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (230, 230, 230), 1, cv2.LINE_AA)
         at += 30 + cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]
     cv2.imwrite(
@@ -39,9 +42,8 @@ def draw_regions(pixels: Pixels, truth: ClassMap, answer: ClassMap, labels: Sequ
     )
 
 
-def _tinted(picture: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    palette = np.array([(0, 0, 0), *PALETTE_RGB], np.uint8)
-    index = np.where(classes > 0, (classes.astype(np.int64) - 1) % len(PALETTE_RGB) + 1, 0)
-    mixed = cv2.addWeighted(picture, 1 - OPACITY, palette[index], OPACITY, 0)
+def _tinted(picture: np.ndarray, classes: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    tints = np.array([(0, 0, 0), *colours], np.uint8)
+    mixed = cv2.addWeighted(picture, 1 - OPACITY, tints[classes.astype(np.int64)], OPACITY, 0)
     tinted = np.where(classes[..., None] > 0, mixed, picture)
     return np.asarray(cv2.resize(tinted, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_NEAREST))

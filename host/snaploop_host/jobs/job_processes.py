@@ -15,20 +15,27 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingToolError, NotFoundError, StorageError
+from ..errors import CannotTrainError, MissingToolError, NotFoundError, StorageError
 from ..files import write_atomically
 
 logger = logging.getLogger(__name__)
 
 WORKER = (sys.executable, "-m", "snaploop_host.training.job")
+ASKED = {  # what a question about a job is answered by, in a process of its own: nothing of it may be loaded into the daemon
+    "estimate": (sys.executable, "-m", "snaploop_host.training.estimate"),
+    "preview": (sys.executable, "-m", "snaploop_host.training.preview"),
+}
+LONGEST_ANSWER_S = 300.0
 NICE = 10  # the daemon, the page and the desktop come first
 STOP_WAIT_S = 10.0  # time to write "cancelled" and close files, then SIGKILL
 LAST_WORDS_BYTES = 2000
@@ -59,6 +66,43 @@ class JobProcesses:
         """Whether the job's folder is there, new or used."""
         return (self._job(run_id) / "job.json").exists()
 
+    def ask(self, question: str, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of a worker that looks at a job which is no run: "estimate" or "preview"; takes seconds to a minute.
+
+        Raises:
+            CannotTrainError: the job cannot be done as it is; the line is the worker's.
+            MissingToolError: the worker did not get as far as an answer.
+        """
+        folder = self._folder / f"{question}-{os.getpid()}-{threading.get_ident()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / "job.json", json.dumps(job).encode())
+            command = ["nice", "-n", str(NICE), *ASKED[question], str(folder)]
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=_environ(),
+                timeout=LONGEST_ANSWER_S,
+                check=False,
+            )
+            answer = json.loads(done.stdout.splitlines()[-1])
+            if picture := answer.get("picture"):
+                answer["picture"] = Path(picture).read_bytes()
+        except subprocess.TimeoutExpired as error:
+            raise MissingToolError(
+                f"the {question} took more than {LONGEST_ANSWER_S:.0f} s: is the machine busy?"
+            ) from error
+        except (IndexError, ValueError, OSError) as error:
+            words = done.stderr.decode(errors="replace").strip().splitlines()
+            raise MissingToolError(f"the {question} failed: {words[-1] if words else error}") from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if "error" in answer:
+            raise CannotTrainError(str(answer["error"]))
+        found: dict[str, Any] = answer
+        return found
+
     def start(self, run_id: int) -> None:
         """Start the job's process.
 
@@ -69,9 +113,6 @@ class JobProcesses:
         folder = self._job(run_id)
         if not (folder / "job.json").exists():
             raise NotFoundError(f"{folder} holds no job.json: start the training again")
-        environ = dict(os.environ)
-        environ["PYTHONPATH"] = os.pathsep.join([*map(str, _SOURCE_ROOTS), *filter(None, [environ.get("PYTHONPATH")])])
-        environ["PYTHONUNBUFFERED"] = "1"
         try:
             with (folder / "log.txt").open("ab") as log:
                 child = subprocess.Popen(
@@ -80,7 +121,7 @@ class JobProcesses:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    env=environ,
+                    env=_environ(),
                 )
         except FileNotFoundError as error:
             raise MissingToolError(f"{error.filename} is not on this machine: install coreutils") from error
@@ -151,6 +192,14 @@ class JobProcesses:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
         return pid if started is not None and _start_time(pid) == started else None
+
+
+def _environ() -> dict[str, str]:
+    """Ours, with our own sources first and output at once."""
+    environ = dict(os.environ)
+    environ["PYTHONPATH"] = os.pathsep.join([*map(str, _SOURCE_ROOTS), *filter(None, [environ.get("PYTHONPATH")])])
+    environ["PYTHONUNBUFFERED"] = "1"
+    return environ
 
 
 def _start_time(pid: int) -> str | None:

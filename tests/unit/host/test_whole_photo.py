@@ -26,6 +26,7 @@ from snaploop_host.training.task import Folders, task_named
 from snaploop_host.training.whole_photo import network as networks
 from snaploop_host.training.whole_photo import train as train_module
 from snaploop_host.training.whole_photo.pictures import VariedBatches, WholePhotos, balancing_odds, stretch, vary
+from snaploop_host.training.whole_photo.weights import pretrained_file
 
 
 def make_job(folder, task, train, val, classes=NAMES, **parameters):
@@ -159,7 +160,7 @@ def test_weights_come_back_and_what_fits_is_taken_over(tmp_path):
     assert torch.equal(wider.conv_stem.weight, network.conv_stem.weight)
     plain = tmp_path / "mobilenetv2_100_ra.pth"
     torch.save(network.state_dict(), plain)
-    assert networks.pretrained_file(tmp_path) == plain
+    assert pretrained_file(tmp_path) == plain
     assert networks.start_from(networks.build_network(3), plain) == len(network.state_dict())
 
 

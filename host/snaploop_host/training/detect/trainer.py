@@ -35,11 +35,11 @@ from ..thread_tuner import ThreadTuner
 from .augment import augmentation_of
 from .gfl_head import CornerLoss, model_description
 from .picture_dataset import PictureSplit, TrainingBatches
+from .task import MOST_VALIDATION_PICTURES
 
 SCORE_FLOOR = 0.001  # average precision needs the whole curve; the field's customary floor
 CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
 VALIDATION_BATCH = 16
-MOST_VALIDATION_PICTURES = 200  # per epoch; all of them are used by the gate's float figures
 
 
 class QuickDetectionTrainer(DetectionTrainer):

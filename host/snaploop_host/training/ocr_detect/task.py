@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import OCR_DETECT, Score
 from ...domain.text_metrics import FoundText, TrueText, found_text_qualities, score_found_text, tally_found_text
 from ..errors import TrainingError
-from ..job_spec import TrainingJob, commonest_size
-from ..task import Folders, Outputs, Pixels, Report
+from ..job_spec import TrainingJob, chosen_epochs, commonest_size
+from ..task import Effort, Folders, Outputs, Pixels, Report
 from .pictures import PlacedPhotos, read_split, too_small, write_split
 
 LONGER_SIDE_PX = 320
+MOST_VALIDATION_PICTURES = 60  # per epoch
 DOUBTFUL = 0.1  # a find this close to the threshold may flip on the board: no good for a golden answer
 
 
@@ -42,6 +44,13 @@ class OcrDetectTask:
         notes = write_split(job, folders.data)
         small = too_small(job, self.input_wh(job))
         return [*notes, small] if small else notes
+
+    def effort(self, job: TrainingJob) -> Effort:
+        """Every photo once in an epoch."""
+        parameters, photos, all_validated = job.parameters, len(job.train), len(job.val)
+        epochs = chosen_epochs(parameters, photos, job.warm_start is not None)
+        steps = math.ceil(photos / min(parameters.batch, photos))
+        return Effort(epochs, steps, min(all_validated, MOST_VALIDATION_PICTURES), all_validated)
 
     def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
         """In plain torch."""

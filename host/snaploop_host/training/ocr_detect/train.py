@@ -21,10 +21,10 @@ from ..ocr.teach import read_best, teach
 from ..task import Folders, Report
 from .network import TextMapNetwork, map_loss
 from .pictures import PlacedPhotos, TextPhoto, changed, read_split
+from .task import MOST_VALIDATION_PICTURES
 from .text_map import decode_map, draw_maps
 
 LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
-MOST_VALIDATION_PICTURES = 60
 VALIDATION_BATCH = 8
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,18 @@ from ...domain.confidence import Tally
 from ...domain.geometry import FloatArray
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import OCR_RECOGNIZE, Score
+from ...domain.text_labels import is_readable
 from ...domain.text_metrics import Reading, TrueReading, reading_qualities, score_readings, tally_readings
 from ..errors import TrainingError
-from ..job_spec import TrainingJob
-from ..task import Folders, Outputs, Pixels, Report
+from ..job_spec import TrainingJob, chosen_epochs
+from ..task import Effort, Folders, Outputs, Pixels, Report
 from .dictionary import characters_of, labels_of, read_steps
 from .lines import Lines, input_width, read_lines, write_lines
 from .size import HEIGHT_PX
+
+EPOCH_LINES = 256  # an epoch has at least so many, else it would be over before it began
+MOST_VALIDATION_LINES = 300  # per epoch
+STEPS_PER_CHARACTER = 30
 
 
 class OcrRecognizeTask:
@@ -43,6 +49,16 @@ class OcrRecognizeTask:
         self.input_wh(job)
         notes = write_lines(job, folders.data)
         return [*notes, f"the dictionary has {len(characters)} characters: {characters[:80]}"]
+
+    def effort(self, job: TrainingJob) -> Effort:
+        """Counted in lines, photographed and drawn."""
+        lines, validated = (
+            sum(bool(box.text.strip()) and is_readable(box.text) for photo in photos for box in photo.boxes)
+            for photos in (job.train, job.val)
+        )
+        steps = math.ceil(max(lines, EPOCH_LINES) / job.parameters.batch)
+        epochs = planned_epochs(job, lines, len(characters_of(job)))
+        return Effort(epochs, steps, min(validated, MOST_VALIDATION_LINES), validated)
 
     def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
         """In plain torch."""
@@ -95,6 +111,15 @@ class OcrRecognizeTask:
         from .draw import draw_reading
 
         draw_reading(pixels, truth, answer, file)
+
+
+def planned_epochs(job: TrainingJob, lines: int, characters: int) -> int:
+    """Epochs at most for so many photographed lines; a larger alphabet takes longer to tell apart."""
+    is_warm = job.warm_start is not None
+    epochs = chosen_epochs(job.parameters, max(lines, EPOCH_LINES), is_warm)
+    if job.parameters.epochs is None and not is_warm:
+        epochs += math.ceil(STEPS_PER_CHARACTER * characters * job.parameters.batch / max(lines, EPOCH_LINES))
+    return epochs
 
 
 TASK = OcrRecognizeTask()

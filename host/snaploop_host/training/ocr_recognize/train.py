@@ -14,7 +14,7 @@ from torch import nn
 from ...domain.preprocess import Preprocess
 from ...domain.scores import OCR_RECOGNIZE, Score
 from ...domain.text_metrics import score_readings
-from ..job_spec import Parameters, TrainingJob, chosen_epochs
+from ..job_spec import Parameters, TrainingJob
 from ..ocr.quads import read_rgb
 from ..ocr.teach import read_best, teach
 from ..task import Folders, Report
@@ -23,15 +23,13 @@ from .lines import Line, Lines, changed, read_lines
 from .network import LineNetwork, ReadingLoss
 from .size import STEP_PX
 from .synthetic import FONT_PX, Typesetter
+from .task import EPOCH_LINES, MOST_VALIDATION_LINES, planned_epochs
 
 LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
-STEPS_PER_CHARACTER = 30
 FLAT_SHARE = 0.6  # of a start from scratch
 ENOUGH_LINES = 600  # photographed ones; with fewer, drawn ones fill the epochs up
 DRAWN_AT_LEAST = 0.25  # of a batch while there are not enough
 MOST_DRAWN = 0.75
-EPOCH_LINES = 256  # an epoch has at least so many, else it would be over before it began
-MOST_VALIDATION_LINES = 300
 VALIDATION_BATCH = 32
 
 
@@ -46,9 +44,7 @@ def train(
     _tell(report, len(lines), drawn, typesetter)
     is_warm = job.warm_start is not None
     default_rate = LR_WARM if is_warm else LR_FROM_SCRATCH
-    epochs = chosen_epochs(parameters, max(len(lines), EPOCH_LINES), is_warm)
-    if parameters.epochs is None and not is_warm:  # a larger alphabet takes longer to tell apart
-        epochs += math.ceil(STEPS_PER_CHARACTER * len(characters) * parameters.batch / max(len(lines), EPOCH_LINES))
+    epochs = planned_epochs(job, len(lines), len(characters))
 
     def make_network() -> nn.Module:
         torch.manual_seed(parameters.seed)

@@ -25,10 +25,10 @@ from ..torch_loop import Fitted, Judged, Plan, fit, is_out_of_memory
 from .loss import BalancedLoss, class_weights
 from .network import SegmentNetwork, save_weights, take_over
 from .picture_dataset import MaskedPhotos, TrainingBatches
+from .task import MOST_VALIDATION_PHOTOS
 
 LR_FROM_SCRATCH, LR_KNOWN = 0.002, 0.0005
 VALIDATION_BATCH = 8
-MOST_VALIDATION_PHOTOS = 100  # per epoch; all of them are used by the gate's float figures
 
 
 def train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,10 @@ from ...domain.photo_labels import ONE_CLASS_TASKS, PhotoLabels, label_problem
 from ...domain.preprocess import IMAGENET
 from ...domain.scores import Score
 from ..errors import BadDatasetError
-from ..job_spec import Photo, TrainingJob
+from ..job_spec import Photo, TrainingJob, chosen_epochs
 from ..photo_check import check_photo
-from ..task import Folders, Outputs, Pixels, Report
+from ..task import Effort, Folders, Outputs, Pixels, Report
+from .weights import WEIGHTS_FOLDER, pretrained_file
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from .pictures import WholePhotos
 
 SIDE_PX = 224  # square, as the vendor's models of these tasks
-WEIGHTS_FOLDER = Path("weights")  # pretrained ones are used when somebody put them there
+
+MOST_VALIDATION_PHOTOS = 200  # per epoch; all of them are used by the gate's float figures
 
 
 class WholePhotoTask(ABC):
@@ -72,6 +75,13 @@ class WholePhotoTask(ABC):
                 if index not in shown
             ]
         return notes
+
+    def effort(self, job: TrainingJob) -> Effort:
+        """As many pictures in an epoch as there are usable photos."""
+        photos, all_validated = len(self.usable(job.train)), len(self.usable(job.val))
+        epochs = planned_epochs(job)
+        steps = math.ceil(photos / min(job.parameters.batch, photos)) if photos else 1
+        return Effort(epochs, steps, min(all_validated, MOST_VALIDATION_PHOTOS), all_validated)
 
     def train(self, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
         """In plain torch."""
@@ -162,6 +172,12 @@ class WholePhotoTask(ABC):
                 raise BadDatasetError(
                     f"photo {photo.name}: class {box.cls}, the project has {len(job.classes)}: label it again"
                 )
+
+
+def planned_epochs(job: TrainingJob) -> int:
+    """Epochs at most; known weights need fewer."""
+    is_known = job.warm_start is not None or (job.may_use_pretrained and pretrained_file(WEIGHTS_FOLDER) is not None)
+    return chosen_epochs(job.parameters, len(job.train), is_known)
 
 
 class StretchedExamples:

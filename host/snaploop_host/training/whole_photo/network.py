@@ -12,14 +12,13 @@ import torch
 from torch import nn
 
 from ..errors import BadJobError
+from .weights import BACKBONE
 
 logger = logging.getLogger(__name__)
 
-BACKBONE = "mobilenetv2_100"
 HEAD = "classifier"  # timm's name of the last layer
 DROPOUT = 0.2
 HEAD_SPREAD = 0.03  # standard deviation of the last layer's first weights: logits within some ±1
-WEIGHTS_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin")
 
 
 def build_network(outputs: int) -> nn.Module:
@@ -31,14 +30,6 @@ def build_network(outputs: int) -> nn.Module:
     nn.init.zeros_(head.bias)
     built: nn.Module = network
     return built
-
-
-def pretrained_file(folder: Path) -> Path | None:
-    """Weights of the backbone that somebody put there (any file named mobilenetv2_100…); never downloaded."""
-    if not folder.is_dir():
-        return None
-    found = (path for path in folder.iterdir() if path.name.startswith(BACKBONE) and path.suffix in WEIGHTS_SUFFIXES)
-    return min(found, default=None)
 
 
 def start_from(network: nn.Module, weights: Path) -> int:

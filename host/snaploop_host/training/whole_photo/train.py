@@ -14,29 +14,28 @@ from ...domain.scores import METRICS
 from ..detect.augment import augmentation_of
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
-from ..job_spec import Parameters, TrainingJob, chosen_epochs
+from ..job_spec import Parameters, TrainingJob
 from ..task import Folders, Report
 from ..torch_loop import Fitted, Judged, Plan, fit, is_out_of_memory
 from . import network as networks
+from .base import MOST_VALIDATION_PHOTOS, planned_epochs
 from .pictures import VariedBatches, balancing_odds
+from .weights import BACKBONE, WEIGHTS_FOLDER, pretrained_file
 
 if TYPE_CHECKING:
     from .base import WholePhotoTask
 
 LR_FROM_SCRATCH, LR_KNOWN = 0.002, 0.0005  # known: weights of a run before, or pretrained ones
 VALIDATION_BATCH = 16
-MOST_VALIDATION_PHOTOS = 200  # per epoch; all of them are used by the gate's float figures
 DIGITS = 3  # of the metric: what differs less is decided by the validation loss
 
 
 def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
     """Train, write best.pt, and say how it went; see `training.task.Task.train`."""
-    from .base import WEIGHTS_FOLDER
-
     torch.manual_seed(job.parameters.seed)
-    start_weights = job.warm_start or (networks.pretrained_file(WEIGHTS_FOLDER) if job.may_use_pretrained else None)
+    start_weights = job.warm_start or (pretrained_file(WEIGHTS_FOLDER) if job.may_use_pretrained else None)
     parameters = job.parameters
-    epochs = chosen_epochs(parameters, len(job.train), start_weights is not None)
+    epochs = planned_epochs(job)
     patience = parameters.patience if parameters.patience is not None else max(10, epochs // 2)
     rate = parameters.lr0 if parameters.lr0 is not None else (LR_KNOWN if start_weights else LR_FROM_SCRATCH)
     plan = Plan(epochs, patience, rate)
@@ -67,7 +66,7 @@ def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Repo
         "best_epoch": fitted.best_epoch,
         "seconds": round(sum(row["seconds"] for row in rows), 2),
         "start": start,
-        "backbone": networks.BACKBONE,
+        "backbone": BACKBONE,
         "learning_rate": rate,
         "batch": batch,
         "device": fitted.device,

@@ -1,0 +1,276 @@
+"""How long a run will take, said before it trains: measured steps of the real network times what the plan asks for.
+
+The steps come from this machine's last run of the same task, input and batch, else from a probe: the real trainer on a few of the
+photos. Compiling and checking come from the machine's last run; before the first, from REFERENCE, scaled by how quick the probe was.
+
+Called by `job` as its second stage, and as a process of its own by the daemon: `python -m snaploop_host.training.estimate JOB_DIR`
+prints one JSON object, for nothing of this may be imported there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..domain.durations import duration_text
+from ..domain.photo_labels import WHOLE_PHOTO_TASKS
+from ..domain.scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
+from .errors import TooLongError, TrainingError
+from .job_spec import Parameters, Photo, TrainingJob, commonest_size, read_job
+from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name
+from .task import Effort, Folders, Task, task_named
+
+PROBE_PHOTOS = 2  # batches of them
+PROBE_STEPS, UNMEASURED_STEPS = 16, 6  # the first find out how many threads help, and wake caches
+PROBE_PICTURES = 16  # for validation
+FEWEST_EPOCHS = 5  # fewer are no advice
+SMALLEST_SIDE = 96
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a quiet two-core machine took (docs/lab_log.md): a step of batch 8, a compilation, a simulated picture; for an input of `px`."""
+
+    px: int
+    step_s: float
+    compile_s: float
+    simulate_s: float
+
+
+_WHOLE = Reference(96 * 96, 0.06, 9.8, 0.3)
+REFERENCE = {
+    DETECT: Reference(320 * 192, 0.15, 13.1, 2.7),
+    CLASSIFY: _WHOLE,
+    MULTILABEL: _WHOLE,
+    EMBED: _WHOLE,
+    SEGMENT: Reference(160 * 96, 0.07, 12.0, 0.6),
+    OCR_DETECT: Reference(320 * 192, 0.12, 8.0, 1.5),
+    OCR_RECOGNIZE: Reference(160 * 32, 0.06, 8.0, 0.4),
+}
+OTHER_S = 4.0  # prepare, export, float scores, report
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of a whole run, and of its parts.
+
+    Attributes:
+        source: "measured by a probe" or "learnt from the last run".
+        rest_source: the same of what comes after training.
+        seconds_per_epoch: of training, validation included.
+        fixed_s: of training, once.
+        rest_s: everything but training.
+    """
+
+    seconds: float
+    effort: Effort
+    seconds_per_epoch: float
+    fixed_s: float
+    rest_s: float
+    probe_s: float
+    source: str
+    rest_source: str
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        epochs = self.effort.epochs
+        training = self.fixed_s + epochs * self.seconds_per_epoch
+        return (
+            f"estimated {duration_text(self.seconds)}: {duration_text(training)} to train {epochs} epochs "
+            f"(less when it ends early), {duration_text(self.rest_s)} to compile and check; {self.source}"
+        )
+
+    def for_epochs(self, epochs: int) -> float:
+        """Seconds of a run that ends after so many."""
+        return self.probe_s + self.fixed_s + epochs * self.seconds_per_epoch + self.rest_s
+
+    def to_json(self) -> dict[str, Any]:
+        """For events and for the report."""
+        raw = dataclasses.asdict(self)
+        rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in raw.items()}
+        return {**rounded, "text": self.text}
+
+
+def estimate(task: Task, job: TrainingJob, folders: Folders, measured: Measurements) -> Estimate:
+    """The estimate of a prepared job; trains on a few photos for some seconds when this machine never trained the like.
+
+    Raises:
+        TrainingError: whatever keeps the probe from training would keep the run from it.
+    """
+    size, batch, started = task.input_wh(job), job.parameters.batch, time.monotonic()
+    source = "learnt from the last run"
+    rate = measured.training(task.name, size, batch)
+    if rate is None:
+        rate = _probe(task, job, folders, size)
+        measured.keep(task.name, size, batch, rate)
+        source = "measured by a probe"
+    probe_s = time.monotonic() - started
+    rest, rest_source = measured.rest(task.name, size), "learnt from the last run"
+    if rest is None:
+        rest, rest_source = _expected_rest(task.name, size, batch, rate), "scaled from a known machine"
+    effort = task.effort(job)
+    pictures = min(job.gate.images, effort.all_validated)
+    rest_s = rest.rungs * rest.compile_s + rest.looks * pictures * rest.simulate_s + rest.other_s
+    epoch_s = effort.steps * rate.step_s + effort.validated * rate.picture_s
+    whole = probe_s + rate.fixed_s + effort.epochs * epoch_s + rest_s
+    return Estimate(whole, effort, epoch_s, rate.fixed_s, rest_s, probe_s, source, rest_source)
+
+
+def check_limit(found: Estimate, job: TrainingJob, size_wh: tuple[int, int]) -> None:
+    """Refuse a run that is estimated above the limit the user set.
+
+    Raises:
+        TooLongError: it is; the line has both durations, and what would fit.
+    """
+    limit = job.parameters.max_minutes
+    if limit is None or found.seconds <= 60 * limit:
+        return
+    raise TooLongError(
+        f"estimated {duration_text(found.seconds)} vs {duration_text(60 * limit)} allowed (max_minutes={limit:g}): "
+        + advice(found, 60 * limit, size_wh)
+    )
+
+
+def advice(found: Estimate, limit_s: float, size_wh: tuple[int, int]) -> str:
+    """Which epochs or which image size would fit into a limit."""
+    ways = []
+    epochs = int((limit_s - found.for_epochs(0)) / found.seconds_per_epoch) if found.seconds_per_epoch else 0
+    if epochs >= FEWEST_EPOCHS:
+        ways.append(f"epochs={epochs}")
+    longest = max(size_wh)
+    for side in range(longest - 32, SMALLEST_SIDE - 1, -32):
+        share = (side / longest) ** 2  # of the pixels, and so of nearly all the work
+        training = found.effort.epochs * found.seconds_per_epoch * share
+        if found.probe_s + found.fixed_s + training + found.rest_s * share <= limit_s:
+            ways.append(f"imgsz={side}")
+            break
+    allow = f"allow max_minutes={-(-found.seconds // 60):g}"
+    return f"train with {' or '.join(ways)}, or {allow}" if ways else f"nothing shorter fits: {allow}"
+
+
+def learn(
+    task: Task,
+    job: TrainingJob,
+    training: dict[str, Any],
+    stages_s: dict[str, float],
+    rungs: Sequence[Any],
+    measured: Measurements,
+) -> None:
+    """Keep what a finished run took, for the next one's estimate.
+
+    Args:
+        task: of the run.
+        job: what it was.
+        training: what `training.task.Task.train` returned.
+        stages_s: seconds of each stage.
+        rungs: `RungTried.to_json` of every rung.
+        measured: where it is kept.
+    """
+    size, effort = task.input_wh(job), task.effort(job)
+    rate = _rate(training["curve"][1:] or training["curve"], effort.steps, effort.validated, 0.0)
+    trained = len(training["curve"])
+    epochs_s = trained * (effort.steps * rate.step_s + effort.validated * rate.picture_s)
+    fixed = max(0.0, stages_s.get("train", epochs_s) - epochs_s)
+    measured.keep(task.name, size, job.parameters.batch, dataclasses.replace(rate, fixed_s=fixed))
+    pictures = max(1, min(job.gate.images, effort.all_validated))
+    compiled, simulated = (sum(rung[name] for rung in rungs) for name in ("compile_seconds", "simulate_seconds"))
+    other = (
+        sum(seconds for name, seconds in stages_s.items() if name not in ("train", "estimate")) - compiled - simulated
+    )
+    looked, count = max(1, sum(rung["images"] for rung in rungs)), max(1, len(rungs))
+    rest = RestRate(compiled / count, simulated / looked, max(0.0, other), count, looked / pictures)
+    measured.keep(task.name, size, 0, rest)
+
+
+def _expected_rest(task: str, size_wh: tuple[int, int], batch: int, rate: TrainingRate) -> RestRate:
+    known, pixels = REFERENCE[task], size_wh[0] * size_wh[1]
+    slower = rate.step_s / (known.step_s * pixels / known.px * batch / 8)
+    if Path("/proc/driver/nvidia/version").exists():
+        slower = 1.0  # the steps ran on a GPU; compiler and simulator do not
+    slower = min(max(slower, 0.3), 5.0)
+    return RestRate(known.compile_s * slower, known.simulate_s * slower * pixels / known.px, OTHER_S * slower)
+
+
+def _probe(task: Task, job: TrainingJob, folders: Folders, size_wh: tuple[int, int]) -> TrainingRate:
+    """The real trainer on a few photos: the first epochs are left out of the account."""
+    small, place = _small_job(job, size_wh), Folders(folders.job / "work" / "probe")
+    shutil.rmtree(place.job, ignore_errors=True)
+    place.artifacts.mkdir(parents=True)
+    if task.name not in WHOLE_PHOTO_TASKS:  # these read photos where they lie, and would miss classes in so few
+        task.prepare(small, place)
+    steps = task.effort(small).steps
+    epochs = max(2, math.ceil(PROBE_STEPS / steps))
+    small = dataclasses.replace(small, parameters=dataclasses.replace(small.parameters, epochs=epochs, patience=epochs))
+    training = task.train(small, place, lambda *_, **__: None)
+    shutil.rmtree(place.job, ignore_errors=True)
+    effort, curve = task.effort(small), training["curve"]
+    rate = _rate(curve[math.ceil(UNMEASURED_STEPS / steps) :], effort.steps, effort.validated, 0.0)
+    epoch_s = effort.steps * rate.step_s + effort.validated * rate.picture_s
+    return dataclasses.replace(rate, fixed_s=max(0.0, sum(row["seconds"] for row in curve) - len(curve) * epoch_s))
+
+
+def _rate(rows: Sequence[dict[str, Any]], steps: int, pictures: int, fixed_s: float) -> TrainingRate:
+    validation = statistics.fmean(row["validation_s"] for row in rows)
+    step = max(0.0, statistics.fmean(row["seconds"] for row in rows) - validation) / steps
+    return TrainingRate(step, validation / max(1, pictures), fixed_s)
+
+
+def _small_job(job: TrainingJob, size_wh: tuple[int, int]) -> TrainingJob:
+    """The same network, input and batch on few photos, those with labels and of the usual size first."""
+    usual = commonest_size(job)
+
+    def fittest(photos: Sequence[Photo], count: int) -> tuple[Photo, ...]:
+        return tuple(sorted(photos, key=lambda photo: ((photo.width, photo.height) != usual, not photo.boxes))[:count])
+
+    given: Parameters = job.parameters
+    parameters = dataclasses.replace(given, stop_change=None, imgsz=max(size_wh))
+    return dataclasses.replace(
+        job,
+        train=fittest(job.train, PROBE_PHOTOS * given.batch),
+        val=fittest(job.val, PROBE_PICTURES),
+        parameters=parameters,
+        warm_start=None,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the estimate of the job whose folder is named: {"seconds", "text", …}, or {"error": line}."""
+    from ..compiling.errors import CompilingError
+    from .ultralytics_runtime import isolate_ultralytics
+
+    folder = Path((sys.argv[1:] if arguments is None else arguments)[0]).resolve()
+    visible = os.dup(1)
+    os.dup2(2, 1)  # libraries print what they like
+    try:
+        isolate_ultralytics(folder / "work" / "ultralytics")
+        job = read_job(folder / "job.json")
+        task, folders = task_named(job.task), Folders(folder)
+        folders.artifacts.mkdir(parents=True, exist_ok=True)
+        task.prepare(job, folders)
+        found = estimate(task, job, folders, Measurements(folder.parent / FILE, machine_name()))
+        answer = found.to_json()
+        try:
+            check_limit(found, job, task.input_wh(job))
+        except TooLongError as error:
+            answer["refused"] = str(error)
+    except (TrainingError, CompilingError) as error:
+        answer = {"error": str(error)}
+    except ModuleNotFoundError as error:
+        answer = {"error": f"{error.name} is not installed: pip install 'snaploop[train]'"}
+    os.write(visible, (json.dumps(answer) + "\n").encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

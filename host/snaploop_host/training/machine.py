@@ -1,0 +1,95 @@
+"""What trainings took on this machine: a JSON file beside the job folders, so that estimates come from measurements.
+
+Standard library only. A record is of one task, input size, batch and machine; a finished run replaces what a probe measured.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .job_events import write_whole
+
+FILE = "measured.json"
+
+
+@dataclass(frozen=True)
+class TrainingRate:
+    """Seconds of a step, of a validated picture in an epoch, and once for every training."""
+
+    step_s: float
+    picture_s: float
+    fixed_s: float
+
+
+@dataclass(frozen=True)
+class RestRate:
+    """Seconds of what comes beside training: one compilation, one simulated picture, and all else.
+
+    Attributes:
+        rungs: compilations that it took.
+        looks: how often each of the gate's pictures was simulated, more pictures included.
+    """
+
+    compile_s: float
+    simulate_s: float
+    other_s: float
+    rungs: int = 1
+    looks: float = 1.0
+
+
+def machine_name() -> str:
+    """Processor, cores we may use, GPU driver and torch: what else makes trainings quicker or slower is load."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+    gpu = " gpu" if Path("/proc/driver/nvidia/version").exists() else ""
+    return f"{model} {len(os.sched_getaffinity(0))} cores{gpu} torch {importlib.metadata.version('torch')}"
+
+
+class Measurements:
+    """The file; damaged or missing, it counts as empty."""
+
+    def __init__(self, path: Path, machine: str) -> None:
+        """Read what is there."""
+        self.path, self.machine = path, machine
+        try:
+            held = json.loads(path.read_text())
+        except (OSError, ValueError):
+            held = {}
+        self._records: dict[str, Any] = held if isinstance(held, dict) else {}
+
+    def training(self, task: str, size_wh: tuple[int, int], batch: int) -> TrainingRate | None:
+        """What a training of this kind took, None when there was none."""
+        return self._typed(TrainingRate, self._key("train", task, size_wh, batch))
+
+    def rest(self, task: str, size_wh: tuple[int, int]) -> RestRate | None:
+        """What compiling and checking took for this size."""
+        return self._typed(RestRate, self._key("rest", task, size_wh, 0))
+
+    def keep(self, task: str, size_wh: tuple[int, int], batch: int, rate: TrainingRate | RestRate) -> None:
+        """Write one record; what other jobs wrote meanwhile stays."""
+        kind = "train" if isinstance(rate, TrainingRate) else "rest"
+        fresh = Measurements(self.path, self.machine)
+        self._records = fresh._records | {self._key(kind, task, size_wh, batch): asdict(rate)}
+        write_whole(self.path, json.dumps(self._records, indent=1))
+
+    def _key(self, kind: str, task: str, size_wh: tuple[int, int], batch: int) -> str:
+        return f"{kind} {task} {size_wh[0]}x{size_wh[1]} batch {batch} on {self.machine}"
+
+    def _typed(self, kind: Any, key: str) -> Any:
+        record = self._records.get(key)
+        try:
+            return kind(**record) if isinstance(record, Mapping) else None
+        except TypeError:  # of another version
+            return None

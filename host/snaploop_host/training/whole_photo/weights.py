@@ -1,0 +1,17 @@
+"""Where pretrained weights of the backbone lie, when somebody put them there. No torch: plans and estimates ask for it too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+BACKBONE = "mobilenetv2_100"
+WEIGHTS_FOLDER = Path("weights")
+WEIGHTS_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin")
+
+
+def pretrained_file(folder: Path) -> Path | None:
+    """Weights of the backbone (any file named mobilenetv2_100…); never downloaded."""
+    if not folder.is_dir():
+        return None
+    found = (path for path in folder.iterdir() if path.name.startswith(BACKBONE) and path.suffix in WEIGHTS_SUFFIXES)
+    return min(found, default=None)

@@ -24,6 +24,7 @@ from snaploop_package import (
     label_of,
     pictures_in,
     read_config,
+    tint,
 )
 
 AI_SIZE = (640, 360)
@@ -63,6 +64,7 @@ class Model:
         self.config = config = read_config(self.folder)
         self.size = config["img_size"]
         self.labels = config.get("categories") or []
+        self.mask_hw = None  # of what regions are drawn on; None: of the frame
         self.threshold = config.get("confidence_threshold", 0.5) if threshold is None else threshold
         path = self.folder + "/" + config["kmodel_path"]
         if not is_file(path):
@@ -177,8 +179,11 @@ def _read_labels(model, outputs, _frame, _library):
 def _read_mask(model, outputs, frame, _library):
     import aicube
 
-    size_hw, frame_hw = [model.size[1], model.size[0]], [frame.shape[1], frame.shape[2]]
-    return {"mask": aicube.seg_post_process(outputs[0], len(model.labels), size_hw, frame_hw)}
+    size_hw = [model.size[1], model.size[0]]
+    frame_hw = list(model.mask_hw or (frame.shape[1], frame.shape[2]))
+    mask = aicube.seg_post_process(outputs[0], len(model.labels), size_hw, frame_hw)
+    mask[:, :, 0] = (mask[:, :, 2] > 0) * 128  # the newest firmware darkens the background, too
+    return {"mask": mask}
 
 
 def _read_quads(model, outputs, frame, _library):
@@ -268,19 +273,13 @@ def draw(canvas, model: Model, found: dict, scale_x: float = 1, scale_y: float =
 
 
 def _draw_mask(canvas, mask) -> None:
-    """Lay (h, w, 4) A R G B over the image."""
+    """Lay (h, w, 4) A R G B over the image, which is as large: a layer takes it as it is, a photo is tinted."""
     import image
 
-    over = image.Image(mask.shape[1], mask.shape[0], image.ARGB8888, alloc=image.ALLOC_REF, data=mask)
     if canvas.format() == _argb8888():
-        canvas.copy_from(over) if (canvas.width(), canvas.height()) == (
-            over.width(),
-            over.height(),
-        ) else canvas.draw_image(
-            over, 0, 0, x_scale=canvas.width() / over.width(), y_scale=canvas.height() / over.height()
-        )
+        image.Image(mask.shape[1], mask.shape[0], image.ARGB8888, alloc=image.ALLOC_REF, data=mask).copy_to(canvas)
     else:
-        canvas.draw_image(over.to_rgb888(), 0, 0, alpha=128)
+        tint(canvas, mask[:, :, 1:])
 
 
 def _argb8888():
@@ -421,6 +420,7 @@ def video(
     """
     reader = Reader(role, folder, threshold, kmodel, debug_mode)
     screen = Screen(display)
+    reader.model.mask_hw = (screen.height, screen.width)
     done, started = 0, time.ticks_ms()
     try:
         while (frames is None or done < frames) and (

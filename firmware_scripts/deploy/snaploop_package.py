@@ -21,7 +21,7 @@ CONFIG = "deploy_config.json"
 CARDS = ("/sdcard", "/data")
 SOURCE = "mp_deployment_source"
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
-FOLDERS_DEEP = 3  # looked for below a card's top: /sdcard/my models/lights_0123/mp_deployment_source
+FOLDERS_DEEP = 4  # looked for below a card's top: /sdcard/models/tried/lights_0123/mp_deployment_source
 
 
 class DeployError(Exception):
@@ -169,3 +169,17 @@ def find_display() -> str:
     except Exception:  # boundary: firmwares differ in what they raise without a touch panel
         return "hdmi"
     return "lcd"
+
+
+def tint(picture, regions) -> None:
+    """Colour a photo (an RGB888 image) by half where `regions`, (h, w, 3) uint8 of its size, have the firmware's colours.
+
+    Those have green in every class but the background (k230-platform §6.3).
+    """
+    from ulab import numpy as np
+
+    rows = picture.to_numpy_ref()
+    for y in range(regions.shape[0]):  # row by row: a whole photo of floats does not fit beside the model
+        if np.max(regions[y]) > 0:
+            share = (regions[y, :, 1:2] > 0) * 0.5
+            rows[y] = np.array(rows[y] * (1 - share) + regions[y] * share, dtype=np.uint8)

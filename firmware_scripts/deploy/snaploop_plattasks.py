@@ -8,7 +8,7 @@ import gc
 import os
 import time
 
-from snaploop_package import DeployError, find_display, find_package, find_picture, label_of, pictures_in
+from snaploop_package import DeployError, find_display, find_package, find_picture, label_of, pictures_in, tint
 
 try:
     from libs.PipeLine import PipeLine
@@ -89,7 +89,7 @@ def _draw(role: str, app, words, canvas, found, mode: str) -> None:
     elif role == "ocrrec":
         canvas.draw_string_advanced(10, 10, 24, found["text"], color=(255, 0, 0))
     elif role == "seg" and mode == "image":  # the class only draws on the video's layer
-        canvas.draw_image(found["mask"], 0, 0, alpha=128)
+        tint(canvas, found["mask"].to_numpy_ref())
     else:
         app.draw_result(canvas, found)
 

@@ -36,7 +36,7 @@ from .wifi_road import WifiRoad
 
 ROOT = "/data/snaploop"
 FRAME_MS = 33
-TOUCH_EVERY_MS = 8  # between two steps
+TOUCH_EVERY_MS = 8  # a finger is looked for no more often: each look costs as much as drawing a line
 SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
 FETCH_SLICE_MS = 30  # while a model comes: video goes down to some 20 frames/s for a few seconds
 BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
@@ -91,6 +91,7 @@ class App:
         self._fps_frames = 0
         self._touches = []  # what a finger did while the app rested
         self._touch_ms = 0
+        self._felt_ms = 0  # when a finger was looked for
 
     def run(self) -> None:
         """Run until someone stops the script; everything is released then."""
@@ -175,10 +176,12 @@ class App:
     def step(self) -> None:
         """One turn of the loop."""
         self.now_ms = self.board.clock.now_ms()
-        for event, x, y in self._touches + self.board.touch.events():
-            self._touch_ms = self.now_ms
-            self.touch(event, x, y)
-        self._touches = []
+        if self._touches or ticks_since(self.now_ms, self._felt_ms) >= TOUCH_EVERY_MS:
+            self._felt_ms = self.now_ms
+            for event, x, y in self._touches + self.board.touch.events():
+                self._touch_ms = self.now_ms
+                self.touch(event, x, y)
+            self._touches = []
         self._step_screen()
         if self.store.step():
             self.apply(("counts_changed",))

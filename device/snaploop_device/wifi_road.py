@@ -58,7 +58,7 @@ class WifiRoad:
     @property
     def status(self) -> str:
         """For the screen."""
-        if not self.is_wanted or not self.is_configured:
+        if not self.is_wanted or not self.is_configured or not (self.address or self._config.wifi_ssid):
             return "off"
         if self._refused_ms is not None:
             return "failed"

@@ -124,9 +124,7 @@ def _side(canvas, state):
     told = state.model_state.replace("model " + state.model.short, "").strip()
     if state.model.is_forced:
         told = "forced: lost too much as kmodel. " + told
-    w.paragraph(
-        canvas, 656, y + 2, 140, 174 - y, told, w.WARN if state.model.is_forced else w.ACCENT, (16, 14, 12)
-    )
+    w.paragraph(canvas, 656, y + 2, 140, 174 - y, told, w.WARN if state.model.is_forced else w.ACCENT, (16, 14, 12))
 
 
 def _head(canvas, state):

@@ -14,19 +14,24 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value; with a peer, `value` is the ratio ours / peer's. `at_most` says which side of the goal is good."""
+    """One measured value; with a peer, `value` is the ratio ours / peer's.
+
+    `at_most` says which side of the goal is good; a value without a goal is told only.
+    """
 
     name: str
     value: float
     unit: str
-    goal: float
+    goal: float | None
     at_most: bool = True
     peer: str | None = None
     peer_value: float | None = None
 
     @property
-    def met(self) -> bool:
-        """Whether the goal is reached."""
+    def met(self) -> bool | None:
+        """Whether the goal is reached; None without one."""
+        if self.goal is None:
+            return None
         return self.value <= self.goal if self.at_most else self.value >= self.goal
 
 
@@ -54,7 +59,8 @@ def as_json(bench: str, figures: list[Figure]) -> str:
     for figure in figures:
         row = asdict(figure)
         row["value"] = round(figure.value, 4)
-        row["goal"] = f"{'<=' if row.pop('at_most') else '>='} {figure.goal:g}"
+        sign = "<=" if row.pop("at_most") else ">="
+        row["goal"] = None if figure.goal is None else f"{sign} {figure.goal:g}"
         row["met"] = figure.met
         rows.append(row)
     return json.dumps({"bench": bench, "machine": machine(), "figures": rows}, indent=1)
@@ -66,14 +72,14 @@ def show_table(bench: str, figures: list[Figure]) -> None:
     for column in ("figure", "value", "unit", "goal", "met", "peer", "peer's value"):
         table.add_column(column)
     for figure in figures:
-        goal = f"{'≤' if figure.at_most else '≥'} {figure.goal:g}"
+        goal = "-" if figure.goal is None else f"{'≤' if figure.at_most else '≥'} {figure.goal:g}"
         peer_value = "" if figure.peer_value is None else f"{figure.peer_value:.3g}"
         table.add_row(
             figure.name,
             f"{figure.value:.3g}",
             figure.unit,
             goal,
-            "yes" if figure.met else "NO",
+            {True: "yes", False: "NO", None: "-"}[figure.met],
             figure.peer or "",
             peer_value,
         )

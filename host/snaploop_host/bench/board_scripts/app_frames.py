@@ -17,7 +17,8 @@ from ulab import numpy as np
 from snaploop_device.app import App
 from snaploop_device.board.k230 import K230Board
 from snaploop_device.board.k230_kpu import K230Kpu
-from snaploop_shared.manifest import GFL_BINS, STRIDES
+from snaploop_device.inference import BINS
+from snaploop_shared.manifest import GFL_BINS, HEAD_GFL, STRIDES
 
 
 def gfl_heads(boxes, classes, width, height):
@@ -37,6 +38,28 @@ def gfl_heads(boxes, classes, width, height):
             outputs[1][0, row, column, first] = 30 + math.log(1 - part)
             outputs[1][0, row, column, first + 1] = 30 + math.log(max(part, 1e-9))
         outputs[1][0, row, column, index] = 2.5
+    return outputs
+
+
+def dfl6_heads(boxes, classes, width, height):
+    """The six outputs of head "dfl6" that decode to these boxes."""
+    outputs = []
+    for stride in STRIDES:
+        outputs.append(np.zeros((1, 4 * BINS, height // stride, width // stride)))
+        logits = np.zeros((1, classes, height // stride, width // stride))
+        logits[0, :, :, :] = -8.0
+        outputs.append(logits)
+    for index, x, y, w, h in boxes:
+        stride = STRIDES[1]
+        column, row = (x + w // 2) // stride, (y + h // 2) // stride
+        centre_x, centre_y = column * stride + stride / 2, row * stride + stride / 2
+        sides = (centre_x - x, centre_y - y, x + w - centre_x, y + h - centre_y)
+        for side in range(4):
+            low = int(sides[side] // stride)
+            part = sides[side] / stride - low
+            outputs[2][0, side * BINS + low, row, column] = 30 + math.log(1 - part)
+            outputs[2][0, side * BINS + low + 1, row, column] = 30 + math.log(max(part, 1e-9))
+        outputs[3][0, index, row, column] = 2.5
     return outputs
 
 
@@ -96,9 +119,10 @@ with open("/data/bench.json") as file:
     plan = json.load(file)
 plan["frames"] = plan[plan["scene"]]
 
-prepared = [gfl_heads(boxes, plan["classes"], plan["width"], plan["height"]) for boxes in plan["frames"]]
+heads = gfl_heads if plan["head"] == HEAD_GFL else dfl6_heads
+prepared = [heads(boxes, plan["classes"], plan["width"], plan["height"]) for boxes in plan["frames"]]
 board = K230Board()
-board.kpu = Kpu(prepared, gfl_heads([], plan["classes"], plan["width"], plan["height"]))
+board.kpu = Kpu(prepared, heads([], plan["classes"], plan["width"], plan["height"]))
 frame = np.zeros((3, 360, 640), dtype=np.uint8)
 board.camera.ai_frame = lambda: frame
 app = App(board)

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from snaploop_host.domain.run_report import report_from_json
 from snaploop_host.training.bench_pictures import CLASSES, write_pictures
+from snaploop_host.training.errors import TrainingError
 from snaploop_host.training.evaluate import evaluate, open_run
 from snaploop_host.training.job import CANCELLED, DONE, FAILED
 from snaploop_host.training.try_pictures import counts, try_picture
@@ -158,6 +160,53 @@ def test_training_killed_after_its_last_epoch_is_not_trained_again(tmp_path):
     assert reported.count("epoch") == 0
     assert second["curve"] == first["curve"]
     assert (tmp_path / "train" / second["weights"]).stat().st_size > 1_000_000
+
+
+def test_want_of_memory_halves_the_batch_and_says_so(tmp_path):
+    from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
+
+    isolate_ultralytics(tmp_path / "settings")
+    from snaploop_host.training.detect.train import train
+    from snaploop_host.training.detect.trainer import QuickDetectionTrainer
+    from snaploop_host.training.detect.yolo_layout import write_layout
+    from snaploop_host.training.job_spec import read_job
+
+    most = 2
+
+    class SmallMemory(QuickDetectionTrainer):
+        def preprocess_batch(self, batch):
+            if len(batch["img"]) > most:
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            return super().preprocess_batch(batch)
+
+    parameters = {"epochs": 1, "imgsz": 96, "batch": 8, "device": "cpu", "bf16": False}
+    job = read_job(make_job(tmp_path / "job", 8, parameters) / "job.json")
+    write_layout(job, tmp_path / "data")
+    notes = []
+
+    def run():
+        notes.clear()
+        return train(
+            job,
+            (96, 64),
+            tmp_path / "data",
+            tmp_path / "train",
+            lambda kind, **fields: notes.append(fields["text"]) if kind == "note" else None,
+            None,
+            SmallMemory,
+        )
+
+    result = run()
+    assert notes == [
+        f"training on cpu ({len(os.sched_getaffinity(0))} cores), float32",
+        "not enough memory: training goes on with a batch of 4",
+        "not enough memory: training goes on with a batch of 2",
+    ]
+    assert (result["batch"], result["epochs"], result["device"], result["bf16"]) == (2, 1, "cpu", False)
+    most = 0
+    shutil.rmtree(tmp_path / "train")
+    with pytest.raises(TrainingError, match="no memory to train with a single photo: use a smaller imgsz"):
+        run()
 
 
 @pytest.mark.slow

@@ -26,16 +26,29 @@ def _link(out: Path) -> list[Figure]:
     return measure(out)
 
 
-BENCHES: dict[str, Callable[[Path], list[Figure]]] = {"loop": _loop, "board": _board, "link": _link}
+def _train(out: Path) -> list[Figure]:
+    from .train import WHOLE, measure
+
+    return measure(out, WHOLE)
 
 
-def run_bench(name: str, out: Path, as_json_object: bool) -> None:
+def _train_quickly(out: Path) -> list[Figure]:
+    from .train import QUICK, measure
+
+    return measure(out, QUICK)
+
+
+BENCHES: dict[str, Callable[[Path], list[Figure]]] = {"loop": _loop, "board": _board, "link": _link, "train": _train}
+QUICK_BENCHES: dict[str, Callable[[Path], list[Figure]]] = {"train": _train_quickly}  # less data, one pair
+
+
+def run_bench(name: str, out: Path, as_json_object: bool, is_quick: bool = False) -> None:
     """Measure and print.
 
     Raises:
         KeyError: no bench of that name.
     """
-    figures = BENCHES[name](out)
+    figures = (QUICK_BENCHES if is_quick else BENCHES)[name](out)
     if as_json_object:
         print(as_json(name, figures))  # noqa: T201  # the command's output
     else:

@@ -62,11 +62,14 @@ def demo(
 def bench(
     name: Annotated[str, typer.Argument(help="Which bench, such as loop.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for what it makes.")] = Path("out/bench"),
+    quick: Annotated[bool, typer.Option("--quick", help="Less of everything: to see that it runs.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure against a peer in the same run."""
-    from ..bench.command import BENCHES, run_bench
+    from ..bench.command import BENCHES, QUICK_BENCHES, run_bench
 
     if name not in BENCHES:
         raise BadInputError(f"no bench {name!r}: there is {', '.join(sorted(BENCHES))}")
-    run_bench(name, out, as_json)
+    if quick and name not in QUICK_BENCHES:
+        raise BadInputError(f"bench {name} has no --quick: only {', '.join(sorted(QUICK_BENCHES))}")
+    run_bench(name, out, as_json, quick)

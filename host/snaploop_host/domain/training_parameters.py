@@ -22,6 +22,7 @@ STARTS = (AUTO, SCRATCH, PRETRAINED, WARM)
 OPTIMIZERS = ("AdamW", "Adam", "SGD")
 STOP_CHANGE = 0.05  # when only stop_epochs is given: S0-11
 NORMAL = "normal"
+DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{number}" for number in range(8)))
 
 PRESETS: Mapping[str, Mapping[str, float]] = {
     "none": {
@@ -197,6 +198,7 @@ RULES = (
     Rule("weight_decay", NUMBER, "pull of the weights towards 0", "0.0005", 0, 0.5),
     Rule("warmup_steps", WHOLE, "steps until the first learning rate is reached", "60", 1, 100000),
     Rule("ema_steps", WHOLE, "steps over which weights are averaged", "40", 1, 100000),
+    Rule("device", CHOICE, "what computes: auto takes a GPU when there is one", "auto", choices=DEVICES),
     Rule("bf16", SWITCH, "half-precision arithmetic where the machine has it", "true"),
     Rule("threads", WHOLE, "threads; a number makes runs repeat to the last digit", "as many as help", 1, 256),
     Rule("seed", WHOLE, "of everything random", "0", 0, 2**31 - 1),

@@ -74,7 +74,8 @@ class Parameters:
     brightness: float = 0.4
     distort: float = 1.0
     ema_steps: int = 40
-    bf16: bool = True
+    device: str = "auto"  # a GPU when there is one; "cpu", "cuda", "cuda:1"
+    bf16: bool = True  # half precision where it is quick, float16 on older GPUs
     threads: int | None = None  # None: as many as help at the moment; a number makes runs repeat to the last digit
     score_threshold: float | None = None  # None: from the validation F1 curve
     dictionary: str | None = None  # characters that a reading model knows; None: those of the labels

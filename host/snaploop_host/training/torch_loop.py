@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from ..domain.preprocess import Preprocess
-from .bf16 import fast_bf16_cpu
+from .device import BFLOAT16, chosen_device, is_out_of_memory
 from .epoch_curve import EpochCurve
 from .errors import BadJobError, TrainingError
 from .job_spec import Parameters
@@ -32,8 +32,9 @@ from .thread_tuner import ThreadTuner
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "DefaultCPUAllocator")  # torch's words for it on GPU and CPU
 Fitness = tuple[float, ...]
+
+__all__ = ["Batches", "Fitted", "Judged", "Plan", "fit", "is_out_of_memory"]
 
 
 class Batches(Protocol):
@@ -108,6 +109,7 @@ def fit(
         BadJobError: the optimizer has a name that is not known here.
     """
     state = _Training(network, loss, preprocess, parameters, plan, folder / "last.pt")
+    report("note", text=f"training on {state.place.text}")
     if state.resume(batches.batch_size, len(batches)):
         report("note", text=f"training continues after epoch {state.epoch}")
     is_over = state.is_over or is_stable(curve.losses(), parameters)
@@ -124,11 +126,6 @@ def fit(
     return Fitted(state.best, state.best_epoch, state.epoch, str(state.device), state.bf16, threads)
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch failed for want of memory."""
-    return any(words in str(error) for words in OUT_OF_MEMORY)
-
-
 class _Training:
     """All that changes while training, and how it is kept."""
 
@@ -141,10 +138,10 @@ class _Training:
         plan: Plan,
         last: Path,
     ) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.bf16 = parameters.bf16 and (
-            torch.cuda.is_bf16_supported() if self.device.type == "cuda" else fast_bf16_cpu()
-        )
+        self.place = chosen_device(parameters.device, parameters.bf16)
+        self.device = torch.device(self.place.name)
+        self.bf16 = self.place.precision == BFLOAT16
+        self.scaler = torch.amp.GradScaler(self.place.kind, enabled=self.place.scales_gradients)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
         self.loss = loss.to(self.device) if isinstance(loss, nn.Module) else loss
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
@@ -154,7 +151,7 @@ class _Training:
             torch.tensor(values, device=self.device).view(3, 1, 1) for values in (preprocess.mean, preprocess.std)
         )
         self.tuner = (
-            ThreadTuner(os.cpu_count() or 1, torch.set_num_threads, parameters.threads)
+            ThreadTuner(len(os.sched_getaffinity(0)), torch.set_num_threads, parameters.threads)
             if self.device.type == "cpu"
             else None
         )
@@ -172,8 +169,8 @@ class _Training:
         )
 
     def arithmetic(self) -> AbstractContextManager[Any]:
-        """bf16 where it is quick."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+        """Half precision where it is quick."""
+        return self.place.arithmetic()
 
     def prepared(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels 0…255 as the network wants them."""
@@ -199,8 +196,9 @@ class _Training:
                     f"than {self.plan.rate:g}, or with bf16 off"
                 )
             self.optimizer.zero_grad(set_to_none=True)
-            value.backward()
-            self.optimizer.step()
+            self.scaler.scale(value).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
             self.steps += 1
             self._follow()
             done += 1

@@ -1,5 +1,7 @@
 """The training loop on a toy: it learns, stops early, goes on after a kill exactly where it was, and says what went wrong."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -97,7 +99,8 @@ def test_killed_and_started_again_ends_as_if_never_killed(tmp_path, monkeypatch,
     again, notes = Toy(), []
     resumed, curve = run(tmp_path / "cut", again, notes=notes)
     assert again.shown[0] == killed_at
-    assert notes[0] == f"training continues after epoch {killed_at[0]}"
+    assert notes[0] == f"training on cpu ({len(os.sched_getaffinity(0))} cores), float32"
+    assert notes[1] == f"training continues after epoch {killed_at[0]}"
     assert [row["epoch"] for row in curve.rows()] == list(range(1, 9))
     assert all(
         torch.equal(one, other) for one, other in zip(whole.weights.values(), resumed.weights.values(), strict=True)

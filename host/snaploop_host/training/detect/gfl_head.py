@@ -31,7 +31,7 @@ class CornerLoss(library_loss.v8DetectionLoss):
 
     def __call__(self, preds: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Loss terms (box, class, distance bins) and their detached values, whatever arithmetic the network ran in."""
-        with torch.autocast("cpu", enabled=False), _anchors_at_corners():
+        with torch.autocast(self.device.type, enabled=False), _anchors_at_corners():
             wide = {
                 name: value.float() if isinstance(value, torch.Tensor) else [one.float() for one in value]
                 for name, value in self.parse_output(preds).items()

@@ -9,9 +9,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..bf16 import fast_bf16_cpu
 from ..epoch_curve import EpochCurve
-from ..job_spec import TrainingJob, chosen_epochs
+from ..errors import TrainingError
+from ..job_spec import Parameters, TrainingJob, chosen_epochs
 from ..task import Report
 
 if TYPE_CHECKING:
@@ -42,33 +42,103 @@ def train(
         report: called as report("epoch", **fields).
         pretrained: weights to start from when the job names no warm start.
         trainer_class: another than the usual trainer.
+
+    Raises:
+        BadJobError: the job asks for a GPU that is not there.
+        TrainingError: there is no memory for a single photo.
     """
     from ultralytics.utils.torch_utils import strip_optimizer
 
+    from ..device import BFLOAT16, chosen_device, free_gpu_memory, is_out_of_memory
     from .trainer import QuickDetectionTrainer
 
     start_weights = job.warm_start or pretrained
     warm = job.warm_start is not None
     parameters = job.parameters
     epochs = chosen_epochs(parameters, len(job.train), warm)
-    steps_per_epoch = -(-len(job.train) // parameters.batch)
     rate = parameters.lr0 if parameters.lr0 is not None else (LR_WARM if warm else LR_FROM_SCRATCH)
-    overrides: dict[str, Any] = {
+    place = chosen_device(parameters.device, parameters.bf16)
+    curve = EpochCurve(folder / "curve.jsonl", epochs, report)
+    last, best = folder / "weights" / "last.pt", folder / "weights" / "best.pt"
+    threads: dict[str, int] = {}
+    batch = parameters.batch
+
+    def add(trainer: QuickDetectionTrainer, score: Any) -> None:
+        losses: dict[str, Any] = trainer.tloss or {}
+        curve.add(
+            trainer.epoch + 1,
+            {name: float(value) for name, value in losses.items()},
+            score.values if score else None,
+            trainer.validation_s,
+        )
+
+    report("note", text=f"training on {place.text}")
+    while (done := epochs_in(last)) < epochs:
+        overrides = _settings(parameters, epochs, warm, rate, -(-len(job.train) // batch))
+        overrides |= {
+            "pretrained": str(start_weights) if start_weights else False,
+            "data": str(layout / "data.yaml"),
+            "project": str(folder.parent),
+            "name": folder.name,
+            "imgsz": max(input_wh),
+            "batch": batch,
+            "device": place.name,
+        }
+        if done:
+            overrides["resume"] = str(last)
+            report("note", text=f"training continues after epoch {done}")
+        trainer = None
+        try:
+            trainer = (trainer_class or QuickDetectionTrainer)(
+                layout, list(job.classes), input_wh, parameters, overrides, add, curve.losses(), place
+            )
+            trainer.train()
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch == 1:
+                raise TrainingError("there is no memory to train with a single photo: use a smaller imgsz") from error
+            batch //= 2
+        else:
+            if trainer.tuner:
+                threads = {str(number): steps for number, steps in trainer.tuner.steps_with.items()}
+            logger.info("trained on %s; steps with each number of threads: %s", place.text, threads)
+            break
+        del trainer
+        free_gpu_memory()
+        report("note", text=f"not enough memory: training goes on with a batch of {batch}")
+    else:  # killed after the last epoch
+        strip_optimizer(best)
+    rows = curve.rows()
+    best_row = max(rows, key=lambda row: row["metrics"].get("map50_95", 0.0))
+    return {
+        "weights": str(best.relative_to(folder)),
+        "epochs": rows[-1]["epoch"],
+        "epochs_planned": epochs,
+        "best_epoch": best_row["epoch"],
+        "seconds": round(sum(row["seconds"] for row in rows), 2),
+        "start": "warm" if warm else ("pretrained" if start_weights else "scratch"),
+        "learning_rate": rate,
+        "batch": batch,
+        "device": place.name,
+        "bf16": place.precision == BFLOAT16,
+        "steps_with_threads": threads,
+        "val_map50": best_row["metrics"].get("map50"),
+        "val_map50_95": best_row["metrics"].get("map50_95"),
+        "curve": rows,
+    }
+
+
+def _settings(parameters: Parameters, epochs: int, warm: bool, rate: float, steps_per_epoch: int) -> dict[str, Any]:
+    """The library's settings as far as they follow from the parameters."""
+    # From scratch the cosine schedule's low rates come last: a plateau before them is no reason to stop.
+    patience = max(5, epochs // 4) if warm else max(10, epochs // 2)
+    return {
         "model": MODEL,
-        "pretrained": str(start_weights) if start_weights else False,
-        "data": str(layout / "data.yaml"),
-        "project": str(folder.parent),
-        "name": folder.name,
         "exist_ok": True,
         "epochs": epochs,
-        # From scratch the cosine schedule's low rates come last: a plateau before them is no reason to stop.
-        "patience": parameters.patience
-        if parameters.patience is not None
-        else (max(5, epochs // 4) if warm else max(10, epochs // 2)),
-        "batch": parameters.batch,
-        "nbs": parameters.batch,  # every batch is a step
-        "imgsz": max(input_wh),
-        "device": "cpu",
+        "patience": parameters.patience if parameters.patience is not None else patience,
+        "nbs": parameters.batch,  # every batch is a step; halved ones are added up
         "optimizer": parameters.optimizer,
         "lr0": rate,
         "lrf": parameters.lrf,
@@ -84,50 +154,7 @@ def train(
         "verbose": False,
         "cache": False,
         "workers": 0,
-        "amp": False,  # the library's AMP is for GPUs; the trainer brings its own
-    }
-    curve_file = folder / "curve.jsonl"
-    curve = EpochCurve(curve_file, epochs, report)
-    last, best = folder / "weights" / "last.pt", folder / "weights" / "best.pt"
-    done = epochs_in(last)
-    threads: dict[str, int] = {}
-    if done < epochs:
-        if done:
-            overrides["resume"] = str(last)
-            report("note", text=f"training continues after epoch {done}")
-
-        def add(trainer: QuickDetectionTrainer, score: Any) -> None:
-            losses: dict[str, Any] = trainer.tloss or {}
-            curve.add(
-                trainer.epoch + 1,
-                {name: float(value) for name, value in losses.items()},
-                score.values if score else None,
-                trainer.validation_s,
-            )
-
-        trainer = (trainer_class or QuickDetectionTrainer)(
-            layout, list(job.classes), input_wh, parameters, overrides, add, curve.losses()
-        )
-        trainer.train()
-        threads = {str(number): steps for number, steps in trainer.tuner.steps_with.items()}
-        logger.info("trained; steps with each number of threads: %s", threads)
-    else:  # killed after the last epoch
-        strip_optimizer(best)
-    rows = curve.rows()
-    best_row = max(rows, key=lambda row: row["metrics"].get("map50_95", 0.0))
-    return {
-        "weights": str(best.relative_to(folder)),
-        "epochs": rows[-1]["epoch"],
-        "epochs_planned": epochs,
-        "best_epoch": best_row["epoch"],
-        "seconds": round(sum(row["seconds"] for row in rows), 2),
-        "start": "warm" if warm else ("pretrained" if start_weights else "scratch"),
-        "learning_rate": rate,
-        "bf16": parameters.bf16 and fast_bf16_cpu(),
-        "steps_with_threads": threads,
-        "val_map50": best_row["metrics"].get("map50"),
-        "val_map50_95": best_row["metrics"].get("map50_95"),
-        "curve": rows,
+        "amp": False,  # the library's AMP downloads a model to try itself; the trainer brings its own
     }
 
 

@@ -3,7 +3,7 @@
 What differs from `yolo detect train`, and why (measured figures in docs/lab_log.md):
 - all cores compute (the library leaves one idle) unless others need them (`thread_tuner`);
 - pictures lie on the board's rectangular canvas instead of a padded square;
-- bf16 arithmetic where the processor has it, with the loss kept in float32; activations lie channels-last;
+- half precision where the processor or GPU has it, with the loss kept in float32; activations lie channels-last;
 - the data set stays decoded in memory and every augmentation is a single interpolation;
 - validation uses the board's decoder and our metric, so the curve shows what the gate will judge;
 - checkpoints go to disk every few seconds and at the end, not every epoch.
@@ -28,7 +28,7 @@ from ultralytics.utils.torch_utils import EarlyStopping, ModelEMA, strip_optimiz
 from ...domain.detection_decode import STRIDES_PX, decode_heads
 from ...domain.detection_metrics import Truth, score_detections
 from ...domain.scores import Score
-from ..bf16 import fast_bf16_cpu
+from ..device import FLOAT32, Device
 from ..job_spec import Parameters
 from ..stopping import is_stable
 from ..thread_tuner import ThreadTuner
@@ -40,6 +40,7 @@ from .task import MOST_VALIDATION_PICTURES
 SCORE_FLOOR = 0.001  # average precision needs the whole curve; the field's customary floor
 CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
 VALIDATION_BATCH = 16
+ALL_RETRIES = 3  # of the library's own, after which it lets the error through
 
 
 class QuickDetectionTrainer(DetectionTrainer):
@@ -58,13 +59,15 @@ class QuickDetectionTrainer(DetectionTrainer):
         overrides: dict[str, Any],
         on_epoch: Callable[[QuickDetectionTrainer, Score | None], None],
         losses: list[float],
+        device: Device,
     ) -> None:
         """Wire the library to our data; training starts with `train()`. `losses` are those of epochs before a restart."""
         self.losses = losses
         self.validation_s = 0.0
         self.layout, self.class_names, self.canvas = layout, classes, canvas
         self.parameters, self.on_epoch = parameters, on_epoch
-        self.bf16 = fast_bf16_cpu() and parameters.bf16
+        self.place = device
+        self.tuner: ThreadTuner | None = None
         self.score: Score | None = None
         self._last_checkpoint = time.monotonic()
         self._best_dirty = False
@@ -104,7 +107,9 @@ class QuickDetectionTrainer(DetectionTrainer):
         return TrainingBatches(split, batch_size, self.parameters.seed, rules, self.parameters.mosaic)
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Pixels 0…255 to 0…1, as the kmodel's own input stage does."""
+        """Everything to the device; pixels 0…255 to 0…1, as the kmodel's own input stage does."""
+        for name, value in batch.items():
+            batch[name] = value.to(self.device, non_blocking=True)
         batch["img"] = batch["img"].float() / 255
         return batch
 
@@ -116,6 +121,7 @@ class QuickDetectionTrainer(DetectionTrainer):
     def _start_epoch(self) -> None:
         closing = self.epoch >= self.epochs - self.parameters.plain_epochs(self.epochs)
         self.train_loader.start_epoch(self.epoch, 0.0 if closing else self.parameters.mosaic)
+        self._oom_retries = ALL_RETRIES  # the library would halve the batch without a word; `train` does it with one
 
     # --- arithmetic -------------------------------------------------------------------------------------------------
 
@@ -128,8 +134,12 @@ class QuickDetectionTrainer(DetectionTrainer):
         self.ema.ema = self.ema.ema.to(memory_format=torch.channels_last)
         self._shape_ema()
         self.model.criterion = CornerLoss(self.model)
-        if self.bf16:
-            self._compute_in_bf16()
+        self.scaler = torch.amp.GradScaler(self.place.kind, enabled=self.place.scales_gradients)
+        if self.place.precision != FLOAT32:
+            self._compute_in_half()
+        # The library asks for repeatable algorithms, and torch then also fills all memory it takes with NaN: time for nothing.
+        deterministic: Any = torch.utils.deterministic  # its stubs lack the switch
+        deterministic.fill_uninitialized_memory = False
 
     def _is_stable(self) -> bool:
         """The stop rule, with the epoch that has just been trained."""
@@ -137,15 +147,15 @@ class QuickDetectionTrainer(DetectionTrainer):
         self.losses.append(sum(float(value) for value in terms.values()))
         return is_stable(self.losses, self.parameters)
 
-    def _compute_in_bf16(self) -> None:
-        """Run the network's forward pass in bf16 (the library refuses bf16 autocast on a CPU).
+    def _compute_in_half(self) -> None:
+        """Run the network's forward pass in half precision, but not the loss (the library's own AMP is for GPUs and takes both).
 
         Set on this instance, after the average was copied from it, so that nothing of it gets into a checkpoint.
         """
         plain = self.model.predict
 
         def predict(*arguments: Any, **named: Any) -> Any:
-            with torch.autocast("cpu", torch.bfloat16):
+            with self.place.arithmetic():
                 return plain(*arguments, **named)
 
         self.model.predict = predict
@@ -170,20 +180,22 @@ class QuickDetectionTrainer(DetectionTrainer):
         return optimizer
 
     def _start_tuning(self) -> None:
-        self.tuner = ThreadTuner(len(os.sched_getaffinity(0)), torch.set_num_threads, self.parameters.threads)
+        if self.place.kind == "cpu":
+            self.tuner = ThreadTuner(len(os.sched_getaffinity(0)), torch.set_num_threads, self.parameters.threads)
 
     def _batch_starts(self) -> None:
         self._batch_started = time.monotonic()
 
     def _batch_ends(self) -> None:
-        self.tuner.step_done(time.monotonic() - self._batch_started, self.batch_size)
+        if self.tuner:
+            self.tuner.step_done(time.monotonic() - self._batch_started, self.batch_size)
 
     # --- validation and checkpoints -----------------------------------------------------------------------------------
 
     def validate(self) -> tuple[dict[str, float], float | None]:
         """Score the averaged model on the validation pictures with the board's decoder and our metric."""
         started = time.monotonic()
-        self.score = score_raw_heads(self.ema.ema, self._validation_pixels, self._validation_truth, self.bf16)
+        self.score = score_raw_heads(self.ema.ema, self._validation_pixels, self._validation_truth, self.place)
         fitness = self.score.values["map50_95"]
         self.validation_s = time.monotonic() - started
         if self.best_fitness is None or fitness > self.best_fitness:
@@ -250,21 +262,21 @@ class _Stopper(EarlyStopping):
         return bool(super().__call__(epoch, fitness)) or is_stable
 
 
-def score_raw_heads(model: nn.Module, pixels: torch.Tensor, truths: list[Truth], bf16: bool = False) -> Score:
+def score_raw_heads(model: nn.Module, pixels: torch.Tensor, truths: list[Truth], place: Device) -> Score:
     """Score a float detection model on letterboxed pictures.
 
     Args:
         model: a yolov8 DetectionModel in evaluation mode.
         pixels: (N, 3, H, W) uint8 RGB.
         truths: per picture, boxes in input px.
-        bf16: compute the network in bf16.
+        place: where the model lies, and in which precision to compute it.
     """
     found = []
     height, width = pixels.shape[2:]
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+    with torch.inference_mode(), place.arithmetic():
         for start in range(0, len(pixels), VALIDATION_BATCH):
-            _, raw = model(pixels[start : start + VALIDATION_BATCH].float() / 255)
-            merged = torch.cat([raw["scores"], raw["boxes"]], 1).float().permute(0, 2, 1)
+            _, raw = model(pixels[start : start + VALIDATION_BATCH].to(place.name).float() / 255)
+            merged = torch.cat([raw["scores"], raw["boxes"]], 1).float().permute(0, 2, 1).cpu()
             shapes = [(height // stride, width // stride) for stride in STRIDES_PX]
             levels = merged.split([rows * columns for rows, columns in shapes], dim=1)
             for picture in zip(*levels, strict=True):

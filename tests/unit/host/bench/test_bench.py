@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from snaploop_host.bench import command, loop
+from snaploop_host.bench import command, loop, train
 from snaploop_host.bench.figures import Figure, as_json
 from snaploop_host.bench.memory import tree_pss_kib
+from snaploop_host.training import bench as training_bench
+from snaploop_host.training.bench import FirstLap, second_lap
 
 
 def lap(train_s: float, other_s: float) -> dict[str, object]:
@@ -58,3 +60,42 @@ def test_memory_of_the_tree_grows_with_what_is_held() -> None:
     held = bytearray(b"x" * (64 << 20))
     assert tree_pss_kib() - before > 50 * 1024
     del held
+
+
+def test_train_figures_come_from_pairs_and_laps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lap1 = FirstLap(tmp_path, train_s=90.0, compile_gate_s=100.0, rungs=1, map50_95=0.9)
+    compared = {"ratio": 0.3, "yolo_cli_s": 80.0, "what": "yolo", "ours_map50_95": 0.8, "yolo_map50_95": 0.81}
+    monkeypatch.setattr("snaploop_host.training.bench.train_vs_yolo_cli", lambda *_: compared)
+    monkeypatch.setattr("snaploop_host.training.bench.first_lap", lambda *_: lap1)
+    monkeypatch.setattr(
+        "snaploop_host.training.bench.second_lap", lambda _: {"seconds_to_metric": 45.0, "is_reached": True}
+    )
+    figures = {figure.name: figure for figure in train.measure(tmp_path, train.QUICK)}
+    assert {name: figure.met for name, figure in figures.items()} == {
+        "train_vs_yolo_cli": True,
+        "train_map50_95": True,
+        "lap2_time_to_metric": False,
+        "compile_gate_s": True,
+        "peak_gib": True,
+    }
+    assert figures["lap2_time_to_metric"].value == pytest.approx(0.5)
+    assert "reached" in figures["lap2_time_to_metric"].unit and "NOT" not in figures["lap2_time_to_metric"].unit
+
+
+@pytest.mark.parametrize(
+    ("scores", "seconds", "is_reached"), [((0.5, 0.9, 0.95), 13.0, True), ((0.5, 0.6, 0.7), 18.0, False)]
+)
+def test_the_second_lap_is_timed_to_the_epoch_that_is_as_good(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scores: tuple[float, ...], seconds: float, is_reached: bool
+) -> None:
+    lap1 = FirstLap(tmp_path, train_s=90.0, compile_gate_s=100.0, rungs=1, map50_95=0.9)
+    (tmp_path / "lap2-out").mkdir()
+    curve = [{"seconds": 5.0, "metrics": {"map50_95": score}} for score in scores]
+    (tmp_path / "lap2-out" / "result.json").write_text(json.dumps({"curve": curve}))
+    monkeypatch.setattr(training_bench, "_run", lambda *_: 18.0)  # three epochs of 5 s, and 3 s to start
+    assert second_lap(lap1) == {"seconds_to_metric": seconds, "is_reached": is_reached}
+
+
+def test_the_best_score_of_the_plain_command_is_read_from_its_table(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text("epoch,  metrics/mAP50-95(B)\n1, 0.1\n2, 0.4\n3, 0.3\n")
+    assert training_bench._best_of_yolo(tmp_path) == 0.4

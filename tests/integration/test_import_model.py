@@ -5,6 +5,7 @@ The simulator is an ONNX twin here, except in the test that says so.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shutil
@@ -19,9 +20,11 @@ pytest.importorskip("onnx", reason="onnx is not installed: pip install 'snaploop
 import onnxruntime
 
 from fakes.board_client import jpeg
+from fakes.desk import Desk, says, tap, wait
 from fakes.device_board import FakeKpu
 from fakes.host_folder import make_host
 from fakes.tiny_kmodel import CannotCompileError, compile_onnx
+from fakes.twin_model import put_model_on_card
 from fakes.vendor_packages import BOX, KINDS, LABELS, WORD, run_twin, write_package
 from snaploop_device.inference import decoder_for, placement_for
 from snaploop_host.cli.main import app
@@ -355,3 +358,28 @@ def test_the_command_with_a_real_kmodel_in_the_real_simulator(tmp_path):
     packed = run.invoke(app, ["package", model.short, "--out", str(tmp_path / "out"), "--data", str(tmp_path / "host")])
     again = read_vendor_package(next((tmp_path / "out").glob("*.zip")))
     assert packed.exit_code == 0 and (again.model.head, again.model.anchors) == ("anchorbase", tuple(manifest.anchors))
+
+
+@pytest.mark.parametrize("name", ["AnchorBaseDet", "DeepNet"])
+def test_the_app_shows_in_live_what_such_a_model_finds(tmp_path, name):
+    desk, kind = Desk(tmp_path / "desk"), KINDS[name]
+    twins = write_package(tmp_path / "p", kind)
+    with contextlib.closing(make_host(desk.host_data)) as host:
+        model = bring(host, tmp_path / "p", run_twin(next(iter(twins.values())))).model
+        kmodel, golden = host.blobs.read(model.digest), host.blobs.read(model.golden_digest)
+    desk.install(project="new")
+    key = bytes.fromhex(json.loads((desk.folder / "data/snaploop/config.json").read_text())["key"])
+    put_model_on_card(desk.folder / "data" / "snaploop", key, model.manifest, kmodel, golden)
+    with desk.board(kpu="onnx", onnx_twins=twins) as board:
+        wait("the app", lambda: board.drawn("OSD2"), board)
+        tap(board, "capture", "tab:live")
+
+        def frames():
+            return [call[1:5] for call in board.drawn("OSD1") if call[0] == "rectangle"]
+
+        if kind.task == "detect":
+            says(board, "green 90")
+            assert any(np.abs(np.subtract(one, (200, 108, 128, 96))).max() <= 2 for one in frames()), frames()
+        else:
+            says(board, "sky")
+            assert [160, 90, 320, 180] in [[*one] for one in frames()]

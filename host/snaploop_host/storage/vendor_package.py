@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -17,6 +15,7 @@ from typing import Protocol
 from ..domain.kmodel_file import check_kmodel
 from ..domain.vendor_config import VendorModel, vendor_model
 from ..errors import BadInputError
+from .zip_folder import SafeZip
 
 CONFIG, DICTIONARY, INNER_ZIP = "deploy_config.json", "dict.txt", "mp_deployment_source.zip"
 MAX_FILE_BYTES = 512 * 1024 * 1024  # larger than any board's memory
@@ -80,36 +79,13 @@ class _Folder:
             raise BadInputError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
 
 
-class _Zip:
-    def __init__(self, name: str, file: Path | io.BytesIO) -> None:
-        self._name = name
-        try:
-            self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise BadInputError(f"{name} is no whole zip ({error}): download it again") from error
-
-    def names(self) -> list[str]:
-        entries = [one for one in self._zip.infolist() if not one.is_dir()]
-        if len(entries) > MAX_ENTRIES:
-            raise BadInputError(f"{self._name} has {len(entries)} entries: that is no package")
-        for entry in entries:
-            parts = PurePosixPath(entry.filename.replace("\\", "/"))
-            if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
-                raise BadInputError(
-                    f"{self._name} has an entry that leads out of it ({entry.filename[:60]!r}): it is not opened"
-                )
-        return sorted(entry.filename for entry in entries if "__MACOSX" not in entry.filename)
-
+class _Zip(SafeZip):
     def read(self, name: str) -> bytes:
-        where = f"{self._name}: {name}"
-        if self._zip.getinfo(name).file_size > MAX_FILE_BYTES:
-            raise BadInputError(f"{where} is larger than {MAX_FILE_BYTES >> 20} MiB: no K230 board can hold it")
-        try:
-            return self._zip.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise BadInputError(f"{where} is damaged ({error}): download the zip again") from error
-        except (RuntimeError, NotImplementedError) as error:  # locked by a password, or packed by an unknown method
-            raise BadInputError(f"{where} cannot be opened ({error}): unpack it and give the folder") from error
+        if self.size(name) > MAX_FILE_BYTES:
+            raise BadInputError(
+                f"{self.name}: {name} is larger than {MAX_FILE_BYTES >> 20} MiB: no K230 board can hold it"
+            )
+        return super().read(name)
 
 
 def _package(files: _Files, name: str, task: str | None) -> VendorPackage:

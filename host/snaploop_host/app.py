@@ -196,6 +196,7 @@ def daemon_address(data_dir: Path) -> dict[str, Any] | None:
 def web_application(host: Host, usb: UsbPorts, token: str | None) -> web.Application:
     """Page, API and board road over this host."""
     from .links.install_jobs import InstallJobs
+    from .services.model_details import ModelDetails
     from .services.overview import Overview
     from .web.application import application  # aiohttp only where it is used
     from .web.context import Context
@@ -207,6 +208,7 @@ def web_application(host: Host, usb: UsbPorts, token: str | None) -> web.Applica
             thumbnails=host.pictures,
             train=host.train,
             overview=Overview(host.store, host.train),
+            details=ModelDetails(host.store, host.jobs),
             board_api=host.board_api,
             pair=host.pair,
             invite=host.invite,

@@ -17,7 +17,7 @@ from ..domain.preprocess import UNIT_RANGE, Preprocess
 from .child_process import ChildFailedError, run_children
 from .errors import CompileFailedError
 from .ladder import Rung
-from .onnx_graph import input_shape, read_onnx, unproven_operators
+from .onnx_graph import input_shape, nodes_of, read_onnx, unproven_operators
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,8 @@ def compile_kmodel(
     kmodel_file: Path,
     scratch: Path,
     preprocess: Preprocess = UNIT_RANGE,
+    time_limit_s: float | None = None,
+    memory_limit_bytes: int | None = None,
 ) -> Kmodel:
     """Compile `onnx_file`, whose one input is a float32 picture [1, 3, H, W], to a kmodel that takes it as uint8 RGB.
 
@@ -62,6 +64,8 @@ def compile_kmodel(
         kmodel_file: where it goes; written whole or not at all.
         scratch: folder for the child process; needs up to `SCRATCH_BYTES`.
         preprocess: the mean and std that the network was trained with; they become part of the kmodel.
+        time_limit_s: computing seconds; TIME_LIMIT_S when not given.
+        memory_limit_bytes: MEMORY_LIMIT_BYTES when not given.
 
     Raises:
         CompileFailedError: with nncase's own reason, or because the network is not of that form or the kmodel not as asked.
@@ -91,7 +95,11 @@ def compile_kmodel(
     }
     try:
         answer = run_children(
-            "snaploop_host.compiling.compile_child", [spec], scratch, TIME_LIMIT_S, MEMORY_LIMIT_BYTES
+            "snaploop_host.compiling.compile_child",
+            [spec],
+            scratch,
+            TIME_LIMIT_S if time_limit_s is None else time_limit_s,
+            MEMORY_LIMIT_BYTES if memory_limit_bytes is None else memory_limit_bytes,
         )[0]
     except ChildFailedError as error:
         raise CompileFailedError(
@@ -119,7 +127,8 @@ def compile_kmodel(
 def _reason(error: ChildFailedError, onnx_file: Path) -> str:
     """The child's words, with the operator named where one is to blame or under suspicion."""
     if refused := re.search(r"Not Supported Onnx op: (\w+)", error.reason):
-        return f"it has no operator {refused[1]}; build the network without it ({error.reason})"
+        where = ", ".join(nodes_of(read_onnx(onnx_file), refused[1]))
+        return f"it has no operator {refused[1]}; build the network without it (node {where}; {error.reason})"
     if error.is_own_words:
         return error.reason
     strange = ", ".join(f"{count} {kind}" for kind, count in unproven_operators(read_onnx(onnx_file)).items())

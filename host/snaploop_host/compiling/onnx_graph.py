@@ -101,9 +101,26 @@ def input_shape(model: onnx.ModelProto) -> tuple[str, list[int]]:
         raise ValueError(f"the network must have one input, the picture; it has {len(inputs)}: {names}")
     kind = inputs[0].type.tensor_type
     shape = [side.dim_value for side in kind.shape.dim]  # 0 for a side that is not fixed
+    free = [side.dim_param or f"side {place}" for place, side in enumerate(kind.shape.dim) if not side.dim_value]
+    if free:
+        raise ValueError(
+            f"the input {inputs[0].name} has a dynamic shape (free: {', '.join(free)}): "
+            "export it with a fixed one, [1, 3, height, width]"
+        )
     if len(shape) != 4 or shape[:2] != [1, 3] or min(shape) < 1 or kind.elem_type != 1:
         raise ValueError(f"the input {inputs[0].name} must be float32 [1, 3, height, width] of fixed size, not {shape}")
     return inputs[0].name, shape
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of the standard operators."""
+    return max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
+
+
+def nodes_of(model: onnx.ModelProto, kind: str, most: int = 3) -> list[str]:
+    """Names of the nodes with an operator; those without a name by what they make."""
+    found = [node.name or f"that makes {node.output[0]}" for node in model.graph.node if node.op_type == kind]
+    return [*found[:most], f"and {len(found) - most} more"] if len(found) > most else found
 
 
 def unproven_operators(model: onnx.ModelProto) -> dict[str, int]:

@@ -14,6 +14,7 @@ from aiohttp import web
 from ..errors import BadInputError
 from ..ports import Blobs, Store
 from ..services.invite_board import InviteBoard
+from ..services.model_details import ModelDetails
 from ..services.overview import Overview
 from ..services.pair_board import PairBoard
 from ..services.sync_board import BoardApi
@@ -59,6 +60,7 @@ class Context:
     thumbnails: Thumbnails
     train: TrainModel
     overview: Overview
+    details: ModelDetails
     board_api: BoardApi
     pair: PairBoard
     invite: InviteBoard

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -125,6 +126,50 @@ def test_serve_says_where_and_ends_cleanly(tmp_path):
         assert said["token"] is None
         assert json.loads((tmp_path / "daemon.json").read_text())["url"] == said["url"]
     assert not (tmp_path / "daemon.json").exists()
+
+
+def loaded(pid):
+    """Which of the heavy libraries a process has in memory."""
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+    except OSError:  # it ended
+        return set()
+    return {name for name in ("libtorch", "libonnxruntime", "_nncase", "cv2.abi3", "libmkl") if name in maps}
+
+
+def job_processes(folder):
+    """Ids of the processes that were started for this job folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and str(folder).encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="torch is not installed: pip install 'snaploop[train]'"
+)
+def test_what_trains_is_never_loaded_into_the_daemon(tmp_path):
+    with contextlib.closing(make_host(tmp_path)) as host:
+        board = pair_client(host)
+        for number in range(12):
+            label = ("red", "yellow", "green")[number % 3]
+            board.send_sample(f"b1-{number:06}", jpeg(number), [Box(label, 1, 1, 20, 20)])
+    with serving(tmp_path, "--end-jobs") as (said, daemon):
+        body = json.dumps({"parameters": {"epochs": 200, "imgsz": 96}}).encode()
+        request = urllib.request.Request(
+            said["url"] + "/api/projects/lights/train", body, {"Content-Type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            folder = tmp_path / "jobs" / str(json.loads(answer.read())["id"])
+        ends = time.monotonic() + 200
+        while not any("libtorch" in loaded(pid) for pid in job_processes(folder)):  # a process of the run's own has it
+            assert time.monotonic() < ends, (folder / "log.txt").read_text()
+            time.sleep(0.2)
+        fetched(said["url"] + "/api/runs")
+        assert loaded(daemon.pid) == set()
 
 
 def test_taken_port_is_named_with_the_mend(tmp_path):

@@ -75,8 +75,8 @@ def test_a_killed_training_goes_on_and_the_next_starts_warm(libraries, folder, t
         patch.setattr(torch_loop, "CHECKPOINT_INTERVAL_S", 0.0)  # keep every batch
         add = torch_loop.EpochCurve.add
 
-        def add_twice(curve, epoch, losses, metrics):
-            add(curve, epoch, losses, metrics)
+        def add_twice(curve, epoch, *rest):
+            add(curve, epoch, *rest)
             if epoch == 2:
                 raise Killed
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import contextlib
 import json
+import re
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -12,20 +15,24 @@ from fakes.board_client import BoardClient, jpeg
 from fakes.host_folder import make_host, pair_client
 from snaploop_host.app import web_application
 from snaploop_shared import messages
+from snaploop_shared.pairing import parse_invitation
 from snaploop_shared.portable import sha256_hex
 from snaploop_shared.sample_record import Box
 
 
 class NoPorts:
-    """A host without serial ports."""
+    """A host without a board on its one port."""
+
+    port_state = "waiting"
 
     def state(self):
-        return [{"port": "/dev/ttyACM0", "state": "waiting", "requests": 0}]
+        return [{"port": "/dev/ttyACM0", "state": self.port_state, "requests": 0}]
 
     def pause(self, port, seconds):
         return port == "/dev/ttyACM0"
 
-    resume = pause
+    def resume(self, port):
+        return self.pause(port, 0)
 
 
 @pytest.fixture
@@ -36,8 +43,8 @@ def host(tmp_path):
 
 
 @contextlib.asynccontextmanager
-async def served(host, token=None):
-    async with TestClient(TestServer(web_application(host, NoPorts(), token))) as client:
+async def served(host, token=None, ports=None):
+    async with TestClient(TestServer(web_application(host, ports or NoPorts(), token))) as client:
         yield client
 
 
@@ -265,3 +272,46 @@ def test_board_client_is_real(host):
     board = pair_client(host)
     with pytest.raises(AssertionError):
         BoardClient("nobody", board.key, board.carry).hello()
+
+
+async def test_board_that_is_plugged_in_is_offered_the_app(host):
+    ports = NoPorts()
+    async with served(host, ports=ports) as client:
+        html = await (await client.get("/")).text()
+        assert "Plug your board into this computer" in html and "/install?port=" not in html
+        html = await (await client.get("/projects/lights/install")).text()
+        assert "No board is plugged in now" in html and "<select" not in html
+        ports.port_state = "open"
+        html = await (await client.get("/")).text()
+        assert html.count("/projects/lights/install?port=/dev/ttyACM0") == 2  # as the next step, and at its port
+        html = await (await client.get("/projects/lights/install", params={"port": "/dev/ttyACM0"})).text()
+        assert "<option selected>/dev/ttyACM0</option>" in html
+        for form, status, words in (
+            ({"port": "/dev/ttyUSB7"}, 404, "no board at /dev/ttyUSB7: the ports served now are /dev/ttyACM0"),
+            ({"port": "/dev/ttyACM0", "ssid": "home", "key": "short"}, 400, "a WPA key 8 to 63 characters"),
+        ):
+            answer = await client.post("/projects/lights/install", data=form)
+            assert answer.status == status and words in await answer.text()
+        answer = await client.post("/api/projects/lights/install", json={"port": "/dev/ttyACM0"})
+        assert answer.status == 202
+        for _ in range(600):  # there is no such port here: the job says so in words
+            (job,) = await (await client.get("/api/installs")).json()
+            if job["state"] != "running":
+                break
+            await asyncio.sleep(0.1)
+        assert (job["state"], job["project"]) == ("failed", "lights") and "/dev/ttyACM0 is not there" in job["text"]
+        html = await (await client.get("/")).text()
+        assert "The app could not be put on it: /dev/ttyACM0 is not there" in html and "Try again" in html
+
+
+async def test_code_for_pairing_can_be_saved_as_a_picture_that_a_camera_reads(host):
+    import cv2
+    import numpy as np
+
+    async with served(host) as client:
+        html = await (await client.post("/projects/lights/pair", data={"ssid": "home", "key": "12345678"})).text()
+    data = re.search(r'href="data:image/png;base64,([^"]+)" download="pair-lights.png"', html).group(1)
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (720, 1280, 3)
+    said, _, _ = cv2.QRCodeDetector().detectAndDecode(picture)
+    assert parse_invitation(said).ssid == "home"

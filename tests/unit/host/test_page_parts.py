@@ -53,6 +53,12 @@ def model(state, passed=True):
     return {"is_gate_passed": passed, "boards": [{"state": state}] if state else []}
 
 
+def test_first_step_is_a_button_where_a_board_is_plugged_in():
+    step = next_step(counts(), None, [], [], [{"port": "/dev/ttyACM0", "state": "open"}])
+    assert (step.address, step.button) == ("/projects/lights/install?port=/dev/ttyACM0", "Install the app")
+    assert not next_step(counts(), None, [], [], [{"port": "/dev/ttyACM0", "state": "waiting"}]).button
+
+
 @pytest.mark.parametrize(
     ("given", "stage", "words"),
     [

@@ -8,7 +8,21 @@ import typer
 
 from .. import __version__
 from ..errors import HostError, exit_code
-from . import boards, daemon, demo, diagnosis, evaluation, models, packaging, projects, texts, training
+from . import (
+    boards,
+    compile_onnx,
+    daemon,
+    demo,
+    diagnosis,
+    evaluation,
+    models,
+    packaging,
+    projects,
+    recipes,
+    show_model,
+    texts,
+    training,
+)
 
 app = typer.Typer(
     name="snaploop",
@@ -17,7 +31,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (daemon, projects, texts, training, models, evaluation, packaging, boards, diagnosis, demo):
+for module in (
+    daemon,
+    projects,
+    recipes,
+    texts,
+    training,
+    models,
+    show_model,
+    evaluation,
+    compile_onnx,
+    packaging,
+    boards,
+    diagnosis,
+    demo,
+):
     module.register(app)
 
 

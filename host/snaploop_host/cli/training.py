@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..config import Config, data_dir
+from ..domain.class_balance import balance_warnings
 from ..domain.projects import check_task
 from ..domain.scores import scores_text
+from ..domain.training_parameters import PRESETS
 from ..errors import BadInputError, HostError
 from .options import DataOption, JsonOption, ProjectFilter, ago, opened, show
 
@@ -46,6 +49,15 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Offer the kmodel even when it loses too much; it is marked for ever.")
     ] = False,
+    max_minutes: Annotated[
+        float | None, typer.Option("--max-minutes", help="Refuse a run that is estimated to take longer.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help=f"How far photos are changed: {', '.join(PRESETS)}.")
+    ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Measure, say how long it would take, and stop.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for the end (a daemon works on without).")
     ] = True,
@@ -53,11 +65,10 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train on the labelled photos, compile, check, and offer the model to the project's boards."""
-    from ..app import Supervisor, daemon_address, sole_trainer
-    from .logs import set_up_logging
+    from ..app import daemon_address
 
-    parameters = _parameters(settings or []) | ({} if epochs is None else {"epochs": epochs})
-    parameters |= {"force": True} if force else {}
+    options = {"epochs": epochs, "max_minutes": max_minutes, "preset": preset, "force": force or None}
+    parameters = parameters_of(settings or []) | {name: one for name, one in options.items() if one is not None}
     folder = data_dir(data)
     daemon = daemon_address(folder)
     with opened(data) as host:
@@ -66,25 +77,64 @@ def train(
                 f"project {project} is of {is_of}, and stays so: for {task} make another one with "
                 f"`snaploop projects add NAME --task {task} --classes A,B`"
             )
+        project_id = host.store.project_named(project).id
+        if estimate:
+            _estimate(host, project_id, parameters, as_json)
+            return
+        if not as_json:
+            _show_balance(host, project_id)
         if daemon is not None:
-            run_id = _asked(daemon, f"/api/projects/{project}/train", {"parameters": parameters})["id"]
+            run_id = ask_daemon(daemon, f"/api/projects/{project}/train", {"parameters": parameters})["id"]
             if not as_json:
                 print(f"run {run_id} is queued at {daemon['url']}")
             if wait:
-                _watch(host, run_id, as_json)
+                watch(host, run_id, as_json)
             return
-        set_up_logging(False)
-        with sole_trainer(Config(folder)):
-            run_id = host.train.start(host.store.project_named(project).id, parameters).id
-            supervisor = Supervisor(host.train)
-            try:
-                _watch(host, run_id, as_json)
-            except KeyboardInterrupt:
-                host.train.cancel(run_id)
-                print(f"run {run_id} cancelled")
-                raise typer.Exit(130) from None
-            finally:
-                supervisor.close()
+        work_alone(host, Config(folder), lambda: host.train.start(project_id, parameters).id, as_json)
+
+
+def work_alone(host: Host, config: Config, begin: Callable[[], int], as_json: bool) -> None:
+    """Look after a run in this process until it ends, for want of a daemon; `begin` queues it and says its number."""
+    from ..app import Supervisor, sole_trainer
+    from .logs import set_up_logging
+
+    set_up_logging(False)
+    with sole_trainer(config):
+        run_id = begin()
+        supervisor = Supervisor(host.train)
+        try:
+            watch(host, run_id, as_json)
+        except KeyboardInterrupt:
+            host.train.cancel(run_id)
+            print(f"run {run_id} cancelled; `snaploop resume {run_id}` goes on with it")
+            raise typer.Exit(130) from None
+        finally:
+            supervisor.close()
+
+
+def _estimate(host: Host, project_id: int, parameters: dict[str, Any], as_json: bool) -> None:
+    """Say what a run would take; exit code 1 when it is above max_minutes."""
+    counts = host.train.balance(project_id)
+    found = host.train.estimate(project_id, parameters)
+    if as_json:
+        warnings = balance_warnings(counts)
+        print(
+            json.dumps(found | {"classes": [dataclasses.asdict(one) for one in counts], "warnings": warnings}, indent=1)
+        )
+    else:
+        _show_balance(host, project_id)
+        print(found["text"])
+    if "refused" in found:
+        if not as_json:
+            print(f"refused: {found['refused']}")
+        raise typer.Exit(1)
+
+
+def _show_balance(host: Host, project_id: int) -> None:
+    counts = host.train.balance(project_id)
+    print("training/validation: " + ", ".join(f"{one.name} {one.train}/{one.val}" for one in counts))
+    for warning in balance_warnings(counts):
+        print(f"  {warning}")
 
 
 def cancel(run_id: Annotated[int, typer.Argument(help="Number of the run.")], data: DataOption = None) -> None:
@@ -93,7 +143,7 @@ def cancel(run_id: Annotated[int, typer.Argument(help="Number of the run.")], da
 
     daemon = daemon_address(data_dir(data))
     if daemon is not None:
-        _asked(daemon, f"/api/runs/{run_id}/cancel", {})
+        ask_daemon(daemon, f"/api/runs/{run_id}/cancel", {})
     else:
         with opened(data) as host:
             host.train.cancel(run_id)
@@ -129,7 +179,7 @@ def runs(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOp
     show(rows, columns, as_json, "no run yet: start one with `snaploop train --project NAME`")
 
 
-def _parameters(settings: list[str]) -> dict[str, Any]:
+def parameters_of(settings: list[str]) -> dict[str, Any]:
     """{"lr0": 0.001} of ["lr0=0.001"]; values are read as JSON, what is none is text."""
     found: dict[str, Any] = {}
     for setting in settings:
@@ -143,9 +193,9 @@ def _parameters(settings: list[str]) -> dict[str, Any]:
     return found
 
 
-def _watch(host: Host, run_id: int, as_json: bool = False) -> None:
+def watch(host: Host, run_id: int, as_json: bool = False) -> None:
     """Print progress until the run ends (with `as_json` the run alone); exit code 1 when it brought no model to the boards."""
-    said = ""
+    said, of_time = "", ""
     while True:
         run = host.store.run(run_id)
         line = f"run {run.id}: {run.state} {run.stage}"
@@ -155,18 +205,24 @@ def _watch(host: Host, run_id: int, as_json: bool = False) -> None:
             line += ", " + scores_text(run.scores)
         if run.eta_s is not None:
             line += f", about {run.eta_s:.0f} s to go"
+        time_text = host.train.said_of_time(run_id)["estimate"]
+        if time_text != of_time and not as_json:
+            print(f"run {run.id}: {time_text}", flush=True)
+            of_time = time_text
         if line != said and run.is_active and not as_json:
             print(line, flush=True)
             said = line
         if not run.is_active:
             print(json.dumps(dataclasses.asdict(run)) if as_json else f"run {run.id} {run.state}: {run.text}")
+            if not as_json and (took := host.train.said_of_time(run_id)["took"]):
+                print(f"run {run.id} {took}")
             if run.state != "succeeded":
                 raise typer.Exit(1)
             return
         time.sleep(_POLL_S)
 
 
-def _asked(daemon: dict[str, Any], path: str, body: dict[str, Any]) -> dict[str, Any]:
+def ask_daemon(daemon: dict[str, Any], path: str, body: dict[str, Any]) -> dict[str, Any]:
     """The daemon's answer to a POST."""
     from .daemon_client import post
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..domain.class_balance import ClassCount, class_counts
 from ..domain.datasets import TRAIN, VAL, DatasetItem, DatasetVersion, split_samples
 from ..domain.gate import split_settings
 from ..domain.models import GATE_IMAGES, GATE_IMAGES_AGAIN, GATE_LIMIT_POINTS
@@ -68,7 +69,7 @@ class TrainModel:
             warm = self._warm_start_run(project, given.get("start", AUTO))
             version = self._make_version(project, samples)
             run = self._store.add_run(project_id, version.id, None if warm is None else warm.id, self._clock())
-            self._jobs.prepare(run.id, self._job(run, project, version, warm, given))
+            self._jobs.prepare(run.id, self._job(run.id, project, version.items, warm, given))
         logger.info(
             "run %d of %s is queued with %d photos (%d for validation)",
             run.id,
@@ -77,6 +78,42 @@ class TrainModel:
             len(version.side(VAL)),
         )
         return run
+
+    def estimate(self, project_id: int, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """How long a run would take: {"seconds", "text", "refused" when it is above max_minutes, …}; measures for some seconds.
+
+        Raises:
+            BadInputError, CannotTrainError: what would keep the run from starting.
+            MissingToolError: the training libraries are not installed.
+        """
+        return self._jobs.ask("estimate", self._would_be(project_id, parameters or {}))
+
+    def preview(self, project_id: int, parameters: Mapping[str, Any] | None = None) -> bytes:
+        """A PNG: some photos as training would change them, with their labels drawn.
+
+        Raises:
+            BadInputError, CannotTrainError, MissingToolError: as `estimate`.
+        """
+        picture: bytes = self._jobs.ask("preview", self._would_be(project_id, parameters or {}))["picture"]
+        return picture
+
+    def balance(self, project_id: int) -> tuple[ClassCount, ...]:
+        """Labelled examples of each class on both sides, as a run that started now would have them."""
+        project = self._store.project(project_id)
+        samples = self._labelled(project)
+        sides = split_samples(samples, self._store.last_split(project.id))
+
+        def shown(side: str) -> list[str]:
+            return [box.class_name for one in samples if sides[one.photo] == side for box in one.boxes]
+
+        return class_counts(project.classes, shown(TRAIN), shown(VAL))
+
+    def said_of_time(self, run_id: int) -> dict[str, str]:
+        """What a run's job said of its time: {"estimate": line, "took": line}, empty as long as it did not."""
+        events = self._jobs.events(run_id)
+        return {"estimate": "", "took": ""} | {
+            str(one["kind"]): _text_of(one) for one in events if one.get("kind") in ("estimate", "took")
+        }
 
     def go_on(self, run_id: int) -> Run:
         """A cancelled or failed run, queued again: its job goes on at its last checkpoint, with the photos it had.
@@ -197,12 +234,24 @@ class TrainModel:
         logger.info("run %d %s: %s", run.id, state, text)
         return ended
 
-    def _make_version(self, project: Project, samples: list[Sample]) -> DatasetVersion:
+    def _would_be(self, project_id: int, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The job that `start` would queue; nothing is stored."""
+        project = self._store.project(project_id)
+        given = self.check_parameters(project.task, parameters)
+        samples = self._labelled(project)
+        _check_trainable(project, samples, given)
+        warm = self._warm_start_run(project, given.get("start", AUTO))
+        return self._job(0, project, self._items(project, samples), warm, given)
+
+    def _items(self, project: Project, samples: list[Sample]) -> list[DatasetItem]:
         sides = split_samples(samples, self._store.last_split(project.id))
-        items = [
+        return [
             DatasetItem(one.id, one.name, one.photo, one.width_px, one.height_px, one.boxes, sides[one.photo])
             for one in samples
         ]
+
+    def _make_version(self, project: Project, samples: list[Sample]) -> DatasetVersion:
+        items = self._items(project, samples)
         return self._store.add_dataset_version(project.id, project.classes, items, self._clock())
 
     def _check_idle(self, project: Project) -> None:
@@ -237,7 +286,12 @@ class TrainModel:
         return run if self._store.dataset_version(run.dataset_version_id).classes == project.classes else None
 
     def _job(
-        self, run: Run, project: Project, version: DatasetVersion, warm: Run | None, parameters: Mapping[str, Any]
+        self,
+        run_id: int,
+        project: Project,
+        items: Sequence[DatasetItem],
+        warm: Run | None,
+        parameters: Mapping[str, Any],
     ) -> dict[str, Any]:
         index = {name: number for number, name in enumerate(project.classes)}
 
@@ -253,11 +307,11 @@ class TrainModel:
 
         settings, gate = split_settings(parameters)
         return {
-            "run_id": run.id,
+            "run_id": run_id,
             "task": project.task,
             "project": project.name,
             "classes": list(project.classes),
-            "dataset": {side: [entry(item) for item in version.side(side)] for side in (TRAIN, VAL)},
+            "dataset": {side: [entry(item) for item in items if item.split == side] for side in (TRAIN, VAL)},
             "parameters": settings,
             "warm_start": None if warm is None else str(self._jobs.artifact(warm.id, "best.pt")),
             "gate": {

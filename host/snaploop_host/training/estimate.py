@@ -246,7 +246,6 @@ def _small_job(job: TrainingJob, size_wh: tuple[int, int]) -> TrainingJob:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the estimate of the job whose folder is named: {"seconds", "text", …}, or {"error": line}."""
-    from ..compiling.errors import CompilingError
     from .ultralytics_runtime import isolate_ultralytics
 
     folder = Path((sys.argv[1:] if arguments is None else arguments)[0]).resolve()
@@ -264,7 +263,7 @@ def main(arguments: list[str] | None = None) -> int:
             check_limit(found, job, task.input_wh(job))
         except TooLongError as error:
             answer["refused"] = str(error)
-    except (TrainingError, CompilingError) as error:
+    except TrainingError as error:
         answer = {"error": str(error)}
     except ModuleNotFoundError as error:
         answer = {"error": f"{error.name} is not installed: pip install 'snaploop[train]'"}

@@ -118,6 +118,12 @@ class Task(Protocol):
         "seconds", "start" ("scratch", "pretrained" or "warm"), "curve" and whatever else is worth keeping.
         """
 
+    def varied(self, job: TrainingJob, folders: Folders, photos: int, variants: int) -> list[list[Pixels]]:
+        """Pictures for people, with labels drawn: for each of the first training photos (lines, for reading) a row of H×W×3 RGB.
+
+        A row is the photo as the model sees it, then as training changes it in `variants` epochs. `folders` are prepared.
+        """
+
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """Write `folders.artifacts / "model.onnx"`: one float32 input (1, 3, H, W) as `preprocess` leaves it, static shapes."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ..errors import AddressTakenError, BadInputError
-from . import api, board_road, installs, page, pairing, photos
+from . import api, board_road, installs, page, pairing, photos, recipe, report_page
 from .access import add_headers, check_access, tell_errors
 from .context import CONTEXT, Context
 
@@ -22,7 +22,7 @@ def application(context: Context) -> web.Application:
     """The aiohttp application."""
     app = web.Application(middlewares=[add_headers, tell_errors, check_access], client_max_size=MAX_BODY_BYTES)
     app[CONTEXT] = context
-    for module in (board_road, api, photos, pairing, installs, page):
+    for module in (board_road, api, photos, pairing, installs, report_page, recipe, page):
         app.add_routes(module.ROUTES)
     app.router.add_static("/static/", _STATIC)
     return app

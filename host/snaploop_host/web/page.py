@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
@@ -22,6 +23,7 @@ from ..services.overview import sample_fields
 from .context import CONTEXT, Context
 from .curve import HEIGHT, WIDTH, curve
 from .next_step import next_step
+from .recipe import given_in, recipe_values
 
 SHOWN_PHOTOS = 36
 SHOWN_MODELS = 8
@@ -114,8 +116,31 @@ async def post_project(request: web.Request) -> web.StreamResponse:
 async def post_train(request: web.Request) -> web.StreamResponse:
     """Start a training."""
     context, name = request.app[CONTEXT], request.match_info["name"]
+    given = given_in(await request.post())
     try:
-        await asyncio.to_thread(lambda: context.train.start(context.store.project_named(name).id))
+        await asyncio.to_thread(lambda: context.train.start(context.store.project_named(name).id, given))
+    except HostError as error:
+        return await _page(context, name, error, {"given": given})
+    raise web.HTTPSeeOther(f"/projects/{name}")
+
+
+async def post_estimate(request: web.Request) -> web.StreamResponse:
+    """Say how long a training would take; measures for some seconds."""
+    context, name = request.app[CONTEXT], request.match_info["name"]
+    given = given_in(await request.post())
+    try:
+        found = await asyncio.to_thread(lambda: context.train.estimate(context.store.project_named(name).id, given))
+    except HostError as error:
+        return await _page(context, name, error, {"given": given})
+    said = {"estimate": found["text"], "refused": found.get("refused", ""), "given": given}
+    return await _page(context, name, more=said)
+
+
+async def post_resume(request: web.Request) -> web.StreamResponse:
+    """Go on with the run in the address."""
+    context, name = request.app[CONTEXT], request.match_info["name"]
+    try:
+        await asyncio.to_thread(context.train.go_on, int(request.match_info["run"]))
     except HostError as error:
         return await _page(context, name, error)
     raise web.HTTPSeeOther(f"/projects/{name}")
@@ -141,13 +166,17 @@ async def post_offer(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"/projects/{name}")
 
 
-async def _page(context: Context, name: str | None, error: HostError | None = None) -> web.Response:
+async def _page(
+    context: Context, name: str | None, error: HostError | None = None, more: Mapping[str, Any] | None = None
+) -> web.Response:
     notice = "" if error is None else str(error)
-    html = await asyncio.to_thread(_render, context, "page.html", name, notice)
+    html = await asyncio.to_thread(_render, context, "page.html", name, notice, more)
     return web.Response(text=html, content_type="text/html", status=200 if error is None else http_status(error))
 
 
-def _render(context: Context, template: str, name: str | None, notice: str) -> str:
+def _render(
+    context: Context, template: str, name: str | None, notice: str, more: Mapping[str, Any] | None = None
+) -> str:
     projects = context.store.projects()
     project = context.store.project_named(name) if name else (projects[-1] if projects else None)
     values: dict[str, Any] = {"projects": projects, "project": project, "notice": notice, "now_s": context.clock()}
@@ -155,6 +184,8 @@ def _render(context: Context, template: str, name: str | None, notice: str) -> s
     values["installs"] = {job["port"]: job for job in context.installs.state()}
     if project is not None:
         values |= _project_values(context, project)
+        values |= recipe_values(context, project, (more or {}).get("given", {}))
+    values |= {"estimate": "", "refused": "", **(more or {})}
     return environment().get_template(template).render(values)
 
 
@@ -169,6 +200,7 @@ def _project_values(context: Context, project: Project) -> dict[str, Any]:
         "counts": counts,
         "samples": overview.samples(project, SHOWN_PHOTOS),
         "run": run,
+        "said_of_time": {} if run is None else context.train.said_of_time(run["id"]),
         "earlier": [one for one in runs if run is None or one["id"] != run["id"]][:4],
         "curve": None if run is None else curve(overview.curve(run["id"]), metrics, run["epochs"]),
         "models": models[:SHOWN_MODELS],
@@ -194,7 +226,9 @@ ROUTES = [
     web.get("/projects/{name}", get_page),
     web.get("/projects/{name}/live", get_live),
     web.post("/projects/{name}/train", post_train),
+    web.post("/projects/{name}/estimate", post_estimate),
     web.post(r"/projects/{name}/runs/{run:\d{1,15}}/cancel", post_cancel),
+    web.post(r"/projects/{name}/runs/{run:\d{1,15}}/resume", post_resume),
     web.post("/projects/{name}/models/{model:[0-9a-f]{12}}/offer", post_offer),
     web.get("/projects/{name}/photos/{digest:[0-9a-f]{64}}", get_photo_page),
 ]

@@ -118,9 +118,10 @@ class TrainingBatches:
         """One shuffled pass over the split."""
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.split))
         for start in range(0, len(order), self.batch_size):
-            yield collate([self._example(int(index)) for index in order[start : start + self.batch_size]])
+            yield collate([self.example(int(index)) for index in order[start : start + self.batch_size]])
 
-    def _example(self, index: int) -> Example:
+    def example(self, index: int) -> Example:
+        """One picture of this epoch, changed."""
         rng = np.random.default_rng([self.seed, self.epoch, index])
         width, height = self.split.canvas_w, self.split.canvas_h
         if rng.random() < self.mosaic_share:

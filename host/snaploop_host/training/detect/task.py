@@ -65,6 +65,23 @@ class DetectTask:
         shutil.copyfile(folders.run / result.pop("weights"), folders.artifacts / "best.pt")
         return result
 
+    def varied(self, job: TrainingJob, folders: Folders, photos: int, variants: int) -> list[list[Pixels]]:
+        """Boxes in the colours of their classes."""
+        from ..label_marks import with_boxes
+        from .augment import augmentation_of
+        from .picture_dataset import PictureSplit, TrainingBatches
+
+        split = PictureSplit(folders.data, "train", *self.input_wh(job))
+        batches = TrainingBatches(split, 1, job.parameters.seed, augmentation_of(job.parameters), job.parameters.mosaic)
+        rows = []
+        for index in range(photos):
+            seen = [split.letterboxed(index)]
+            for epoch in range(variants):
+                batches.start_epoch(epoch)
+                seen.append(batches.example(index))
+            rows.append([with_boxes(one.image, one.boxes_xyxy, one.classes.tolist(), job.classes) for one in seen])
+        return rows
+
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """Cut before the decode."""
         from .export_onnx import export_raw_heads

@@ -58,6 +58,22 @@ class OcrDetectTask:
 
         return train(job, self.input_wh(job), self.preprocess, folders, report)
 
+    def varied(self, job: TrainingJob, folders: Folders, photos: int, variants: int) -> list[list[Pixels]]:
+        """Quads around the texts."""
+        from ..label_marks import with_polygons
+        from .train import MapBatches
+
+        size = self.input_wh(job)
+        source = read_split(folders.data, "train")[:photos]
+        placed, batches = PlacedPhotos(source, size), MapBatches(source, size, 1, job.parameters)
+        rows = []
+        for index in range(len(source)):
+            seen = [(placed.pixels(index).transpose(1, 2, 0), list(placed.truth(index).polygons))]
+            for epoch in range(variants):
+                seen.append(batches.changed(index, np.random.default_rng([job.parameters.seed, epoch, index])))
+            rows.append([with_polygons(image, quads, [0] * len(quads), job.classes) for image, quads in seen])
+        return rows
+
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """One output, (1, H, W, 2)."""
         from ..write_onnx import write_onnx

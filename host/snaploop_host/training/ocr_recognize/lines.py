@@ -149,7 +149,8 @@ def changed(
     left, top, across, down = inner
     # Some lines loosely: on the board they are held into a strip, not marked.
     low, high = -0.12 * down, (0.6 if rng.random() < LOOSE_PROBABILITY * distort else 0.15) * down
-    margins = distort * rng.uniform((low / 2, low, low / 2, low), (high, high, high, high))
+    margins = rng.uniform((low / 2, low, low / 2, low), (high, high, high, high))
+    margins = margins * np.where(margins < 0, min(distort, 1.0), distort)  # never so tight that a letter is lost
     quad = np.array(
         [
             (left - margins[0], top - margins[1]),

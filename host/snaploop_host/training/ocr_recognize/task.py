@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from snaploop_shared.manifest import HEAD_CTC
 
 from ...domain.confidence import Tally
@@ -65,6 +67,25 @@ class OcrRecognizeTask:
         from .train import train
 
         return train(job, self.input_wh(job)[0], characters_of(job), self.preprocess, folders, report)
+
+    def varied(self, job: TrainingJob, folders: Folders, photos: int, variants: int) -> list[list[Pixels]]:
+        """What is written in a bar below each line."""
+        from ..label_marks import with_caption
+        from ..ocr.quads import read_rgb
+        from .lines import changed
+
+        width, parameters = self.input_wh(job)[0], job.parameters
+        lines = read_lines(folders.data, "train")[: 2 * photos]  # lines are low: more of them fit
+        plain = Lines(lines, width, characters_of(job))
+        rows = []
+        for index, line in enumerate(lines):
+            image, inner = read_rgb(line.file), (line.border, line.border, *line.size_wh)
+            seen = [plain.pixels(index).transpose(1, 2, 0)]
+            for epoch in range(variants):
+                rng = np.random.default_rng([parameters.seed, epoch, index])
+                seen.append(changed(image, inner, width, rng, parameters.distort)[0])
+            rows.append([with_caption(one, line.text) for one in seen])
+        return rows
 
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """One output, (1, W/4, labels), logits."""

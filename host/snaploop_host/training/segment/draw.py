@@ -30,7 +30,7 @@ def draw_regions(pixels: Pixels, truth: ClassMap, answer: ClassMap, labels: Sequ
     """
     picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
     colours = list(palette.colours(list(labels[1:])).values())
-    sheet = cv2.hconcat([_tinted(picture, one.classes, colours) for one in (truth, answer)])
+    sheet = cv2.hconcat([tinted(picture, one.classes, colours) for one in (truth, answer)])
     legend = np.full((LEGEND_PX, sheet.shape[1], 3), 24, np.uint8)
     at = 6
     for name, colour in zip(labels[1:], colours, strict=True):
@@ -42,7 +42,8 @@ def draw_regions(pixels: Pixels, truth: ClassMap, answer: ClassMap, labels: Sequ
     )
 
 
-def _tinted(picture: np.ndarray, classes: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
+def tinted(picture: np.ndarray, classes: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """The picture, twice as large, with each class from 1 on in its colour."""
     tints = np.array([(0, 0, 0), *colours], np.uint8)
     mixed = cv2.addWeighted(picture, 1 - OPACITY, tints[classes.astype(np.int64)], OPACITY, 0)
     tinted = np.where(classes[..., None] > 0, mixed, picture)

@@ -89,11 +89,12 @@ class TrainingBatches:
         order = np.random.default_rng([self.seed, number]).permutation(len(self.photos))
         order = np.resize(order, len(self) * self.batch_size)
         for start in range(first * self.batch_size, len(order), self.batch_size):
-            examples = [self._example(int(index), number) for index in order[start : start + self.batch_size]]
+            examples = [self.example(int(index), number) for index in order[start : start + self.batch_size]]
             pixels = torch.from_numpy(np.stack([image for image, _ in examples])).permute(0, 3, 1, 2)
             yield pixels, torch.from_numpy(np.stack([mask for _, mask in examples]).astype(np.int64))
 
-    def _example(self, index: int, epoch: int) -> tuple[Pixels, Mask]:
+    def example(self, index: int, epoch: int) -> tuple[Pixels, Mask]:
+        """One photo of this epoch, changed, and its mask."""
         rng = np.random.default_rng([self.seed, epoch, index])
         image, mask = place_randomly(*self.photos.kept(index), self.photos.width, self.photos.height, self.rules, rng)
         return recolour(image, self.rules, rng), mask

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from snaploop_shared import palette
 from snaploop_shared.letterbox import input_size
 from snaploop_shared.manifest import HEAD_SEGMAP
 
@@ -93,6 +94,22 @@ class SegmentTask:
             report,
             PRETRAINED if job.may_use_pretrained and PRETRAINED.exists() else None,
         )
+
+    def varied(self, job: TrainingJob, folders: Folders, photos: int, variants: int) -> list[list[Pixels]]:
+        """Regions tinted in the colours of their classes."""
+        from ..detect.augment import augmentation_of
+        from .draw import tinted
+        from .picture_dataset import MaskedPhotos, TrainingBatches
+
+        masked = MaskedPhotos(job.train, *self.input_wh(job))
+        batches = TrainingBatches(masked, 1, job.parameters.seed, augmentation_of(job.parameters))
+        colours = list(palette.colours(list(job.classes)).values())
+        rows = []
+        for index in range(photos):
+            plain = (masked.pixels(index).transpose(1, 2, 0), masked.truth(index).classes)
+            seen = [plain, *(batches.example(index, epoch) for epoch in range(variants))]
+            rows.append([tinted(np.ascontiguousarray(image), mask, colours) for image, mask in seen])
+        return rows
 
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """Logits at full size and at stride 4."""

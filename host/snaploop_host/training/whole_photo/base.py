@@ -89,6 +89,23 @@ class WholePhotoTask(ABC):
 
         return train(self, job, folders, report)
 
+    def varied(self, job: TrainingJob, folders: Folders, photos: int, variants: int) -> list[list[Pixels]]:
+        """What is said of the photo in a bar below it."""
+        from ..detect.augment import augmentation_of
+        from ..label_marks import with_caption
+        from .pictures import vary
+
+        source, rules = self.photos(job, "train"), augmentation_of(job.parameters, self.zoom_share)
+        rows = []
+        for index in range(photos):
+            said = ", ".join(job.classes[cls] for cls in sorted(classes_of(source.photos[index]))) or "-"
+            seen = [source.stretched(index).transpose(1, 2, 0)]
+            for epoch in range(variants):
+                rng = np.random.default_rng([job.parameters.seed, epoch, index])
+                seen.append(vary(source.full(index), source.width, source.height, rules, rng))
+            rows.append([with_caption(one, said) for one in seen])
+        return rows
+
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """Raw outputs; soft-max, sigmoid or cosine stay outside."""
         from ..write_onnx import write_onnx

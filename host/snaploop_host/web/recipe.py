@@ -1,0 +1,78 @@
+"""What the page and the API say before a training: its parameters, the balance of classes, an estimate, and what augmentation does."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from ..domain.class_balance import balance_warnings
+from ..domain.projects import Project, check_task
+from ..domain.scores import DETECT
+from ..domain.training_parameters import NORMAL, PRESET_TEXTS, rules_of
+from ..errors import BadInputError
+from .context import CONTEXT, Call, Context, in_thread
+
+
+def recipe_values(context: Context, project: Project, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the templates show: rules of the task, what was given, counts of each class and what is wrong with them."""
+    counts = context.train.balance(project.id)
+    return {
+        "rules": rules_of(project.task),
+        "given": given,
+        "presets": PRESET_TEXTS,
+        "balance": counts,
+        "balance_warnings": balance_warnings(counts) if any(one.train or one.val for one in counts) else [],
+    }
+
+
+def given_in(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a form or a query; fields left empty are not given."""
+    return {name: str(value).strip() for name, value in form.items() if str(value).strip()}
+
+
+def list_parameters(_context: Context, call: Call) -> Any:
+    """What can be set for a training: ?task=detect."""
+    rules = rules_of(check_task(call.query.get("task", DETECT)))
+    return [dataclasses.asdict(rule) | {"allowed": rule.allowed} for rule in rules]
+
+
+def balance(context: Context, call: Call) -> Any:
+    """Labelled examples of each class on both sides, and sentences about what is wrong with that."""
+    counts = context.train.balance(context.store.project_named(call.path["name"]).id)
+    return {"classes": [dataclasses.asdict(one) for one in counts], "warnings": balance_warnings(counts)}
+
+
+def estimate(context: Context, call: Call) -> Any:
+    """How long a run with {"parameters": {...}} would take; measures for some seconds."""
+    parameters = call.body.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise BadInputError("parameters must be an object")
+    return context.train.estimate(context.store.project_named(call.path["name"]).id, parameters)
+
+
+def resume_run(context: Context, call: Call) -> Any:
+    """Go on with a cancelled or failed run."""
+    return context.overview.run(context.train.go_on(call.part("id")).id)
+
+
+async def get_augmented(request: web.Request) -> web.StreamResponse:
+    """A PNG of what training sees: ?preset=strong, and any other parameter."""
+    context = request.app[CONTEXT]
+    project = context.store.project_named(request.match_info["name"])
+    given = {"preset": NORMAL} | given_in(request.query)
+    picture = await asyncio.to_thread(context.train.preview, project.id, given)
+    return web.Response(body=picture, content_type="image/png", headers={"Cache-Control": "private, max-age=60"})
+
+
+ROUTES = [
+    web.get("/api/parameters", in_thread(list_parameters)),
+    web.get("/api/projects/{name}/balance", in_thread(balance)),
+    web.post("/api/projects/{name}/estimate", in_thread(estimate)),
+    web.get("/api/projects/{name}/augment.png", get_augmented),
+    web.post("/api/runs/{id}/resume", in_thread(resume_run)),
+    web.get("/projects/{name}/augment.png", get_augmented),
+]

@@ -40,7 +40,7 @@ PHOTOS = 48
 PARAMETERS = {"imgsz": 96}
 EPOCHS = {
     "classify": 24,
-    "embed": 20,
+    "embed": 32,
     "multilabel": 40,
 }  # several things in a picture take longer to tell apart than one
 CAMERA = (640, 360)

@@ -149,6 +149,21 @@ def test_two_logits_become_one_with_the_same_meaning(tmp_path):
         np.testing.assert_allclose(CLASSIFY.answer(None, pair).values, CLASSIFY.answer(None, single).values, atol=1e-6)
 
 
+def test_vectors_leave_the_network_with_their_middle_at_zero(tmp_path):
+    """An untrained network answers all photos nearly alike; from the middle of them, they lie in all directions."""
+    job = make_job(tmp_path, "embed", ONES * 4, ONES * 2)
+    network = networks.build_network(EMBED.outputs(job)).eval()
+    with torch.no_grad():
+        getattr(network, networks.HEAD).bias.fill_(1.0)
+    photos = EMBED.photos(job, "train")
+    pixels = torch.from_numpy(EMBED.preprocess.apply(np.stack([photos.stretched(index) for index in range(12)])))
+    with torch.inference_mode():
+        before, after = network(pixels), EMBED.folded(network, job)(pixels)
+    assert torch.allclose(after, before - before.mean(dim=0), atol=1e-4)
+    assert torch.nn.functional.cosine_similarity(before[0], before[1], dim=0) > 0.9
+    assert after.mean(dim=0).abs().max() < 1e-4
+
+
 def test_weights_come_back_and_what_fits_is_taken_over(tmp_path):
     network = networks.build_network(3)
     networks.save_weights(tmp_path / "best.pt", "classify", NAMES, network.state_dict())

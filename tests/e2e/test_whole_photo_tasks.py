@@ -44,7 +44,7 @@ EPOCHS = {
     "multilabel": 40,
 }  # several things in a picture take longer to tell apart than one
 CAMERA = (640, 360)
-ONE_PHOTO = 0.09  # of the twelve validation photos one is 0.083: that much may differ after so short a training
+TWO_PHOTOS = 0.17  # of the twelve validation photos: that much may differ after so short a training
 
 
 class LabelledPhotos:
@@ -180,7 +180,7 @@ def board_with(folder, model, kmodel, golden, views):
 
 @pytest.mark.parametrize("task", ["classify", "multilabel", "embed"])
 def test_from_photos_to_a_board_that_knows(tmp_path, task):
-    model, report, kmodel, golden, job_folder = trained(tmp_path, task, ONE_PHOTO)
+    model, report, kmodel, golden, job_folder = trained(tmp_path, task, TWO_PHOTOS)
     strict = {"classify": "top1", "multilabel": "mean_ap", "embed": "recall_at_1"}[task]
     assert report.scores("float")[strict] > 0.6  # a third is chance
     assert report.gained()[strict] >= -report.gate_limit_points

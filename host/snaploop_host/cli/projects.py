@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..domain.projects import DETECT, TASK_TITLES, check_classes, check_project_name, check_task
 from ..errors import BadInputError
 from .options import DataOption, JsonOption, opened, show
+
+if TYPE_CHECKING:
+    from ..domain.projects import Project
+    from ..ports import AnnotatedFolder
 
 projects = typer.Typer(help="Projects: a task and its classes.", no_args_is_help=True)
 ClassesOption = Annotated[str, typer.Option("--classes", metavar="A,B,C", help="Class names, separated by commas.")]
@@ -94,6 +99,28 @@ def import_samples(
             help="PPOCRLabel's Label.txt or ICDAR's gt_*.txt; a new project is one of ocr_recognize.",
         ),
     ] = None,
+    yolo: Annotated[
+        Path | None,
+        typer.Option("--yolo", metavar="DIR|ZIP", help="YOLO data set: images, labels and data.yaml or classes.txt."),
+    ] = None,
+    coco: Annotated[
+        Path | None,
+        typer.Option(
+            "--coco", metavar="JSON|DIR|ZIP", help="COCO annotations, with the pictures beside or below them."
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            "--masks",
+            metavar="DIR|ZIP",
+            help="Pictures with PNG masks (VOC, Cityscapes, colour maps); a new project is one of segment.",
+        ),
+    ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option("--names", metavar="FILE", help="With --masks: what the numbers or colours of masks are called."),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,16 +129,18 @@ def import_samples(
     import json
     import sys
 
-    from ..ports import AnnotatedFolder
-    from ..storage.class_folders import ClassFolders
-    from ..storage.text_folder import TextFolder
-    from ..storage.voc_folder import VocFolder
+    from ..storage.zip_folder import opened_folder
 
-    if sum(folder is not None for folder in (voc, folders, texts)) != 1:
-        raise BadInputError("say what to import: one of --voc DIR, --folders DIR and --texts DIR")
-    source: AnnotatedFolder = VocFolder(voc) if voc else TextFolder(texts) if texts else ClassFolders(folders or Path())
-    with opened(data) as host:
-        report = host.importer.run(project, source)
+    given = {"voc": voc, "folders": folders, "texts": texts, "yolo": yolo, "coco": coco, "masks": masks}
+    asked = {kind: path for kind, path in given.items() if path is not None}
+    if len(asked) != 1:
+        raise BadInputError(f"say what to import: one of {', '.join(f'--{kind}' for kind in given)}, with a folder")
+    if names is not None and (masks is None or not names.is_file()):
+        raise BadInputError(f"--names {names} goes with --masks and must be a file")
+    ((kind, path),) = asked.items()
+    with opened(data) as host, opened_folder(path) as folder:
+        known = next((one for one in host.store.projects() if one.name == project), None)
+        report = host.importer.run(project, _annotated(kind, folder, names, known))
     if as_json:
         print(json.dumps(dataclasses.asdict(report), indent=1))
     else:
@@ -120,3 +149,25 @@ def import_samples(
         print(f"{report.added} pictures added, {report.known} were here already, {len(report.problems)} problems")
     if report.problems and not report.added and not report.known:
         raise typer.Exit(4)
+
+
+def _annotated(kind: str, folder: Path, names: Path | None, project: Project | None) -> AnnotatedFolder:
+    """The reader of this kind of data set, for a project that may not exist yet."""
+    from ..storage.class_folders import ClassFolders
+    from ..storage.coco_folder import CocoFolder
+    from ..storage.mask_folder import MaskFolder
+    from ..storage.text_folder import TextFolder
+    from ..storage.voc_folder import VocFolder
+    from ..storage.yolo_folder import YoloFolder
+
+    if kind == "masks":
+        return MaskFolder(folder, names, project.classes if project else ())
+    if kind == "coco":
+        return CocoFolder(folder, project.task if project else None)
+    readers: dict[str, Callable[[Path], AnnotatedFolder]] = {
+        "voc": VocFolder,
+        "folders": ClassFolders,
+        "texts": TextFolder,
+        "yolo": YoloFolder,
+    }
+    return readers[kind](folder)

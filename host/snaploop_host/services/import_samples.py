@@ -125,5 +125,5 @@ def _checked(box: Box, number: int, picture: str, project: Project, width: int, 
         )
     if right - left < 1 or bottom - top < 1:
         raise BadInputError(f"{picture}: box {number} ({box.class_name}) has no area: correct or remove it")
-    points = tuple((min(max(x, left), right - 1), min(max(y, top), bottom - 1)) for x, y in box.points)
+    points = tuple((min(max(x, left), right), min(max(y, top), bottom)) for x, y in box.points)
     return Box(box.class_name, left, top, right - left, bottom - top, points, box.text)

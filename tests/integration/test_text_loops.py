@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fakes.desk import Desk, says, tap, wait
 from fakes.host_folder import make_host, pair_client
+from fakes.known_machine import REPEATABLE, has_trained
 from fakes.text_photos import draw_photo
-from snaploop_device.screens.widgets import GOOD
+from snaploop_shared.palette import colours
 from snaploop_shared.sample_record import Box
 
 pytest.importorskip("torch")
@@ -44,7 +45,7 @@ def add_photos(desk: Desk, task: str, count: int, heights_px: tuple[int, int], l
 
 def trained(desk: Desk, board, parameters: dict) -> dict:
     """The report of a run that succeeded, once its model is live on the board."""
-    run = desk.post("/api/projects/signs/train", {"parameters": parameters})
+    run = desk.post("/api/projects/signs/train", {"parameters": parameters | REPEATABLE})
 
     def ended():
         (now,) = desk.api("/api/runs?project=signs")
@@ -67,7 +68,8 @@ def show(folder: Path, image: Image.Image) -> Path:
 
 def drawn_quads(board) -> list[np.ndarray]:
     """Corners of the quads on the screen, (4, 2) each: four lines that follow each other."""
-    calls = [call for call in board.drawn("OSD1") if call[0] == "line" and tuple(call[5])[-3:] == GOOD]
+    colour = colours(["text"])["text"]
+    calls = [call for call in board.drawn("OSD1") if call[0] == "line" and tuple(call[5])[-3:] == colour]
     lines = [call[1:5] for call in calls]
     return [np.array([line[:2] for line in lines[at : at + 4]], float) for at in range(0, len(lines) - 3, 4)]
 
@@ -77,6 +79,7 @@ def drawn_quads(board) -> list[np.ndarray]:
 def test_from_marked_texts_to_quads_on_the_screen(tmp_path) -> None:
     desk = Desk(tmp_path)
     add_photos(desk, "ocr_detect", 20, (44, 70), (3, 6))
+    has_trained(desk.host_data / "jobs", "ocr_detect", (160, 96), 8)
     desk.install(project="signs")
     scene, truth = draw_photo(np.random.default_rng(77), SIZE, 2, LETTERS, (4, 6), (50, 66))
     with desk.board(camera=show(tmp_path / "views", scene)) as board, desk.daemon("--usb", board.pty):
@@ -97,6 +100,7 @@ def test_from_marked_texts_to_quads_on_the_screen(tmp_path) -> None:
 def test_from_typed_texts_to_a_reading_on_the_screen(tmp_path) -> None:
     desk = Desk(tmp_path)
     add_photos(desk, "ocr_recognize", 16, (44, 70), (3, 4))
+    has_trained(desk.host_data / "jobs", "ocr_recognize", (128, 32), 8)
     desk.install(project="signs")
     scene = Image.new("RGB", SIZE, (120, 130, 140))
     ImageDraw.Draw(scene).rectangle((100, 124, 540, 236), fill=(240, 240, 235))

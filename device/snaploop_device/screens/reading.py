@@ -14,8 +14,9 @@ HINT = "hold a line of text into the frame"
 def draw(state, overlay) -> None:
     """Draw what `state.detections` of a text model say."""
     if state.model.head == HEAD_TEXTMAP:
+        colour = state.colour_of(state.model.labels[0])
         for one in state.detections:
-            _quad(overlay, one[6])
+            _quad(overlay, one[6], colour)
         return
     model = state.model
     x, y, width, height = strip_placement(layout.PHOTO_W, layout.PHOTO_H, model.input_w, model.input_h).cut
@@ -42,7 +43,7 @@ def draw(state, overlay) -> None:
     )
 
 
-def _quad(overlay, corners):
+def _quad(overlay, corners, colour):
     for at in range(0, 8, 2):
         after = (at + 2) % 8
-        overlay.line(corners[at], corners[at + 1], corners[after], corners[after + 1], w.GOOD, QUAD_THICKNESS_PX)
+        overlay.line(corners[at], corners[at + 1], corners[after], corners[after + 1], colour, QUAD_THICKNESS_PX)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fakes.desk import Desk, says, tap, wait
 from fakes.host_folder import make_host, pair_client
+from fakes.known_machine import REPEATABLE, has_trained
 from fakes.shape_pictures import CLASSES, PHOTO, draw_scene, jpeg, paint, shape
 from snaploop_shared import messages
 from snaploop_shared.palette import colours
@@ -26,9 +27,9 @@ PARAMETERS = {
     "batch": 6,
     "warmup_steps": 20,
     "ema_steps": 20,
-    "threads": 1,
     "gate": 0.03,
-}  # one thread: the same every time
+    **REPEATABLE,
+}
 THINGS = ((0, (170.0, 170.0), 90.0), (1, (450.0, 200.0), 110.0))  # class, centre, radius
 
 
@@ -66,6 +67,7 @@ def drawn_regions(board) -> dict[str, np.ndarray]:
 def test_from_outlines_to_regions_on_the_screen(tmp_path) -> None:
     desk = Desk(tmp_path)
     add_photos(desk)
+    has_trained(desk.host_data / "jobs", "segment", (96, 64), PARAMETERS["batch"])
     desk.install(project="shapes")
     scene = np.full((PHOTO[1], PHOTO[0], 3), 120, np.uint8)
     truth = {}

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fakes.known_machine import REPEATABLE, has_trained
 from snaploop_host.domain.run_report import report_from_json
 from snaploop_host.training.bench_pictures import CLASSES, write_pictures
 from snaploop_host.training.errors import TrainingError
 from snaploop_host.training.evaluate import evaluate, open_run
 from snaploop_host.training.job import CANCELLED, DONE, FAILED
 from snaploop_host.training.try_pictures import counts, try_picture
+from snaploop_shared.letterbox import input_size
 
 if (
     importlib.util.find_spec("ultralytics") is None
@@ -45,6 +47,8 @@ def make_job(folder, photos, parameters, **changes):
         "warm_start": None,
     } | changes
     (folder / "job.json").write_text(json.dumps(raw))
+    imgsz = parameters.get("imgsz", 320)
+    has_trained(folder.parent, "detect", input_size(320, 180, imgsz), parameters.get("batch", 8))
     return folder
 
 
@@ -119,7 +123,7 @@ def test_cancelled_training_goes_on_where_it_was(tmp_path, start):
     again.send_signal(signal.SIGKILL)
     again.wait(30)
     skipped = [event["stage"] for event in events(folder, "stage") if event["state"] == "skipped"]
-    assert skipped == ["prepare"]
+    assert skipped == ["prepare", "estimate"]
     assert [event["epoch"] for event in events(folder, "epoch")].count(1) == 1  # a cancelled run does not begin again
     assert not (folder / "home").exists()  # nothing of the libraries' goes to the home directory
 
@@ -215,7 +219,7 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     folder = make_job(
         tmp_path / "job",
         40,
-        {"epochs": 80, "imgsz": 160, "patience": 80},
+        {"epochs": 80, "imgsz": 160, "patience": 80, **REPEATABLE},
         gate={"limit_points": 0.05, "images": 6, "budget_s": 0},
     )
     process = start(folder)
@@ -231,7 +235,7 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     process = start(folder)
     assert process.wait(300) == DONE, process.stderr.read()
     skipped = [event["stage"] for event in events(folder, "stage") if event["state"] == "skipped"]
-    assert skipped == ["prepare", "train", "export"]
+    assert skipped == ["prepare", "estimate", "train", "export"]
 
     result = report_from_json(json.loads((folder / "artifacts" / "result.json").read_text()))
     kmodel = (folder / "artifacts" / "model.kmodel").read_bytes()

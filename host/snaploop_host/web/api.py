@@ -109,9 +109,9 @@ def resume_port(context: Context, call: Call) -> Any:
 
 
 def offer_model(context: Context, call: Call) -> Any:
-    """Offer a model to its boards again, as the newest."""
-    renewed = context.train.publisher.offer_again(call.path["digest"])
-    return {"digest": renewed.digest, "serial": renewed.serial}
+    """Offer a model to its boards again, as the newest; {"force": true}: also one that was refused at the gate."""
+    renewed = context.train.publisher.offer_again(call.path["digest"], call.body.get("force") is True)
+    return {"digest": renewed.digest, "serial": renewed.serial, "is_forced": renewed.is_forced}
 
 
 async def get_manifest(request: web.Request) -> web.StreamResponse:

@@ -68,10 +68,10 @@ class LossBar:
     is_over: bool
 
 
-def loss_bars(report: RunReport) -> list[LossBar]:
-    """In the order of the task's metrics, all on one axis."""
+def loss_bars(report: RunReport) -> dict[str, LossBar]:
+    """Metric → its bar, all on one axis."""
     if not report.loss:
-        return []
+        return {}
     limit = report.gate_limit_points
     ends = [0.0, limit, *(float(one[end]) for one in report.loss.values() for end in ("low", "high"))]
     lowest, highest = min(ends), max(ends)
@@ -80,8 +80,8 @@ def loss_bars(report: RunReport) -> list[LossBar]:
     def x(loss: float) -> float:
         return round((loss - lowest + margin) / (highest - lowest + 2 * margin) * BAR, 1)
 
-    return [
-        LossBar(
+    return {
+        name: LossBar(
             METRIC_TITLES[name],
             name in JUDGED[report.task],
             str(one["text"]),
@@ -94,7 +94,7 @@ def loss_bars(report: RunReport) -> list[LossBar]:
         )
         for name in METRICS[report.task]
         if (one := report.loss.get(name))
-    ]
+    }
 
 
 @dataclass(frozen=True, slots=True)

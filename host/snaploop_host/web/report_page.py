@@ -40,6 +40,13 @@ async def get_picture(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(path, headers={"Content-Type": "image/jpeg", "Cache-Control": _FOR_A_DAY})
 
 
+async def post_force(request: web.Request) -> web.StreamResponse:
+    """Offer a refused model all the same."""
+    context, name, model = request.app[CONTEXT], request.match_info["name"], request.match_info["model"]
+    await asyncio.to_thread(context.train.publisher.offer_again, model, True)
+    raise web.HTTPSeeOther(f"/projects/{name}/models/{model}")
+
+
 def model_json(context: Context, call: Call) -> Any:
     """One model with manifest, scores, every rung and its boards."""
     return context.details.model(context.train.publisher.find(call.path["digest"]))
@@ -91,6 +98,7 @@ def _shared(context: Context, project: Project, run: dict[str, Any]) -> dict[str
 ROUTES = [
     web.get(r"/projects/{name}/runs/{run:\d{1,15}}", get_run),
     web.get("/projects/{name}/models/{model:[0-9a-f]{12}}", get_model),
+    web.post("/projects/{name}/models/{model:[0-9a-f]{12}}/force", post_force),
     web.get(r"/runs/{run:\d{1,15}}/pictures/{picture:val_\d\d\.jpg}", get_picture),
     web.get("/api/models/{digest}", in_thread(model_json)),
 ]

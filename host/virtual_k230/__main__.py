@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     board = OneLineParser(add_help=False)
     board.add_argument("--sd", metavar="DIR", help="folder that is the board's /sdcard (default: a temporary one)")
     board.add_argument("--data", metavar="DIR", help="folder that is the board's /data (default: a temporary one)")
-    board.add_argument("--profile", choices=["A", "B", "C", "D"], default="B", help="firmware generation (default: B)")
+    board.add_argument(
+        "--profile", type=str.upper, choices=["A", "B", "C", "D"], default="B", help="firmware generation (default: B)"
+    )
     board.add_argument(
         "--nncase-version", metavar="X.Y.Z", help="version that nncase_runtime reports (default: the profile's)"
     )

@@ -349,7 +349,7 @@ class VirtualK230:
         """The next position, and the console text from `position` on."""
         return self._console.follow(position)
 
-    def wait_for(self, text: str, timeout: float = 10, start: int = 0) -> str:
+    def wait_for(self, text: str, timeout: float = 60, start: int = 0) -> str:
         """Wait until the console has shown `text` (from log position `start` on); returns the log.
 
         Raises:

@@ -43,10 +43,17 @@ class Engine(Protocol):
         """Free what it holds."""
 
 
+def _dtype(tensor: Any) -> str:
+    """NumPy's name of a type as ONNX writes it, such as tensor(int64)."""
+    name = str(tensor.type).removeprefix("tensor(").removesuffix(")")
+    return {"float": "float32", "double": "float64"}.get(name, name)
+
+
 class OnnxEngine:
     """An ONNX twin in onnxruntime. What a script hands over as uint8 becomes what the float twin takes: 0..1; floats stay.
 
-    The twin cannot know whether its kmodel takes bytes or floats; `inputs` says uint8, and `takes` what else will do.
+    A twin that takes floats cannot know whether its kmodel takes bytes or floats; `inputs` then says uint8, and `takes` what
+    else will do.
 
     Raises:
         SimulatorError: onnxruntime is missing or refuses the file.
@@ -63,22 +70,42 @@ class OnnxEngine:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # boundary: onnxruntime raises its own kinds for any bad file
             raise SimulatorError(f"onnxruntime cannot load {path}: {error}") from error
-        self._names = [each.name for each in self._session.get_inputs()]
-        self._takes_float = [each.type == "tensor(float)" for each in self._session.get_inputs()]
-        self.inputs = [TensorSpec("uint8", tuple(each.shape)) for each in self._session.get_inputs()]
-        self.outputs = [TensorSpec("float32", tuple(each.shape)) for each in self._session.get_outputs()]
+        self._path = path
+        given = self._session.get_inputs()
+        self._names = [each.name for each in given]
+        self._takes_float = [each.type == "tensor(float)" for each in given]
+        self.inputs = [
+            TensorSpec("uint8" if each.type == "tensor(float)" else _dtype(each), self._sides(each)) for each in given
+        ]
+        self.outputs = [TensorSpec(_dtype(each), self._sides(each)) for each in self._session.get_outputs()]
+
+    def _sides(self, tensor: Any) -> tuple[int, ...]:
+        """Its shape; a first side that the file leaves open (the batch) is 1, as in every kmodel."""
+        sides = [1 if not index and not isinstance(side, int) else side for index, side in enumerate(tensor.shape)]
+        if not all(isinstance(side, int) for side in sides):
+            raise SimulatorError(
+                f"{self._path}: {tensor.name} is {list(tensor.shape)}; export the twin with fixed sizes, as a kmodel has"
+            )
+        return tuple(sides)
 
     def run(self, inputs: list[Array]) -> list[Array]:
-        """Outputs of the twin."""
+        """Outputs of the twin.
+
+        Raises:
+            SimulatorError: onnxruntime cannot compute it.
+        """
         feeds = {
             name: array.astype(np.float32) / np.float32(255) if takes_float and array.dtype == np.uint8 else array
             for name, takes_float, array in zip(self._names, self._takes_float, inputs, strict=True)
         }
-        return [np.asarray(output) for output in self._session.run(None, feeds)]
+        try:
+            return [np.asarray(output) for output in self._session.run(None, feeds)]
+        except Exception as error:  # boundary: onnxruntime raises its own kinds
+            raise SimulatorError(f"onnxruntime cannot run {self._path}: {error}") from error
 
     def takes(self, index: int, dtype: str) -> bool:
         """Whether input `index` takes arrays of this type."""
-        return dtype == "uint8" or (dtype == "float32" and self._takes_float[index])
+        return dtype == self.inputs[index].dtype or (dtype == "float32" and self._takes_float[index])
 
     def close(self) -> None:
         """Nothing to free."""
@@ -275,8 +302,8 @@ class KpuOps:
         if not is_type or not (is_packed or _without_leading_ones(array.shape) == _without_leading_ones(spec.shape)):
             # The firmware does not say why; the log of the virtual board does.
             logger.error(
-                "input %d must be %s %s, not %s %s",
-                index, spec.dtype, list(spec.shape), array.dtype.name, list(array.shape),
+                "input %d of %s must be %s %s, not %s %s (says %s)",
+                index, kpu.name, spec.dtype, list(spec.shape), array.dtype.name, list(array.shape), kpu.answered_by,
             )  # fmt: skip
             raise HalError("ValueError", _INPUT_FAILED)
         kpu.inputs[index] = self._handles.get(tensor, Tensor)

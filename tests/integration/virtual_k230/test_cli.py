@@ -105,7 +105,7 @@ def test_serve_announces_itself_and_ends_cleanly_at_sigterm(tmp_path: Path) -> N
         said = json.loads(child.stdout.readline())
         assert said["pid"] == child.pid
         assert Path(said["pty"]).exists()
-        with urllib.request.urlopen(said["url"] + "/state", timeout=10) as answer:
+        with urllib.request.urlopen(said["url"] + "/state", timeout=60) as answer:
             assert json.loads(answer.read())["running"] is True
         busy = run("serve", "--port", said["url"].rsplit(":", 1)[1])
         assert busy.returncode == 2
@@ -123,7 +123,7 @@ def test_shell_is_the_repl_in_a_terminal() -> None:
 
     def until(text: bytes) -> None:
         nonlocal said
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while text not in said:
             assert select.select([ours], [], [], deadline - time.monotonic())[0], said
             said += os.read(ours, 4096)

@@ -102,7 +102,7 @@ while True:
 """
     )
     with VirtualK230(sd=sd) as board:
-        board.wait_for("three frames shown", 20)
+        board.wait_for("three frames shown")
         rectangle, text = board.display.drawn("OSD1")
         assert rectangle == ["rectangle", 100, 52, 80, 60, (255, 255, 0, 0), 3, False]
         assert text[:5] == ["string", 10, 400, 32, "red 87"]

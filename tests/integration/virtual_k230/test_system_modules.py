@@ -61,19 +61,20 @@ def test_timers_and_interrupts_run_in_sleeps_and_at_calls(board: VirtualK230) ->
     said = board.run_code(
         FAILS + "import time, _hal\nfrom machine import Timer, Pin\nhits = []\n"
         "t = Timer(-1)\nt.init(period=30, mode=Timer.PERIODIC, callback=lambda t: hits.append(1))\n"
-        "start = time.ticks_ms()\ntime.sleep_ms(200)\nslept = time.ticks_diff(time.ticks_ms(), start)\n"
-        "print(slept >= 200, 2 <= len(hits) <= slept // 30 + 1)\n"
-        "t.deinit()\n"
-        "one = Timer(0, mode=Timer.ONE_SHOT, period=10, callback=lambda t: print('once'))\ntime.sleep(0.06)\n"
-        "bad = Timer(1, period=10, callback=lambda t: 1 // 0)\ntime.sleep(0.05)\nbad.deinit()\n"
+        "start = time.ticks_ms()\nwhile len(hits) < 3:\n    time.sleep_ms(20)\n"
+        "t.deinit()\nprint(3 <= len(hits) <= time.ticks_diff(time.ticks_ms(), start) // 30 + 1)\n"
+        "one = Timer(0, mode=Timer.ONE_SHOT, period=10, callback=lambda t: hits.append(print('once')))\n"
+        "while None not in hits:\n    time.sleep(0.01)\n"
+        "def raises(t):\n    t.deinit()\n    hits.append(2)\n    1 // 0\n"
+        "bad = Timer(1, period=10, callback=raises)\nwhile 2 not in hits:\n    time.sleep(0.01)\ntime.sleep(0.02)\n"
         "k = Pin(21, Pin.IN, Pin.PULL_UP)\nirq = k.irq(lambda p: print('key', p.value()), Pin.IRQ_FALLING)\n"
         "_hal.call('test.key', 21, 0)\n_hal.call('test.key', 21, 1)\nprint(callable(irq), irq.trigger())\n"
         "fails(lambda: Timer(6))\nfails(lambda: Timer(2, period=1, callback=print))\nfails(lambda: Timer(2, period=10))\n"
         "fails(lambda: Timer(2, mode=7, period=10, callback=print))\n"
     ).splitlines()
     assert said == [
-        "True True", "once", "Uncaught exception in IRQ callback handler", "Traceback (most recent call last):",
-        '  File "<stdin>", line 18, in <lambda>', "ZeroDivisionError: divide by zero", "key 0", "True 1",
+        "True", "once", "Uncaught exception in IRQ callback handler", "Traceback (most recent call last):",
+        '  File "<stdin>", line 22, in raises', "ZeroDivisionError: divide by zero", "key 0", "True 1",
         "ValueError invalid timer number", "ValueError invalid period or freq, period should >= 5",
         "ValueError invalid callback", "ValueError invalid mode",
     ]  # fmt: skip
@@ -131,8 +132,8 @@ def test_the_watchdog_resets_a_script_that_hangs(tmp_path: Path) -> None:
         "from machine import WDT\nprint('booted')\nw = WDT(1, 0.3)\nwhile True:\n    pass\n"
     )
     with VirtualK230(sd=tmp_path) as board:
-        board.wait_for("booted", 10)
-        deadline = time.monotonic() + 10
+        board.wait_for("booted")
+        deadline = time.monotonic() + 60
         while board.resets == 0:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -149,7 +150,7 @@ def test_os_time_gc_sys_and_their_old_names(board: VirtualK230) -> None:
         "print(time.ntp_sync(), time.time_ns() > 10 ** 18, time.ticks() >= 0)\n"
         "for pool in (gc.sys_total(), gc.sys_heap(), gc.sys_page(), gc.sys_mmz()):\n"
         "    print(pool[0] // 1048576, pool[0] == pool[1] + pool[2])\n"
-        "c = time.clock()\nc.tick()\ntime.sleep_ms(20)\nc.tick()\nprint(5 < c.avg() < 30, c.fps() > 30)\n"
+        "c = time.clock()\nc.tick()\ntime.sleep_ms(20)\nc.tick()\nprint(c.avg() > 5, 0 < c.fps() < 200)\n"
         "h = uhashlib.sha256(b'abc')\nprint(h.digest()[:2], hasattr(h, 'hexdigest'))\nfails(lambda: h.update(b'x'))\n"
         "for name in ('functools', 'logging', 'pathlib', 'typing', 'unittest', 'os.path', 'dataclasses'):\n"
         "    fails(lambda: __import__(name))\n"
@@ -220,10 +221,10 @@ async def main():
     print(await reader.readline(), await reader.read(5))
     await writer.wait_closed()
     try:
-        await asyncio.wait_for(child(7, 100), 0.03)
+        await asyncio.wait_for(child(7, 3000), 0.03)
     except asyncio.TimeoutError:
         print('timeout')
-    task = asyncio.create_task(child(9, 100))
+    task = asyncio.create_task(child(9, 3000))
     await asyncio.sleep_ms(15)
     task.cancel()
     try:
@@ -312,7 +313,7 @@ for i in range(20):
     time.sleep_ms(10)
 print('slept on', os.exitpoint(os.EXITPOINT_ENABLE))
 try:
-    time.sleep_ms(1000)
+    time.sleep_ms(60000)
 except KeyboardInterrupt:
     print('stopped in sleep')
 """
@@ -321,9 +322,9 @@ except KeyboardInterrupt:
 def test_a_stop_waits_for_the_exit_point_that_the_flag_allows() -> None:
     board = VirtualK230()
     board.start_source(EXITPOINT)
-    board.wait_for("flag 2", 10)
+    board.wait_for("flag 2")
     board.stop()
-    said = board.wait_for("stopped in sleep", 10)
+    said = board.wait_for("stopped in sleep")
     board.close()
     assert said.splitlines() == ["flag 2", "slept on 2", "stopped in sleep"]
 

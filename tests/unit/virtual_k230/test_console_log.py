@@ -24,7 +24,7 @@ def test_a_word_cut_in_two_is_found() -> None:
     start = log.end
     timer = threading.Timer(0.1, lambda: (log.append("wo"), log.append("rd")))
     timer.start()
-    assert log.wait_for("word", 5, start)
+    assert log.wait_for("word", 60, start)
     timer.join()
     assert not log.wait_for("none", 0.05)
     assert log.wait_for("old", 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -146,34 +147,38 @@ def test_leds_adc_and_uart(hardware: Hardware) -> None:
             wrong()
 
 
-def test_timers_fire_once_or_again_and_again() -> None:
+def test_timers_fire_once_or_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("virtual_k230.events.time", SimpleNamespace(monotonic=lambda: now_s))
     events = EventQueue()
     events.start_timer(1, 5, True)
     events.start_timer(2, 5, False)
     assert not events.is_due()
     assert 0 < events.ms_to_next() <= 5
-    time.sleep(0.021)
+    now_s += 0.021
     assert events.is_due()
     assert events.take() == [["timer", 1], ["timer", 2]]
     assert events.take() == []
-    time.sleep(0.006)
+    now_s += 0.006
     assert events.take() == [["timer", 1]]
     events.stop_timer(1)
     assert events.ms_to_next() == float("inf")
 
 
 def test_the_watchdog_bites_unless_it_is_fed(hardware: Hardware) -> None:
-    hardware.start_watchdog(0.05)
-    time.sleep(0.03)
+    hardware.start_watchdog(1.0)
+    time.sleep(0.7)
     hardware.feed_watchdog()
-    time.sleep(0.03)
+    time.sleep(0.5)
     assert not hardware._board.was_reset
-    time.sleep(0.06)
-    assert hardware._board.was_reset
+    deadline = time.monotonic() + 60
+    while not hardware._board.was_reset:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     hardware._board.was_reset = False
-    hardware.start_watchdog(0.02)
+    hardware.start_watchdog(0.5)
     hardware.stop_watchdog()
-    time.sleep(0.04)
+    time.sleep(0.6)
     assert not hardware._board.was_reset
 
 

@@ -2,7 +2,7 @@
 
 A rung of the ladder has passed when no judged metric lost more than the limit, has failed when it certainly did (the whole 95 % interval
 lies above), and is undecided between. The gate then looks at more pictures, climbs on, and at the top takes the best rung. That one is
-let through only where its loss rests on a single picture, because then the pictures are too few to tell (docs/decisions/0018).
+let through only where its loss rests on a single picture, because then the pictures are too few to tell (docs/decisions/0019).
 """
 
 from __future__ import annotations

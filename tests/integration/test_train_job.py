@@ -78,7 +78,7 @@ def events(folder, kind=None):
     return [event for event in read if kind in (None, event["kind"])]
 
 
-def wait_for_epoch(folder, process, number, limit_s=90):
+def wait_for_epoch(folder, process, number, limit_s=300):
     ends = time.monotonic() + limit_s
     while not any(event["epoch"] >= number for event in events(folder, "epoch")):
         assert process.poll() is None, process.stderr.read()
@@ -86,7 +86,7 @@ def wait_for_epoch(folder, process, number, limit_s=90):
         time.sleep(0.2)
 
 
-def wait_for_checkpoint(folder, process, limit_s=60):
+def wait_for_checkpoint(folder, process, limit_s=300):
     """Checkpoints are written every CHECKPOINT_INTERVAL_S of training, so a quick machine has trained several epochs by then."""
     ends = time.monotonic() + limit_s
     while not (folder / "work/train/weights/last.pt").exists():
@@ -109,13 +109,14 @@ def test_box_outside_its_photo_ends_the_job_with_one_line(tmp_path, start):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # ten seconds on a quiet machine
 def test_cancelled_training_goes_on_where_it_was(tmp_path, start):
     folder = make_job(tmp_path / "job", 12, {"epochs": 200, "imgsz": 96, "batch": 4, "patience": 200})
     process = start(folder)
     wait_for_epoch(folder, process, 2)
     wait_for_checkpoint(folder, process)
     process.terminate()
-    assert process.wait(30) == CANCELLED
+    assert process.wait(120) == CANCELLED
     assert events(folder)[-1]["kind"] == "cancelled"
     reached = events(folder, "epoch")[-1]["epoch"]
     again = start(folder)
@@ -131,7 +132,7 @@ def test_cancelled_training_goes_on_where_it_was(tmp_path, start):
 def test_untrained_model_is_refused_before_it_is_compiled(tmp_path, start):
     folder = make_job(tmp_path / "job", 4, {"epochs": 1, "imgsz": 96})
     process = start(folder)
-    assert process.wait(90) == FAILED
+    assert process.wait(250) == FAILED
     assert "finds next to nothing" in process.stderr.read()
     assert (folder / "artifacts" / "model.onnx").exists()
     assert not any(event["stage"] == "report" for event in events(folder, "stage"))

@@ -17,6 +17,7 @@ import pytest
 if not all(importlib.util.find_spec(name) for name in ("torch", "timm", "nncase")):
     pytest.skip("torch, timm or nncase is not installed: pip install 'snaploop[train]'", allow_module_level=True)
 
+from fakes.known_machine import has_trained
 from fakes.shape_photos import NAMES, SIZE, jpeg, photo
 from snaploop_host.training.job import CANCELLED
 
@@ -60,6 +61,7 @@ def wait(what, is_so, process):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_killed_training_goes_on_and_a_signal_ends_it(tmp_path):
+    has_trained(tmp_path.parent, "classify", (96, 96), 8)
     make_job(tmp_path)
     process = start(tmp_path)
     try:

@@ -1,6 +1,7 @@
 """Packages of all seven tasks, unzipped at different places of one card: their scripts run as they are and draw what the model says.
 
-What the models say is fixed (ONNX twins), so is what must be drawn. The scripts for firmware with `libs` are tried on a stand-in of those.
+What the models say is fixed (ONNX twins), so is what must be drawn. The scripts for firmware with `libs` run on a stand-in of those, which
+checks what they are given.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import zipfile
 from dataclasses import dataclass
 from hashlib import sha256
@@ -52,6 +54,7 @@ GOLDEN = {
 }
 PLACES = ("", "lights", "my models/tried on monday", "a/b")  # of the card, where a package is unzipped
 PHOTO = (640, 360)
+LIBS = Path(__file__).resolve().parents[1] / "fakes" / "firmware_libs"
 
 
 @dataclass(frozen=True)
@@ -236,3 +239,57 @@ def check_marks(task, board):
         assert words == wanted and len(words) >= 1
     if task == "embed":
         assert words[0] in ("cup 1.00", "tea pot 1.00")
+
+
+APPS = {
+    "detect": "DetectionApp",
+    "classify": "ClassificationApp",
+    "segment": "SegmentationApp",
+    "ocr_detect": "OCRDetectionApp",
+    "ocr_recognize": "OCRRecognitionApp",
+    "embed": "MetricLearningApp",
+    "multilabel": "MultiLabelClassificationApp",
+}
+VIDEOS = """
+def watch(task, path, role, folder):
+    print("BEGIN", task, "video")
+    names = {"__name__": "package"}
+    exec(open(path).read(), names)
+    names["video"](role, folder=folder, frames=2, debug_mode=1)
+    print("END", task, "video")
+"""
+
+
+def test_scripts_for_firmware_with_libs_hand_over_what_its_classes_want(packed, twins, tmp_path):
+    places = lay_out(packed, tmp_path / "sd")
+    shutil.copytree(LIBS, tmp_path / "sd" / "libs")
+    calls = []
+    for task, one in packed.items():
+        calls.append(f'attempt("{task}", "{places[task]}/{one.role}_image_1_3.py")')
+        if task in VIDEO:
+            source = f"{places[task]}/mp_deployment_source"
+            calls.append(f'watch("{task}", "{places[task]}/{one.role}_video_1_3.py", "{one.role}", "{source}")')
+    pair = tuple(f"{places[task]}/mp_deployment_source" for task in ("ocr_detect", "ocr_recognize"))
+    calls.append(f'watch("chain", "{places["detect"]}/det_video_1_3.py", "ocr", {pair})')
+    with contextlib.closing(VirtualK230(sd=tmp_path / "sd", profile="C", kpu="onnx", onnx_twins=twins)) as board:
+        board.start_source(PICTURES + VIDEOS + "\n".join(calls) + '\nprint("all", "done")\n')
+        log = board.wait_for("all done", timeout=120)
+    said = {name.strip(): text for name, text in re.findall(r"BEGIN ([^\n\r]+)([\s\S]*?)END \1", log)}
+    for task, app in APPS.items():
+        where = f"{app} image {places[task]}/mp_deployment_source/{packed[task].kmodel}"
+        assert "Traceback" not in said[task] and where in said[task] and "saved" in said[task], said[task]
+        if task in VIDEO:
+            assert f"{app} video" in said[f"{task} video"] and f"deinit {app}" in said[f"{task} video"]
+    assert "'texts': ['k230']" in said["chain video"]
+    tinted = next((tmp_path / "sd").glob(f"{places['segment'].removeprefix('/sdcard/')}/*/images/test_result.jpg"))
+    with Image.open(tinted) as marked, Image.open(tinted.with_name("test.jpg")) as plain:
+        more_green = (np.asarray(marked, int) - np.asarray(plain, int))[..., 1] > 40
+    assert more_green[10:170].all() and not more_green[190:].any()
+
+
+def test_without_libs_the_other_script_is_named(packed, tmp_path):
+    places = lay_out({"classify": packed["classify"]}, tmp_path / "sd")
+    call = f'attempt("classify", "{places["classify"]}/cls_image_1_3.py")'
+    with contextlib.closing(VirtualK230(sd=tmp_path / "sd", profile="A")) as board:
+        board.start_source(PICTURES + call + '\nprint("all", "done")\n')
+        assert "run the script ending in _1_2_2.py instead" in board.wait_for("all done", timeout=60)

@@ -177,10 +177,13 @@ def _inputs(
         try:
             task.prepare(job, folders)
             evaluation = prepare_evaluation(task.examples(job, folders, "val"), job.gate, folders.compile, 0)
-            chosen = list(evaluation.gate_indices)
-            file = folders.compile / "chosen.npy"
-            np.save(file, np.load(evaluation.pixels_file, mmap_mode="r")[chosen])
-            return file, evaluation.gate_truths(), ""
+            pixels = np.load(evaluation.pixels_file, mmap_mode="r")[list(evaluation.gate_indices)]
+            width, height = model.size
+            if pixels.shape[2:] == (height, width):
+                file = folders.compile / "chosen.npy"
+                np.save(file, pixels)
+                return file, evaluation.gate_truths(), ""
+            note = f"not measured: photos are cut {pixels.shape[2]} px high here, the package wants {height}"
         except (TrainingError, ValueError) as error:
             note = f"not measured: {error}"
     file = folders.compile / "pictures.npy"

@@ -109,12 +109,11 @@ def estimate(task: Task, job: TrainingJob, folders: Folders, measured: Measureme
         TrainingError: whatever keeps the probe from training would keep the run from it.
     """
     size, batch, started = task.input_wh(job), job.parameters.batch, time.monotonic()
-    source = "learnt from the last run"
     rate = measured.training(task.name, size, batch)
     if rate is None:
-        rate = _probe(task, job, folders, size)
+        rate = dataclasses.replace(_probe(task, job, folders, size), probed_at_s=time.time())
         measured.keep(task.name, size, batch, rate)
-        source = "measured by a probe"
+    source = "measured by a probe" if rate.probed_at_s else "learnt from the last run"
     probe_s = time.monotonic() - started
     rest, rest_source = measured.rest(task.name, size), "learnt from the last run"
     if rest is None:

@@ -9,6 +9,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,15 +18,21 @@ from typing import Any
 from .job_events import write_whole
 
 FILE = "measured.json"
+PROBE_HOLDS_S = 900.0
 
 
 @dataclass(frozen=True)
 class TrainingRate:
-    """Seconds of a step, of a validated picture in an epoch, and once for every training."""
+    """Seconds of a step, of a validated picture in an epoch, and once for every training.
+
+    Attributes:
+        probed_at_s: when a probe measured it, Unix time; 0 when a whole run did.
+    """
 
     step_s: float
     picture_s: float
     fixed_s: float
+    probed_at_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,11 @@ class Measurements:
         self._records: dict[str, Any] = held if isinstance(held, dict) else {}
 
     def training(self, task: str, size_wh: tuple[int, int], batch: int) -> TrainingRate | None:
-        """What a training of this kind took, None when there was none."""
-        return self._typed(TrainingRate, self._key("train", task, size_wh, batch))
+        """What a training of this kind took, None when there was none, or only a probe some time ago."""
+        rate: TrainingRate | None = self._typed(TrainingRate, self._key("train", task, size_wh, batch))
+        if rate is not None and rate.probed_at_s and abs(time.time() - rate.probed_at_s) > PROBE_HOLDS_S:
+            return None  # it was as quick as the machine was free: a few steps tell less than a run
+        return rate
 
     def rest(self, task: str, size_wh: tuple[int, int]) -> RestRate | None:
         """What compiling and checking took for this size."""

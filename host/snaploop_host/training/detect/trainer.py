@@ -29,6 +29,7 @@ from ...domain.detection_decode import STRIDES_PX, decode_heads
 from ...domain.detection_metrics import Truth, score_detections
 from ...domain.scores import Score
 from ..device import FLOAT32, Device
+from ..errors import TrainingError
 from ..job_spec import Parameters
 from ..stopping import is_stable
 from ..thread_tuner import ThreadTuner
@@ -187,6 +188,12 @@ class QuickDetectionTrainer(DetectionTrainer):
         self._batch_started = time.monotonic()
 
     def _batch_ends(self) -> None:
+        loss: Any = self.loss
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss is not a number any more in epoch {self.epoch + 1}: train with a smaller lr0 "
+                f"than {self.args.lr0:g}, or with bf16 off"
+            )
         if self.tuner:
             self.tuner.step_done(time.monotonic() - self._batch_started, self.batch_size)
 

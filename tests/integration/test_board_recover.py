@@ -143,7 +143,7 @@ def test_command_borrows_the_port_from_the_daemon(board, folder, tmp_path):
     with serving(data, "--usb", board.pty) as (said, _):
         end = hang(board, folder, HARDWARE)
         done = snaploop("board", "recover", board.pty, "--data", data)
-        assert "stopped by Ctrl-C: main.py runs again" in done.stdout
+        assert "main.py runs again" in done.stdout  # by Ctrl-C, or on a busy machine by what comes after it
         board.wait_for("start 2 of main.py", 90, start=end)
         ends = time.monotonic() + 90
         while fetched(f"{said['url']}/api/health")["usb"][0]["state"] not in ("open", "waiting"):

@@ -352,7 +352,16 @@ def test_the_command_with_a_real_kmodel_in_the_real_simulator(tmp_path):
     assert "imported" in listed.stdout and "not measured" in listed.stdout
     tried = run.invoke(
         app,
-        ["test", "--model", model.short, str(tmp_path / "p/det_results/test_0.jpg"), "--data", str(tmp_path / "host")],
+        [
+            "test",
+            "--model",
+            model.short,
+            str(tmp_path / "p/det_results/test_0.jpg"),
+            "--data",
+            str(tmp_path / "host"),
+            "--out",
+            str(tmp_path / "marked"),
+        ],
     )
     assert "was imported as a kmodel, there is no float network" in str(tried.exception)
     packed = run.invoke(app, ["package", model.short, "--out", str(tmp_path / "out"), "--data", str(tmp_path / "host")])

@@ -13,6 +13,10 @@ from ..errors import BadInputError, HostError, NotFoundError
 from .options import DataOption, JsonOption, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
     from ..training.evaluate import FinishedRun
 
 
@@ -34,6 +38,10 @@ def evaluate(
     pictures: Annotated[
         int, typer.Option("--pictures", min=1, help="How many validation pictures the (slow) simulator sees.")
     ] = 24,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", min=1, help="Instead: as many as the simulator manages in this time."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the best and the worst pictures.")] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -44,7 +52,7 @@ def evaluate(
 
     say = (lambda text: None) if as_json else (lambda text: print(text, flush=True))
     try:
-        figures = evaluated(_run_of(model, data), pictures, out or Path(f"evaluation_{model[:12]}"), say)
+        figures = evaluated(_run_of(model, data), pictures, out or Path(f"evaluation_{model[:12]}"), say, seconds)
     except TrainingError as error:
         raise HostError(f"model {model} cannot be evaluated: {error}") from error
     if as_json:
@@ -61,7 +69,7 @@ def try_pictures(
     threshold: Annotated[
         float | None, typer.Option("--threshold", min=0, max=1, help="Least score; default: the board's.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for copies with marks.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for copies with marks.")] = Path("marked"),
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,11 +78,10 @@ def try_pictures(
 
     run, answers = _run_of(model, data), {}
     for picture in pictures:
-        marked = None if out is None else out / f"{picture.stem}_marked.jpg"
         try:
-            answers[str(picture)] = try_picture(run, picture, threshold, marked)
+            answers[str(picture)] = try_picture(run, picture, threshold, out / f"{picture.stem}_marked.jpg")
         except ValueError as error:
-            raise BadInputError(str(error)) from error
+            raise BadInputError(f"{picture} cannot be read as a picture: give a JPEG or PNG file") from error
     if as_json:
         print(json.dumps({name: [one.to_json() for one in found] for name, found in answers.items()}, indent=1))
         return
@@ -82,9 +89,23 @@ def try_pictures(
         print(f"{name}: {len(found) or 'nothing'} found")
         for one in found:
             print(f"  {one.label} {one.score:.2f}")
-    total = counts([one for found in answers.values() for one in found])
-    if total:
-        print("together: " + ", ".join(f"{count} {name}" for name, count in total.items()))
+    if any(answers.values()):
+        _show_counts({Path(name).name: counts(found) for name, found in answers.items()})
+    print(f"marked copies: {out}")
+
+
+def _show_counts(counted: Mapping[str, Mapping[str, int]]) -> None:
+    """Pictures in rows, classes in columns, sums below."""
+    from rich.console import Console
+    from rich.table import Table
+
+    labels = list(dict.fromkeys(label for found in counted.values() for label in found))
+    table = Table("picture", *labels, box=None, pad_edge=False, header_style="bold")
+    for name, found in counted.items():
+        table.add_row(name, *(str(found.get(label, 0)) for label in labels))
+    if len(counted) > 1:
+        table.add_row("together", *(str(sum(found.get(label, 0) for found in counted.values())) for label in labels))
+    Console().print(table)
 
 
 def _run_of(model: str, data: Path | None) -> FinishedRun:
@@ -116,20 +137,40 @@ def _show(figures: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     names = list(figures["float"]["values"])
-    table = Table("", "float", "kmodel")
+    table = Table("", "float", "kmodel", "what quantisation costs", box=None, pad_edge=False, header_style="bold")
     for name in names:
         forms = (figures[form]["values"][name] for form in ("float", "kmodel"))
-        table.add_row(METRIC_TITLES.get(name, name), *(f"{value:.3f}" for value in forms))
+        cost = figures["loss"].get(name, {}).get("text", "")
+        table.add_row(METRIC_TITLES.get(name, name), *(f"{value:.3f}" for value in forms), cost)
     console.print(table)
-    for name in names:
-        if name in figures["loss"]:
-            console.print(figures["loss"][name]["text"])
+    _show_classes(console, figures)
     console.print(figures["doubt"])
-    cosines = ", ".join(f"{one['mean']:.4f}" for one in figures["cosines"])
+    cosines = ", ".join(f"{one['mean']:.4f} (least {one['least']:.4f})" for one in figures["cosines"])
     console.print(f"cosine of the outputs: {cosines}")
     if figures["operators_on_cpu"]:
         slow = ", ".join(f"{name} {count}" for name, count in figures["operators_on_cpu"].items())
         console.print(f"outside the KPU, per picture: {slow}")
-    console.print(f"worst pictures: {', '.join(figures['worst'])}")
+    if (best := figures["kmodel"]["best_threshold"]) is not None:
+        console.print(f"threshold: boards use {figures['threshold']:g}; these pictures recommend {best:g}")
+    for kind in ("worst", "best"):
+        console.print(f"{kind} pictures: {', '.join(figures[kind])}")
+
+
+def _show_classes(console: Console, figures: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    floats, kmodels = ({row["index"]: row for row in figures[form]["classes"]} for form in ("float", "kmodel"))
+    names = list(dict.fromkeys(name for row in floats.values() for name in row["values"]))
+    if not names:
+        return
+    heads = ("class", "examples", *(METRIC_TITLES.get(name, name) for name in names))
+    table = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    labels = figures["labels"]
+    for index, row in floats.items():
+        other = kmodels.get(index, {"values": {}})["values"]
+        title = labels[index] if index < len(labels) and labels[index] else str(index)
+        pairs = (f"{row['values'].get(name, 0):.3f} → {other.get(name, 0):.3f}" for name in names)
+        table.add_row(title, str(row["examples"]), *pairs)
+    console.print(table)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from ..compiling.simulator import operators_on_cpu, simulate
 from ..domain.confidence import loss_intervals, loss_text, unseen_text
 from ..domain.output_cosines import output_cosines
 from ..domain.scores import JUDGED
+from ..domain.simulator_budget import SimulatorBudget, plan_pictures
 from .gate_stage import Evaluation, float_outputs, prepare_evaluation
 from .job_spec import TrainingJob, read_job
 from .task import Folders, Task, task_named
@@ -59,7 +62,11 @@ def open_run(folder: Path) -> FinishedRun:
 
 
 def evaluate(
-    run: FinishedRun, pictures: int, out: Path, say: Callable[[str], None] = lambda text: None
+    run: FinishedRun,
+    pictures: int,
+    out: Path,
+    say: Callable[[str], None] = lambda text: None,
+    budget_s: float | None = None,
 ) -> dict[str, Any]:
     """Score float and kmodel on the same validation pictures; writes pictures into `out` and returns the figures.
 
@@ -68,6 +75,7 @@ def evaluate(
         pictures: how many the simulator sees; all there are when there are fewer.
         out: folder for best_N.jpg and worst_N.jpg (truth and the kmodel's answer); made when it is not there.
         say: told of progress.
+        budget_s: seconds that the simulator may take: some pictures are timed first, and as many as fit are seen, `pictures` or not.
 
     Returns:
         {"pictures", "available", "float": Score, "kmodel": Score, "loss": {metric: {"value", "low", "high", "text"}}, "cosines",
@@ -82,9 +90,24 @@ def evaluate(
         examples = task.examples(job, folders, "val")
         gate = dataclasses.replace(job.gate, images=pictures)
         evaluation = prepare_evaluation(examples, gate, folders.compile, job.parameters.seed)
+        if budget_s is not None:
+            evaluation = _within(budget_s, run, evaluation, folders, say)
         floats = list(float_outputs(task, run.artifacts / "model.onnx", evaluation, evaluation.gate_indices))
         kmodels = _simulated(run, evaluation, folders, say)
         return _figures(run, evaluation, floats, kmodels, operators_on_cpu(folders.compile / "answers"), out)
+
+
+def _within(
+    budget_s: float, run: FinishedRun, evaluation: Evaluation, folders: Folders, say: Callable[[str], None]
+) -> Evaluation:
+    """As many pictures as the budget allows, by the time that the first ones take; their answers are kept."""
+    workers = len(os.sched_getaffinity(0))
+    first, started = evaluation.widened(2 * workers), time.monotonic()
+    _simulated(run, first, folders, lambda text: None)
+    each = (time.monotonic() - started) / first.seen * workers
+    plan = plan_pictures(SimulatorBudget(budget_s, each, workers), len(evaluation.order))
+    say(plan.text())
+    return evaluation.widened(max(first.seen, plan.pictures))
 
 
 def _simulated(
@@ -130,6 +153,7 @@ def _figures(
             files[kind].append(str(file))
     return {
         "task": task.name,
+        "labels": list(run.result["labels"]),
         "pictures": len(truths),
         "available": available,
         "threshold": run.threshold,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.known_machine import REPEATABLE, has_trained
+from fakes.known_machine import has_trained
 from snaploop_host.domain.run_report import report_from_json
 from snaploop_host.training.bench_pictures import CLASSES, write_pictures
 from snaploop_host.training.errors import TrainingError
@@ -215,16 +215,16 @@ def test_want_of_memory_halves_the_batch_and_says_so(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)  # a minute on a quiet machine; five were not enough at load 7
+@pytest.mark.timeout(1800)  # a minute on a quiet machine; ten were not enough at load 25
 def test_whole_small_run_with_a_kill_between(tmp_path, start):
     folder = make_job(
         tmp_path / "job",
         40,
-        {"epochs": 80, "imgsz": 160, "patience": 80, **REPEATABLE},
+        {"epochs": 80, "imgsz": 160, "patience": 80, "threads": 1},
         gate={"limit_points": 0.05, "images": 6, "budget_s": 0},
     )
     process = start(folder)
-    wait_for_epoch(folder, process, 80, limit_s=600)
+    wait_for_epoch(folder, process, 80, limit_s=1000)
     while not any(
         "simulated 1 of 6" in event.get("text", "") or "simulated 2 of 6" in event.get("text", "")
         for event in events(folder)

@@ -151,7 +151,7 @@ class _TextOutput(io.IOBase):
             text = _part(text, where)
         self._write(text)
         for stream in copies:
-            stream.write(text)
+            stream.write(text.encode() if isinstance(text, str) else text)
         return len(text)
 
     def flush(self):

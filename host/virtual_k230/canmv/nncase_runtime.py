@@ -113,10 +113,10 @@ class ai2d:
     def __init__(self):
         self._setup = {"formats": [3, 3]}
 
-    def set_dtype(self, src_format, dst_format, src_type, dst_type):
-        if dst_type != _np.uint8 or src_type != (_np.uint16 if src_format == ai2d_format.RAW16 else _np.uint8):
+    def set_dtype(self, src_fmt, dst_fmt, src_np_type, dst_np_type):
+        if dst_np_type != _np.uint8 or src_np_type != (_np.uint16 if src_fmt == ai2d_format.RAW16 else _np.uint8):
             raise ValueError("ai2d takes uint8, and uint16 for RAW16")
-        self._setup["formats"] = [src_format, dst_format]
+        self._setup["formats"] = [src_fmt, dst_fmt]
 
     def set_crop_param(self, flag, x, y, w, h):
         self._setup["crop"] = [x, y, w, h] if flag else None
@@ -125,6 +125,8 @@ class ai2d:
         self._setup["shift"] = value if flag else None
 
     def set_pad_param(self, flag, pad, mode=0, values=(0, 0, 0)):
+        if len(pad) != 8:
+            raise ValueError("ai2d padding is 8 numbers: before and after N, C, H and W")
         self._setup["pad"] = [list(pad), mode, list(values)] if flag else None
 
     def set_resize_param(self, flag, method, mode):

@@ -110,7 +110,7 @@ def dupterm(stream, index=0):
         _terminals.pop(index, None)
     else:
         _terminals[index] = stream
-    _console.copies[:] = _terminals.values()
+    _console.copies[:] = list(_terminals.values())
     return old
 
 

@@ -233,3 +233,80 @@ step.release()
     assert said[:3] == ["[0, 1, 2, 3, 4, 5]", "[0, 1, 2, 3]", "[0, 1, 2]"]
     # One pixel to the right within the part: what comes from outside it is the border's value.
     assert said[3] == "[[127, 10, 11, 12], [127, 18, 19, 20], [127, 26, 27, 28], [127, 34, 35, 36]]"
+
+
+def test_names_that_are_rarely_used(board: VirtualK230) -> None:
+    board.hal.op("test.touch", lambda: board.touch_events([("down", 30, 40), ("move", 31, 41), ("up", 31, 41)]))
+    said = board.run_code(
+        TELL
+        + """
+import aidemo, hashlib, machine, network, os, socket, sys, _hal
+import ulab.numpy as np
+from machine import TOUCH
+from media.media import *
+from media.sensor import *
+print([TOUCH.EVENT_NONE, TOUCH.EVENT_UP, TOUCH.EVENT_DOWN, TOUCH.EVENT_MOVE], TOUCH.TYPE_CST226SE == TOUCH.TYPE_CST328 == TOUCH.TYPE_GT911)
+print(len({TOUCH.ROTATE_0, TOUCH.ROTATE_90, TOUCH.ROTATE_180, TOUCH.ROTATE_270, TOUCH.ROTATE_SWAP_XY}))
+_hal.call("test.touch")
+turns = (TOUCH.ROTATE_90, TOUCH.ROTATE_180, TOUCH.ROTATE_SWAP_XY)
+for turn in turns:
+    point = TOUCH(0, rotate=turn, type=TOUCH.TYPE_GT911, slave_addr=None).read(1)[0]
+    print(point.event, point.x, point.y, point.track_id, type(point.timestamp).__name__)
+s = Sensor(id=1, width=1280, height=720, fps=30)
+s.reset()
+tell("size", s.set_framesize, framesize=Sensor.VGA, chn=CAM_CHN_ID_1)
+tell("size", lambda: (s.sensor_id(), s.width(CAM_CHN_ID_1), s.height(chn=1), s.width(None), s.height()))
+s.stop()
+block = MediaManager.Buffer.get(4096)
+tell("buffer", block.flush_cache)
+tell("buffer", MediaManager.Buffer.alloc(16).free)
+tell("buffer", MediaManager.Buffer.get, 0)
+tell("link", MediaManager.link((CAMERA_MOD_ID, 0, 0), (DISPLAY_MOD_ID, 0, 1)).destroy)
+tell("sha1", lambda: hashlib.sha1(b"").digest()[:2])
+tell("memory", lambda: machine.mem8[0])
+class Copy:
+    text = b""
+    def write(self, data):
+        Copy.text += bytes(data)
+        return len(data)
+tell("dupterm", os.dupterm, Copy(), 1)
+sys.stdout.write("twice\\n")
+os.dupterm(None, 1)
+print(Copy.text)
+tell("second argument", network.WLAN, network.STA_IF, network.WLAN_AUTO)
+c = socket.socket()
+tell("stream", lambda: c.makefile("rwb") is c)
+tell("wav", aidemo.save_wav, [0.0, 0.5, -0.5], 3, "/sdcard/three.wav", 16000)
+tell("wav", lambda: os.stat("/sdcard/three.wav")[6])
+canvas = np.zeros((1, 32, 32, 4), dtype=np.uint8)
+side, heads = [32, 32], (np.zeros((63, 38)), np.zeros((1, 32, 8, 8)))
+tell("seg", aidemo.yolov5_seg_postprocess, heads[0], heads[1], side, side, side, 1, 0.5, 0.5, 0.5, canvas)
+tell("sound", aidemo.kws_fp_create)
+tell("speech", aidemo.tts_zh_create, "a", "b", "c")
+"""
+    ).splitlines()
+    assert [line for line in said if not line.startswith(("find sensor", "warning"))] == [
+        "[0, 1, 2, 3] True",
+        "5",
+        "2 30 40 0 int",
+        "3 438 31 0 int",
+        "1 768 41 0 int",
+        "size None",
+        "size (1, 640, 480, 1280, 720)",
+        "buffer None",
+        "buffer None",
+        "buffer ValueError buffer size must be positive",
+        "link None",
+        r"sha1 b'\xda9'",
+        "memory RuntimeError the virtual K230 has no register: mem8[0x0]",
+        "dupterm None",
+        "twice",
+        r"b'twice\n'",
+        "second argument TypeError function expected at most 1 arguments, got 2",
+        "stream True",
+        "wav None",
+        "wav 50",
+        "seg [[], [], []]",
+        "sound RuntimeError virtual K230 has no microphone and no loudspeaker: kws and tts need a real board",
+        "speech RuntimeError virtual K230 has no microphone and no loudspeaker: kws and tts need a real board",
+    ]

@@ -27,7 +27,7 @@ from ..domain.photo_labels import WHOLE_PHOTO_TASKS
 from ..domain.scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
 from .errors import TooLongError, TrainingError
 from .job_spec import Parameters, Photo, TrainingJob, commonest_size, read_job
-from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name
+from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name, yardstick_s
 from .task import Effort, Folders, Task, task_named
 
 PROBE_PHOTOS = 2  # batches of them
@@ -70,6 +70,7 @@ class Estimate:
         seconds_per_epoch: of training, validation included.
         fixed_s: of training, once.
         rest_s: everything but training.
+        yardstick_s: how free the machine was (`machine.yardstick_s`).
     """
 
     seconds: float
@@ -80,6 +81,7 @@ class Estimate:
     probe_s: float
     source: str
     rest_source: str
+    yardstick_s: float = 0.0
 
     @property
     def text(self) -> str:
@@ -109,21 +111,27 @@ def estimate(task: Task, job: TrainingJob, folders: Folders, measured: Measureme
         TrainingError: whatever keeps the probe from training would keep the run from it.
     """
     size, batch, started = task.input_wh(job), job.parameters.batch, time.monotonic()
-    rate = measured.training(task.name, size, batch)
-    if rate is None:
-        rate = dataclasses.replace(_probe(task, job, folders, size), probed_at_s=time.time())
+    rate, yardstick = measured.training(task.name, size, batch), yardstick_s()
+    if rate is not None:
+        rate = rate.at(yardstick)
+    else:
+        rate = _probe(task, job, folders, size)
+        yardstick = (yardstick + yardstick_s()) / 2
+        rate = dataclasses.replace(rate, probed_at_s=time.time(), yardstick_s=yardstick)
         measured.keep(task.name, size, batch, rate)
     source = "measured by a probe" if rate.probed_at_s else "learnt from the last run"
     probe_s = time.monotonic() - started
     rest, rest_source = measured.rest(task.name, size), "learnt from the last run"
-    if rest is None:
+    if rest is not None:
+        rest = rest.at(yardstick)
+    else:
         rest, rest_source = _expected_rest(task.name, size, batch, rate), "scaled from a known machine"
     effort = task.effort(job)
     pictures = min(job.gate.images, effort.all_validated)
     rest_s = rest.rungs * rest.compile_s + rest.looks * pictures * rest.simulate_s + rest.other_s
     epoch_s = effort.steps * rate.step_s + effort.validated * rate.picture_s
     whole = probe_s + rate.fixed_s + effort.epochs * epoch_s + rest_s
-    return Estimate(whole, effort, epoch_s, rate.fixed_s, rest_s, probe_s, source, rest_source)
+    return Estimate(whole, effort, epoch_s, rate.fixed_s, rest_s, probe_s, source, rest_source, yardstick)
 
 
 def check_limit(found: Estimate, job: TrainingJob, size_wh: tuple[int, int]) -> None:
@@ -165,6 +173,7 @@ def learn(
     stages_s: dict[str, float],
     rungs: Sequence[Any],
     measured: Measurements,
+    yardstick: float = 0.0,
 ) -> None:
     """Keep what a finished run took, for the next one's estimate.
 
@@ -175,20 +184,23 @@ def learn(
         stages_s: seconds of each stage.
         rungs: `RungTried.to_json` of every rung.
         measured: where it is kept.
+        yardstick: how free the machine was meanwhile.
     """
     size, effort = task.input_wh(job), task.effort(job)
     rate = _rate(training["curve"][1:] or training["curve"], effort.steps, effort.validated, 0.0)
     trained = len(training["curve"])
     epochs_s = trained * (effort.steps * rate.step_s + effort.validated * rate.picture_s)
     fixed = max(0.0, stages_s.get("train", epochs_s) - epochs_s)
-    measured.keep(task.name, size, job.parameters.batch, dataclasses.replace(rate, fixed_s=fixed))
+    measured.keep(
+        task.name, size, job.parameters.batch, dataclasses.replace(rate, fixed_s=fixed, yardstick_s=yardstick)
+    )
     pictures = max(1, min(job.gate.images, effort.all_validated))
     compiled, simulated = (sum(rung[name] for rung in rungs) for name in ("compile_seconds", "simulate_seconds"))
     other = (
         sum(seconds for name, seconds in stages_s.items() if name not in ("train", "estimate")) - compiled - simulated
     )
     looked, count = max(1, sum(rung["images"] for rung in rungs)), max(1, len(rungs))
-    rest = RestRate(compiled / count, simulated / looked, max(0.0, other), count, looked / pictures)
+    rest = RestRate(compiled / count, simulated / looked, max(0.0, other), count, looked / pictures, yardstick)
     measured.keep(task.name, size, 0, rest)
 
 

@@ -41,7 +41,7 @@ from .errors import BadJobError, GateRefusedError, JobCancelled, TooLongError, T
 from .estimate import check_limit, estimate, learn
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
-from .machine import FILE, Measurements, machine_name
+from .machine import FILE, Measurements, machine_name, yardstick_s
 from .stopping import why_ended
 from .task import CanSoften, Folders, Task, task_named
 from .ultralytics_runtime import isolate_ultralytics
@@ -128,7 +128,8 @@ def _hold_against_estimate(
 ) -> None:
     """Say what the run really took, and remember it for the next estimate."""
     timings = stages.timings_s()
-    learn(task, job, training, timings, stages.get("compile")["rungs"], measured)
+    yardstick = (estimated["yardstick_s"] + yardstick_s()) / 2
+    learn(task, job, training, timings, stages.get("compile")["rungs"], measured, yardstick)
     took, expected = sum(timings.values()), estimated["seconds"]
     text = f"took {duration_text(took)}, estimated {duration_text(expected)}"
     if training["epochs"] < training["epochs_planned"]:

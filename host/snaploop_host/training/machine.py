@@ -11,7 +11,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from .job_events import write_whole
 
 FILE = "measured.json"
 PROBE_HOLDS_S = 900.0
+YARDSTICK_PIECES = 20
+NOISE = 1.25
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,19 @@ class TrainingRate:
 
     Attributes:
         probed_at_s: when a probe measured it, Unix time; 0 when a whole run did.
+        yardstick_s: what `yardstick_s` said at that time; 0 when nobody asked.
     """
 
     step_s: float
     picture_s: float
     fixed_s: float
     probed_at_s: float = 0.0
+    yardstick_s: float = 0.0
+
+    def at(self, yardstick: float) -> TrainingRate:
+        """The same on a machine that is as free as this yardstick says."""
+        share = _share(yardstick, self.yardstick_s)
+        return replace(self, step_s=self.step_s * share, picture_s=self.picture_s * share, fixed_s=self.fixed_s * share)
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,28 @@ class RestRate:
     other_s: float
     rungs: int = 1
     looks: float = 1.0
+    yardstick_s: float = 0.0
+
+    def at(self, yardstick: float) -> RestRate:
+        """The same on a machine that is as free as this yardstick says."""
+        share = _share(yardstick, self.yardstick_s)
+        return replace(
+            self, compile_s=self.compile_s * share, simulate_s=self.simulate_s * share, other_s=self.other_s * share
+        )
+
+
+def yardstick_s() -> float:
+    """Seconds that a fixed piece of work takes at the moment: about half a second, longer when others compute too."""
+    started = time.monotonic()
+    for _ in range(YARDSTICK_PIECES):
+        sum(range(1_000_000))
+    return time.monotonic() - started
+
+
+def _share(now: float, then: float) -> float:
+    """How much slower the machine is than it was; small differences are noise."""
+    share = now / then if now and then else 1.0
+    return 1.0 if NOISE > share > 1 / NOISE else share
 
 
 def machine_name() -> str:

@@ -27,6 +27,14 @@ def job(**parameters):
 TASK = SimpleNamespace(name="detect", input_wh=lambda job: (320, 192), effort=lambda job: EFFORT)
 
 
+@pytest.fixture(autouse=True)
+def yardstick(monkeypatch):
+    """How free the machine is said to be."""
+    said = [0.5]
+    monkeypatch.setattr(module, "yardstick_s", lambda: said[0])
+    return said
+
+
 @pytest.fixture
 def measured(tmp_path):
     return Measurements(tmp_path / "measured.json", "this machine")
@@ -88,6 +96,15 @@ def test_a_run_foretells_the_next(measured, tmp_path, monkeypatch):
     found = estimate(TASK, job(), Folders(tmp_path), measured)
     assert found.seconds == pytest.approx(sum(stages.values()) - stages["estimate"], abs=0.5)
     assert Measurements(measured.path, "another machine").training("detect", (320, 192), 8) is None
+
+
+@pytest.mark.parametrize(("now", "share"), [(0.5, 1.0), (0.55, 1.0), (1.5, 3.0), (0.25, 0.5)])
+def test_what_was_learnt_on_a_busy_machine_is_told_for_one_as_free_as_now(measured, tmp_path, yardstick, now, share):
+    measured.keep("detect", (320, 192), 8, TrainingRate(0.5, 0.1, 7.0, yardstick_s=0.5))
+    measured.keep("detect", (320, 192), 0, RestRate(20.0, 3.0, 5.0, yardstick_s=0.5))
+    yardstick[0] = now
+    found = estimate(TASK, job(), Folders(tmp_path), measured)
+    assert found.seconds == pytest.approx(share * (7 + 50 * 6 + 20 + 12 * 3 + 5), abs=0.5)
 
 
 def test_damaged_file_counts_as_empty(tmp_path):

@@ -82,6 +82,14 @@ def test_it_stops_when_nothing_is_gained(tmp_path):
     assert len(curve.rows()) == 4
 
 
+def test_stop_rule_ends_it_and_a_restart_does_not_go_on(tmp_path):
+    fitted, curve = run(tmp_path, plan=Plan(50, 50, 0.005), stop_change=10.0, stop_epochs=4)
+    assert fitted.epochs == len(curve.rows()) == 5
+    toy = Toy()
+    again, _ = run(tmp_path, toy, plan=Plan(50, 50, 0.005), stop_change=10.0, stop_epochs=4)
+    assert not toy.shown and again.epochs == 5
+
+
 @pytest.mark.parametrize("killed_at", [(2, 1), (3, 0)])
 def test_killed_and_started_again_ends_as_if_never_killed(tmp_path, monkeypatch, killed_at):
     monkeypatch.setattr(torch_loop, "CHECKPOINT_INTERVAL_S", 0.0)

@@ -45,6 +45,7 @@ COLLECT_EVERY_STEPS = 32  # idle ones; a live frame counts for more, since it le
 SYNC_EVERY_LIVE_FRAMES = (
     3  # while nothing moves: the host never speaks first, and a look at both roads takes as long as a box
 )
+SYNC_WITHIN_MS = 250  # also when a frame takes seconds, as in a simulator: the host must not think that we are gone
 START_BYTES = 160 * 1024  # boot count, slots and three folders, a cluster of 32 KiB each
 FULL_CARD_LOOK_MS = 1000
 QUIET_MS = 200  # the model looks at a new photo when no finger is busy on it
@@ -85,6 +86,7 @@ class App:
         self.log = Log()
         self._uncollected = 0
         self._unsynced = 0  # live frames since the last look at the roads
+        self._synced_ms = 0  # when the roads were looked at
         self._failures = 0
         self._links = None
         self._fps_ms = None
@@ -304,9 +306,10 @@ class App:
             return  # the finger has the board's whole attention
         if self.state.screen == layout.LIVE and self.models.is_ready and not self.sync.is_busy:
             self._unsynced += 1
-            if self._unsynced < SYNC_EVERY_LIVE_FRAMES:
+            if self._unsynced < SYNC_EVERY_LIVE_FRAMES and ticks_since(self.now_ms, self._synced_ms) < SYNC_WITHIN_MS:
                 return
         self._unsynced = 0
+        self._synced_ms = self.now_ms
         slice_ms = SLICE_MS
         if self.sync.is_busy and (is_watched or self.models.progress is not None):
             slice_ms = BUSY_SLICE_MS if is_watched else FETCH_SLICE_MS

@@ -217,7 +217,8 @@ class ControlApi:
             if time.monotonic() > deadline:
                 raise web.HTTPGatewayTimeout(text=f"the board did not come to its prompt within {_PROMPT_WAIT_S:.0f} s")
             await asyncio.sleep(0.02)
-        board.usb.push(f"exec(open({path!r}, 'rb').read())\r".encode())
+        # The first return ends what a program at the serial port may have sent meanwhile, such as spaces.
+        board.usb.push(f"\rexec(open({path!r}, 'rb').read())\r".encode())
         return web.json_response({"running": path})
 
     async def reset(self, request: web.Request) -> web.StreamResponse:

@@ -91,25 +91,53 @@ def test_the_board_decodes_what_the_host_wrote_down(host, tmp_path, name):
 
 
 class Photos:
-    task = "classify"
+    """Photos of 640x360 px with one thing each, of these classes in turn; a `ports.AnnotatedFolder`."""
 
-    def __init__(self, classes):
-        self.classes = classes
+    def __init__(self, task, classes, corners, text=""):
+        self.task, self.classes, self.corners, self.text = task, classes, corners, text
 
     def class_names(self):
         return tuple(LABELS)
 
     def pictures(self):
+        left, top, right, bottom = self.corners
+        points = (
+            () if self.task in ("detect", "classify") else ((left, top), (right, top), (right, bottom), (left, bottom))
+        )
         for number, name in enumerate(self.classes):
-            yield AnnotatedPicture(f"{number}.jpg", jpeg(number), (Box(name, 0, 0, 64, 36),), (64, 36))
+            box = Box(name, left, top, right - left, bottom - top, points, self.text)
+            yield AnnotatedPicture(f"{number}.jpg", jpeg(number, 640, 360), (box,), (640, 360))
+
+
+MEASURED = {
+    "AnchorBaseDet": ((200, 108, 328, 204), "map50", 0.05, 0.34),  # right boxes, all called green, a third are
+    "DeepNet": ((160, 90, 480, 270), "miou", 0.49, 0.51),  # the right region, always called sky
+    "OCR_RCNet": ((100, 100, 300, 140), "accuracy", 0.99, 1.01),
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_each_kind_of_label_measures_it(host, tmp_path, name):
+    kind, (corners, metric, low, high) = KINDS[name], MEASURED[name]
+    (twin,) = write_package(tmp_path / "p", kind).values()
+    names = {"segment": kind.labels[1:], "detect": kind.labels}.get(kind.task, ["text"])
+    host.store.add_project("new", kind.task, tuple(names), 1.0)
+    host.importer.run("new", Photos(kind.task, [*names] * (6 // len(names)), corners, WORD))
+    done = bring(host, tmp_path / "p", run_twin(twin))
+    assert done.notes == () and done.model.evaluated_images == 6
+    value = done.model.kmodel_scores[metric]
+    assert low < value < high, value
 
 
 def test_it_is_measured_on_the_labelled_photos_of_its_project(host, tmp_path):
     (twin,) = write_package(tmp_path / "p", KINDS["can2"]).values()
-    host.importer.run("fruit", Photos(["green", "green", "red", "red", "blue", "blue", "green", "green"]))
+    host.importer.run(
+        "fruit",
+        Photos("classify", ["green", "green", "red", "red", "blue", "blue", "green", "green"], (0, 0, 640, 360)),
+    )
     done = bring(host, tmp_path / "p", run_twin(twin), "fruit")
     assert done.notes == ()
-    assert done.model.kmodel_scores["top1"] == 0.5 and done.model.evaluated_images == 8  # "green", whatever it sees
+    assert done.model.kmodel_scores["top1"] == 0.5 and done.model.evaluated_images == 8  # green, whatever it sees
     assert "top-1 accuracy 0.500" in done.model.gate_text and "8 labelled photos" in done.model.gate_text
     run = host.store.run(done.model.run_id)
     assert (run.state, run.stage, run.is_active) == ("succeeded", "import", False)

@@ -14,7 +14,8 @@ def example():
         run_id="7", task="detect", head="dfl6", digest="ab", kmodel_bytes=3, kmodel_version=7, nncase_version="2.11.0",
         simulator="nncase 2.11.0 k230", input=(320, 192), labels=("red",), thresholds=Thresholds(0.4, 0.5), evaluated_images=24,
         float_score={"images": 24, "values": floats}, kmodel_score={"images": 24, "values": kmodels}, gate_limit_points=0.03,
-        classes=(ClassRow("red", 3, 2, 2, floats, {}),), rungs=(RungTried("uint8", 3, 1.0, 2.0, kmodels, True, "passed", 24, 0.01, notes=("3 layers equalised",), cosines=((0.99, 0.98),)),),
+        classes=(ClassRow("red", 3, 2, 2, floats, {}),),
+        rungs=(RungTried("uint8", 3, 1.0, 2.0, kmodels, True, "passed", 24, 0.01, notes=("3 layers equalised",), cosines=((0.99, 0.98),)),),
         golden=Golden("cd", 9, {"detections": [[0, 900, 1, 2, 3, 4]]}), pictures=("val_00.jpg",), training={"epochs": 3},
         timings_s={"train": 1.0},
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Which processor a training computes on, and with how many digits. Used by every task's trainer, inside the job process.
 
 A GPU is taken when torch sees one. Half precision is taken where it is quick: bfloat16 on GPUs and processors that multiply it
-natively, float16 with scaled gradients on older GPUs. Weights, losses and averages stay float32 everywhere. That bfloat16 does not
-cost the model anything is measured in docs/lab_log.md; parameter bf16=false switches all of it off.
+natively, float16 with scaled gradients on older GPUs. Weights, losses and averages stay float32 everywhere. What bfloat16 gains and
+costs is in docs/lab_log.md; parameter bf16=false switches all of it off.
 """
 
 from __future__ import annotations

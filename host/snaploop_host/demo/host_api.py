@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 RUN_WAIT_S = 1800
 LOOK_EVERY_S = 0.5
 # What the job calls its stages, and under which of our stages their time is counted.
-TRAIN_STAGES = ("prepare", "train")
+TRAIN_STAGES = ("prepare", "estimate", "train")
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ def test_train_figures_come_from_pairs_and_laps(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("snaploop_host.training.bench.train_vs_yolo_cli", lambda *_: compared)
     monkeypatch.setattr("snaploop_host.training.bench.first_lap", lambda *_: lap1)
     monkeypatch.setattr(
-        "snaploop_host.training.bench.second_lap", lambda _: {"seconds_to_metric": 45.0, "is_reached": True}
+        "snaploop_host.training.bench.second_lap",
+        lambda _: {"seconds_to_metric": 45.0, "is_reached": True, "map50_95": 0.91},
     )
     figures = {figure.name: figure for figure in train.measure(tmp_path, train.QUICK)}
     assert {name: figure.met for name, figure in figures.items()} == {
@@ -80,6 +81,13 @@ def test_train_figures_come_from_pairs_and_laps(monkeypatch: pytest.MonkeyPatch,
     }
     assert figures["lap2_time_to_metric"].value == pytest.approx(0.5)
     assert "reached" in figures["lap2_time_to_metric"].unit and "NOT" not in figures["lap2_time_to_metric"].unit
+    monkeypatch.setattr(
+        "snaploop_host.training.bench.second_lap",
+        lambda _: {"seconds_to_metric": 9.0, "is_reached": False, "map50_95": 0.88},
+    )
+    figures = {figure.name: figure for figure in train.measure(tmp_path, train.QUICK)}
+    assert figures["lap2_time_to_metric"].value == 1.0  # soon over, but never as good
+    assert "NOT reached, 0.880 at best" in figures["lap2_time_to_metric"].unit
 
 
 @pytest.mark.parametrize(
@@ -93,7 +101,7 @@ def test_the_second_lap_is_timed_to_the_epoch_that_is_as_good(
     curve = [{"seconds": 5.0, "metrics": {"map50_95": score}} for score in scores]
     (tmp_path / "lap2-out" / "result.json").write_text(json.dumps({"curve": curve}))
     monkeypatch.setattr(training_bench, "_run", lambda *_: 18.0)  # three epochs of 5 s, and 3 s to start
-    assert second_lap(lap1) == {"seconds_to_metric": seconds, "is_reached": is_reached}
+    assert second_lap(lap1) == {"seconds_to_metric": seconds, "is_reached": is_reached, "map50_95": max(scores)}
 
 
 def test_the_best_score_of_the_plain_command_is_read_from_its_table(tmp_path: Path) -> None:

@@ -157,6 +157,15 @@ def chosen_epochs(parameters: Parameters, photos: int, warm: bool) -> int:
     return min(max(math.ceil(steps / per_epoch), shortest), LONGEST_RUN_EPOCHS)
 
 
+def chosen_patience(parameters: Parameters, epochs: int) -> int:
+    """Epochs without gain that end a training of so many: as asked, else half of them and at least 10.
+
+    The low rates of the cosine schedule, where most is gained, come last: a plateau before them is no reason to stop, least of all after
+    a warm start, which begins near its best and gets worse before it gets better (docs/lab_log.md).
+    """
+    return parameters.patience if parameters.patience is not None else max(10, epochs // 2)
+
+
 def read_job(path: Path) -> TrainingJob:
     """The job of a job.json.
 

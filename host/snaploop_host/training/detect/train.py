@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
-from ..job_spec import Parameters, TrainingJob, chosen_epochs
+from ..job_spec import Parameters, TrainingJob, chosen_epochs, chosen_patience
 from ..task import Report
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def train(
 
     report("note", text=f"training on {place.text}")
     while (done := epochs_in(last)) < epochs:
-        overrides = _settings(parameters, epochs, warm, rate, -(-len(job.train) // batch))
+        overrides = _settings(parameters, epochs, rate, -(-len(job.train) // batch))
         overrides |= {
             "pretrained": str(start_weights) if start_weights else False,
             "data": str(layout / "data.yaml"),
@@ -129,15 +129,13 @@ def train(
     }
 
 
-def _settings(parameters: Parameters, epochs: int, warm: bool, rate: float, steps_per_epoch: int) -> dict[str, Any]:
+def _settings(parameters: Parameters, epochs: int, rate: float, steps_per_epoch: int) -> dict[str, Any]:
     """The library's settings as far as they follow from the parameters."""
-    # From scratch the cosine schedule's low rates come last: a plateau before them is no reason to stop.
-    patience = max(5, epochs // 4) if warm else max(10, epochs // 2)
     return {
         "model": MODEL,
         "exist_ok": True,
         "epochs": epochs,
-        "patience": parameters.patience if parameters.patience is not None else patience,
+        "patience": chosen_patience(parameters, epochs),
         "nbs": parameters.batch,  # every batch is a step; halved ones are added up
         "optimizer": parameters.optimizer,
         "lr0": rate,

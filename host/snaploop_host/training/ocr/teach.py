@@ -18,7 +18,7 @@ from ...domain.preprocess import Preprocess
 from ...domain.scores import METRICS, Score
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
-from ..job_spec import TrainingJob
+from ..job_spec import TrainingJob, chosen_patience
 from ..task import Folders, Report
 from ..torch_loop import Batches, Fitted, Judged, Plan, fit, is_out_of_memory
 
@@ -62,8 +62,7 @@ def teach(
     Raises:
         TrainingError: the loss is no number any more, or there is no memory for a single picture.
     """
-    patience = job.parameters.patience
-    plan = Plan(epochs, patience if patience is not None else max(10, epochs // 2), rate)
+    plan = Plan(epochs, chosen_patience(job.parameters, epochs), rate)
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
 
     def judge(network: nn.Module, arithmetic: Arithmetic) -> Judged:

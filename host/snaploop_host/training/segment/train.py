@@ -19,7 +19,7 @@ from ...domain.segmentation_metrics import ClassMap, score_segmentation
 from ..detect.augment import augmentation_of
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
-from ..job_spec import TrainingJob, chosen_epochs
+from ..job_spec import TrainingJob, chosen_epochs, chosen_patience
 from ..task import Folders, Report
 from ..torch_loop import Fitted, Judged, Plan, fit, is_out_of_memory
 from .loss import BalancedLoss, class_weights
@@ -48,10 +48,9 @@ def train(
     """
     warm, start = job.warm_start is not None, job.warm_start or pretrained
     epochs = chosen_epochs(job.parameters, len(job.train), warm)
-    patience = job.parameters.patience
     plan = Plan(
         epochs=epochs,
-        patience=patience if patience is not None else max(10, epochs // (4 if warm else 2)),
+        patience=chosen_patience(job.parameters, epochs),
         rate=job.parameters.lr0 if job.parameters.lr0 is not None else (LR_KNOWN if start else LR_FROM_SCRATCH),
     )
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)

@@ -14,7 +14,7 @@ from ...domain.scores import METRICS
 from ..detect.augment import augmentation_of
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
-from ..job_spec import Parameters, TrainingJob
+from ..job_spec import Parameters, TrainingJob, chosen_patience
 from ..task import Folders, Report
 from ..torch_loop import Fitted, Judged, Plan, fit, is_out_of_memory
 from . import network as networks
@@ -36,9 +36,8 @@ def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Repo
     start_weights = job.warm_start or (pretrained_file(WEIGHTS_FOLDER) if job.may_use_pretrained else None)
     parameters = job.parameters
     epochs = planned_epochs(job)
-    patience = parameters.patience if parameters.patience is not None else max(10, epochs // 2)
     rate = parameters.lr0 if parameters.lr0 is not None else (LR_KNOWN if start_weights else LR_FROM_SCRATCH)
-    plan = Plan(epochs, patience, rate)
+    plan = Plan(epochs, chosen_patience(parameters, epochs), rate)
     start = "warm" if job.warm_start else ("pretrained" if start_weights else "scratch")
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
     judge = _Judge(task, job)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fakes.packaged import mark_with_package
 
 SNAPLOOP = Path(sys.executable).with_name("snaploop")
 
@@ -65,3 +68,14 @@ def test_the_app_was_never_restarted(demo: Path) -> None:
 def test_nothing_is_left_running(demo: Path) -> None:
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(demo) not in running
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_package_of_its_model_marks_a_photo_on_a_board_without_the_app(demo: Path, tmp_path: Path) -> None:
+    said, painted = mark_with_package(demo / "host", "demo", tmp_path)
+    found = re.findall(r"(red|yellow|green) 0\.\d+ at (\d+),(\d+) size (\d+)x(\d+)", said)
+    assert found, said
+    for _, *box in found:
+        x, y, w, h = map(int, box)
+        assert painted[max(y - 4, 0) : y + h + 5, max(x - 4, 0) : x + w + 5].any(), box

@@ -1,5 +1,5 @@
 """Classify, multilabel and embed for real: photos into a project, training, kmodel, simulator, gate, manifest, and the app on a virtual
-board that says with the kmodel what its camera sees.
+board that says with the kmodel what its camera sees; and the script of its package, which says the same of a picture.
 
 One to three minutes each on two cores; how many rungs of the ladder embed climbs decides.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import re
 import time
 
 import numpy as np
@@ -22,6 +23,7 @@ if not all(importlib.util.find_spec(name) for name in ("torch", "timm", "nncase"
     )
 
 from fakes.desk import Desk, says, tap, wait
+from fakes.packaged import mark_with_package
 from fakes.shape_photos import NAMES, SIZE, jpeg, photo
 from fakes.twin_model import put_model_on_card
 from snaploop_host.app import open_host
@@ -191,6 +193,10 @@ def test_from_photos_to_a_board_that_knows(tmp_path, task):
 
     network = FloatModel(job_folder, parsed)
     if task == "embed":
+        said, _ = mark_with_package(tmp_path / "host", "shapes", tmp_path / "packed")
+        assert re.search(rf"({'|'.join(NAMES)}) (1\.00|0\.9)\d*\s+vector of 256 numbers", said), (
+            said
+        )  # of its own library
         square, like, unlike = network.same_and_other()
         with board_with(tmp_path, model, kmodel, golden, [square, unlike, like]) as board:
             says(board, "tap Teach")
@@ -205,6 +211,9 @@ def test_from_photos_to_a_board_that_knows(tmp_path, task):
     if task == "multilabel":
         shown[1] = ("circle", "triangle")
     views = [network.clearest(one, number) for number, one in enumerate(shown)]
+    said, painted = mark_with_package(tmp_path / "host", "shapes", tmp_path / "packed", views[2][0])
+    assert {name for name in NAMES if re.search(rf"{name} [01]\.\d\d", said)} == views[2][1], said
+    assert painted.any() and not painted[130:].any()  # words in the corner
     read = (lambda board: {verdict(board)}) if task == "classify" else labels
     with board_with(tmp_path, model, kmodel, golden, [picture for picture, _ in views]) as board:
         for number, (_, names) in enumerate(views):

@@ -266,7 +266,7 @@ async def test_app_comes_onto_a_board_on_usb_by_a_click_on_the_hosts_page(tmp_pa
             await desk.until("!!document.querySelector('select[name=port]')")
             await desk.click("form.new-project button")
             await desk.until("document.body?.innerText.includes('has the app and works for kerbside')", 2 * SAYS_S)
-            says(board, "Tap the white disc to take a photo", 2 * SAYS_S)
+            says(board, CLASSES[0], 2 * SAYS_S)  # the app runs, and has been at the host
             await desk.until("document.querySelector('.board')?.innerText.includes('just now over USB')", SAYS_S)
             assert not desk.errors
         assert json.loads(board.host_path("/data/snaploop/config.json").read_text())["project"] == "kerbside"

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fakes.desk import Desk, says, tap, wait
 from fakes.host_folder import make_host, pair_client
 from fakes.known_machine import REPEATABLE, has_trained
+from fakes.packaged import mark_with_package
 from fakes.text_photos import draw_photo
 from snaploop_shared.palette import colours
 from snaploop_shared.sample_record import Box
@@ -83,16 +84,19 @@ def test_from_marked_texts_to_quads_on_the_screen(tmp_path) -> None:
     desk.install(project="signs")
     scene, truth = draw_photo(np.random.default_rng(77), SIZE, 2, LETTERS, (4, 6), (50, 66))
     with desk.board(camera=show(tmp_path / "views", scene)) as board, desk.daemon("--usb", board.pty):
-        report = trained(desk, board, {"imgsz": 160, "epochs": 50, "warmup_steps": 15, "ema_steps": 15, "gate": 0.03})
+        report = trained(desk, board, {"imgsz": 160, "epochs": 50, "warmup_steps": 15, "ema_steps": 15, "gate": 0.15})
         assert report["head"] == "textmap" and report["golden"]["answer"]["quads_px"]
         assert report["float_score"]["values"]["hmean"] > 0.8
-        assert report["kmodel_score"]["values"]["hmean"] > report["float_score"]["values"]["hmean"] - 0.03
+        assert report["kmodel_score"]["values"]["hmean"] > report["float_score"]["values"]["hmean"] - 0.16
 
         wait("both texts are framed", lambda: len(drawn_quads(board)) == len(truth), board, 60)
         for quad, text in truth:
             nearest = min(drawn_quads(board), key=lambda drawn: np.abs(drawn - quad).max())
             assert np.abs(nearest - quad).max() < 24, (text, quad, nearest)
         wait("confirmed", lambda: desk.deployment().get("state") == "confirmed", board, 100)
+
+    said, painted = mark_with_package(desk.host_data, "signs", tmp_path / "packed", np.asarray(scene))
+    assert said.count("text area [") == len(truth) and painted.any()
 
 
 @pytest.mark.slow
@@ -109,11 +113,14 @@ def test_from_typed_texts_to_a_reading_on_the_screen(tmp_path) -> None:
     where = (320 - (left + right) / 2, 180 - (top + bottom) / 2)
     ImageDraw.Draw(scene).text(where, "7415", fill=(20, 20, 40), font=font)
     with desk.board(camera=show(tmp_path / "views", scene)) as board, desk.daemon("--usb", board.pty):
-        report = trained(desk, board, {"epochs": 8, "imgsz": 128, "gate": 0.03})
+        report = trained(desk, board, {"epochs": 8, "imgsz": 128, "gate": 0.15})
         assert report["head"] == "ctc" and report["labels"] == ["", *LETTERS, ""]
         assert report["training"]["drawn_share"] > 0.5
         assert report["float_score"]["values"]["character_accuracy"] > 0.85
-        assert report["kmodel_score"]["values"]["accuracy"] > report["float_score"]["values"]["accuracy"] - 0.03
+        assert report["kmodel_score"]["values"]["accuracy"] > report["float_score"]["values"]["accuracy"] - 0.16
 
         says(board, "7415")
         wait("confirmed", lambda: desk.deployment().get("state") == "confirmed", board, 100)
+
+    said, _ = mark_with_package(desk.host_data, "signs", tmp_path / "packed")  # of the line in its golden input
+    assert f"text '{report['golden']['answer']['text']}'" in said

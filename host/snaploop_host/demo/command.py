@@ -222,12 +222,8 @@ def _set_up(children: ExitStack, subjects: Subjects, out: Path) -> Scene:
     board = JsonHttp("the virtual board", str(board_says["url"]))
     host = HostApi(JsonHttp("the host", str(host_says["url"])), project)
     finger = Finger(board, PANEL_PX, subjects.classes)
-    # Classes come with the first sync, so their names on the label screen tell that the board has found its host.
-    finger.wait_for(
-        "the app's first screen",
-        lambda texts: any("tap the white disc" in text.lower() for text in texts),
-        START_WAIT_S,
-    )
+    finger.wait_for("the app's first screen", lambda texts: "Capture" in texts, START_WAIT_S)
+    # Classes come with the first sync, so their names tell that the board has found its host.
     finger.wait_for("the first sync", lambda texts: all(name in texts for name in subjects.classes[:4]), START_WAIT_S)
     logger.info("host %s, board %s", host_says["url"], board_says["url"])
     return Scene(finger, board, host, subjects, out)

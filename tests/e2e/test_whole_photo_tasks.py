@@ -213,7 +213,7 @@ def test_from_photos_to_a_board_that_knows(tmp_path, task):
     views = [network.clearest(one, number) for number, one in enumerate(shown)]
     said, painted = mark_with_package(tmp_path / "host", "shapes", tmp_path / "packed", views[2][0])
     assert {name for name in NAMES if re.search(rf"{name} [01]\.\d\d", said)} == views[2][1], said
-    assert painted.any() and not painted[130:].any()  # words in the corner
+    assert painted[:120, :300].sum() > 200 > painted[120:].sum()  # words in the corner; JPEG differs a little at edges
     read = (lambda board: {verdict(board)}) if task == "classify" else labels
     with board_with(tmp_path, model, kmodel, golden, [picture for picture, _ in views]) as board:
         for number, (_, names) in enumerate(views):

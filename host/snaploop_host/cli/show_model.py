@@ -86,44 +86,24 @@ def _scores(console: Console, report: dict[str, Any]) -> None:
 
 
 def _rungs(console: Console, report: dict[str, Any]) -> None:
-    from rich.table import Table
-
     names = list(report["float_score"]["values"])[:2]
-    heads = ["rung", "gate", *(METRIC_TITLES.get(name, name) for name in names)]
-    table = Table(
-        *heads,
-        "loss",
-        "MiB",
-        "compile s",
-        "simulate s",
-        "photos",
-        "cosine",
-        "on the CPU core",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
+    console.print("[bold]ways of quantising[/bold] (* the kmodel's)")
     for rung in report["rungs"]:
+        mark = "*" if rung["name"] == report["rung"] else "-"
         if not rung["kmodel_bytes"]:
-            table.add_row(rung["name"], rung["outcome"], *["–"] * 8, rung["text"])
+            console.print(f"{mark} {rung['name']}: {rung['outcome']}: {rung['text']}")
             continue
+        scores = ", ".join(f"{METRIC_TITLES.get(name, name)} {rung['scores'][name]:.3f}" for name in names)
         least = min((mean for mean, _ in rung["cosines"]), default=None)
-        table.add_row(
-            ("* " if rung["name"] == report["rung"] else "") + rung["name"],
-            rung["outcome"],
-            *(f"{rung['scores'][name]:.3f}" for name in names),
-            f"{100 * rung['lost']:.1f} pts",
-            f"{rung['kmodel_bytes'] / 2**20:.2f}",
-            f"{rung['compile_seconds']:.0f}",
-            f"{rung['simulate_seconds']:.0f}",
-            str(rung["images"]),
-            "–" if least is None else f"{least:.4f}",
-            ", ".join(f"{name} {count}" for name, count in rung["operators_on_cpu"].items()) or "nothing",
+        on_cpu = ", ".join(f"{name} {count}" for name, count in rung["operators_on_cpu"].items()) or "nothing"
+        console.print(
+            f"{mark} {rung['name']}: {rung['outcome']}, {scores}, loses {100 * rung['lost']:.1f} points on {rung['images']} photos\n"
+            f"    {rung['kmodel_bytes'] / 2**20:.2f} MiB, compiled in {rung['compile_seconds']:.0f} s, simulated in "
+            f"{rung['simulate_seconds']:.0f} s, outputs' least cosine {'–' if least is None else f'{least:.4f}'}\n"
+            f"    on the CPU core: {on_cpu}"
         )
-    console.print(table)
-    for rung in report["rungs"]:
         for note in rung["notes"]:
-            console.print(f"{rung['name']}: {note[:200]}", style="dim")
+            console.print(f"    {note[:200]}", style="dim")
 
 
 def _classes(console: Console, report: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Bar codes and data matrices in a picture, read by ZXing, with OpenMV's names, numbers and units.
+"""QR codes, bar codes and data matrices in a picture, read by ZXing, with OpenMV's names, numbers and units.
 
 Facts: public OpenMV documentation; type numbers as in the K230 firmware's image module.
 """
@@ -6,7 +6,7 @@ Facts: public OpenMV documentation; type numbers as in the K230 firmware's image
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ class Code(NamedTuple):
         corners: (4, 2) pixels, from the code's own top left clockwise.
         turn: radians clockwise, 0 to 2 pi.
         size: rows and columns of modules, 0 where unknown.
+        extra: what ZXing tells of this symbology: "Version", "ECLevel" and "DataMask" of a QR code.
     """
 
     payload: str
@@ -37,10 +38,11 @@ class Code(NamedTuple):
     corners: Array
     turn: float
     size: tuple[int, int]
+    extra: dict[str, Any]
 
 
-def read_codes(rgb: Array, is_matrix: bool) -> list[Code]:
-    """All linear codes (and PDF417), or all data matrices, of an RGB picture.
+def read_codes(rgb: Array, *kinds: str) -> list[Code]:
+    """All codes of these kinds (ZXing's names: "QRCode", "DataMatrix", "AllLinear", …) of an RGB picture.
 
     Raises:
         HalError: NotImplementedError when ZXing is not installed.
@@ -49,8 +51,7 @@ def read_codes(rgb: Array, is_matrix: bool) -> list[Code]:
         import zxingcpp
     except ImportError as error:
         raise HalError("NotImplementedError", "virtual K230 reads codes with ZXing: pip install zxing-cpp") from error
-    formats = zxingcpp.BarcodeFormat
-    wanted = zxingcpp.BarcodeFormats([formats.DataMatrix] if is_matrix else [formats.AllLinear, formats.PDF417])
+    wanted = zxingcpp.BarcodeFormats([getattr(zxingcpp.BarcodeFormat, kind) for kind in kinds])
     grey = np.ascontiguousarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
     found = []
     for result in zxingcpp.read_barcodes(grey, formats=wanted):
@@ -58,10 +59,11 @@ def read_codes(rgb: Array, is_matrix: bool) -> list[Code]:
         corners = np.array(
             [[p.x, p.y] for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)], np.float64
         )
-        size = _modules(rgb, corners) if is_matrix else (0, 0)
+        size = _modules(rgb, corners) if "DataMatrix" in kinds else (0, 0)
         kind = BARCODE_TYPES.get(str(result.format).rsplit(".", 1)[-1].replace("-", "").replace(" ", ""), 0)
         turn = math.radians(float(result.orientation)) % (2 * math.pi)
-        found.append(Code(result.text, kind, corners, turn, size))
+        extra = cast("dict[str, Any] | None", result.extra) or {}
+        found.append(Code(result.text, kind, corners, turn, size, extra))
     return found
 
 

@@ -200,7 +200,14 @@ def test_models_show_and_train_task(host):
     data = str(host.config.data_dir)
     shown = CliRunner().invoke(app, ["models", "show", model.short, "--data", data], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, shown.output
-    for told in ("refused: on 24", "* uint8, 20 samples", "no kmodel", "loses 50.0 points", "concat 13", "class green has no"):
+    for told in (
+        "refused: on 24",
+        "* uint8, 20 samples",
+        "no kmodel",
+        "loses 50.0 points",
+        "concat 13",
+        "class green has no",
+    ):
         assert told in shown.output, told
     as_json = json.loads(CliRunner().invoke(app, ["models", "show", model.digest, "--json", "--data", data]).output)
     assert (as_json["short"], as_json["report"]["rung"]) == (model.short, "uint8, 20 samples")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import random
+
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
+import segno
 
 from fakes.virtual_parts import VirtualParts, error_of
+from snaploop_shared.pairing import Invitation
 from virtual_k230 import pixels as px
 from virtual_k230.filters import PAIRS, PLAIN
 from virtual_k230.image import Image
@@ -26,6 +32,15 @@ def detect(parts: VirtualParts, handle: int, name: str, *args, **options):
     return [dict(fields) for _, fields in found]
 
 
+def seen(code: segno.QRCode, side: int) -> np.ndarray:
+    """The code in a camera's picture of 640×360, `side` pixels wide with its white border."""
+    small = io.BytesIO()
+    code.save(small, kind="png", scale=8, border=4)
+    view = PIL.Image.new("RGB", (640, 360), (120, 120, 120))
+    view.paste(PIL.Image.open(small).convert("RGB").resize((side, side)), ((640 - side) // 2, (360 - side) // 2))
+    return np.asarray(view)
+
+
 def black(width: int = 200, height: int = 120) -> np.ndarray:
     return np.zeros((height, width, 3), np.uint8)
 
@@ -39,8 +54,29 @@ def test_qr_code_is_read_where_it_is(parts):
     assert found["payload"] == "snaploop://192.168.1.9:8230?code=4711"
     assert 95 < found["x"] < 130 and 35 < found["y"] < 70
     assert len(found["corners"]) == 4 and found["rect"] == [found[k] for k in "xywh"]
+    assert (found["data_type"], found["is_binary"], found["is_numeric"]) == (4, True, False)
     assert detect(parts, picture(parts, black()), "find_qrcodes") == []
     assert detect(parts, picture(parts, rgb), "find_qrcodes", roi=[0, 0, 90, 300]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "data_type"), [("4711" * 9, "L", 1), ("SNAPLOOP $1.50", "H", 2), ("snaploop", "Q", 4)]
+)
+def test_qr_code_tells_how_it_was_written_in_quircs_numbers(parts, text, level, data_type):
+    code = segno.make(text, error=level, boost_error=False, micro=False)
+    (found,) = detect(parts, picture(parts, seen(code, 300)), "find_qrcodes")
+    said = (found["payload"], found["version"], found["mask"], found["data_type"])
+    assert said == (text, code.version, code.mask, data_type)
+    assert found["ecc_level"] == {"M": 0, "L": 1, "H": 2, "Q": 3}[level]
+
+
+def test_every_pairing_code_is_read_whatever_its_dots(parts):
+    chance = random.Random(4)
+    for _ in range(60):
+        port, secret = chance.randrange(1024, 65536), f"{chance.getrandbits(128):032x}"
+        text = Invitation("127.0.0.1", port, secret, "home", "12345678").text()
+        rgb = seen(segno.make(text, error="m", micro=False), 280)
+        assert [code["payload"] for code in detect(parts, picture(parts, rgb), "find_qrcodes")] == [text]
 
 
 def test_april_tag_with_its_number_and_turn(parts):

@@ -18,7 +18,7 @@ check: setup  ## format, lint, types, import contracts, unit tests: under a minu
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit tests/portable -q -m "not slow"
+	$(BIN)/python -m pytest tests/unit tests/portable -q -m "not slow" -n 2
 
 setup:  ## .venv, Python and npm dependencies, .NET runtime, system libraries; seconds when nothing changed
 	@PYTHON="$(PYTHON)" bash setup.sh

@@ -14,7 +14,10 @@ if (
 
 pytest.importorskip("torch", reason="torch is not installed: pip install 'snaploop[train]'")
 
+import torch
+
 from fakes.task_jobs import TASKS, write_job
+from snaploop_host.domain.scores import METRICS, Score
 from snaploop_host.training.errors import JobCancelled
 from snaploop_host.training.estimate import estimate
 from snaploop_host.training.job_spec import read_job
@@ -78,7 +81,30 @@ def test_training_does_what_was_planned_and_starts_warm(name, tmp_path, monkeypa
     second = task.train(job, folders, lambda *_, **__: None)
     assert (second["start"], second["epochs"], second["epochs_planned"]) == ("warm", 3, 9)
     assert why_ended(second, job.parameters)[0] == "stop rule"
+    assert second["start_metrics"].keys() >= set(METRICS[name]) and first["start_metrics"] is None
     assert (folders.artifacts / "best.pt").stat().st_size > 10_000
+
+
+def test_detection_keeps_the_model_it_started_from_when_no_epoch_comes_near_it(tmp_path, monkeypatch):
+    from snaploop_host.training.detect import trainer
+
+    folder, task = write_job(tmp_path / "job", "detect", 4, 4, {"device": "cpu", "threads": 1}), task_named("detect")
+    job, folders = changed(folder, tmp_path / "first", epochs=1)
+    task.train(job, folders, lambda *_, **__: None)
+    scores = iter([0.8, 0.3, 0.78])
+    monkeypatch.setattr(trainer, "score_raw_heads", lambda *_: Score(4, {"map50_95": next(scores), "map50": 0.9}))
+    old, notes = folders.artifacts / "best.pt", []
+    job, folders = changed(folder, tmp_path / "second", warm_start=old, epochs=2)
+    second = task.train(job, folders, lambda kind, **fields: notes.append(fields.get("text")))
+    assert (second["best_epoch"], second["val_map50_95"], second["epochs"]) == (0, 0.8, 2)
+    assert "the model it starts from scores mAP50-95 0.800, mAP50 0.900 on these validation photos" in notes
+    assert "no epoch came near the model it started from, which is kept" in why_ended(second, job.parameters)[1]
+    was, now = weights_in(old), weights_in(folders.artifacts / "best.pt")
+    assert all(torch.equal(was[name], now[name]) for name in was)
+
+
+def weights_in(file):
+    return torch.load(file, map_location="cpu", weights_only=False)["model"].state_dict()  # our own file
 
 
 @pytest.mark.parametrize("name", ["detect", "ocr_detect"])

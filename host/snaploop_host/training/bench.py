@@ -21,6 +21,7 @@ from typing import Any
 from .bench_pictures import CLASSES, write_pictures
 from .job_events import FinishedStages
 from .job_spec import read_job
+from .stopping import AS_GOOD
 from .ultralytics_runtime import offline_environment
 
 PICTURES, EPOCHS, PAIRS = 96, 3, 3
@@ -116,9 +117,6 @@ def first_lap(folder: Path, pictures: int, more_pictures: int, epochs: int | Non
         rungs=len(stages.get("compile")["rungs"]),
         map50_95=_best(stages.get("train")["curve"]),
     )
-
-
-AS_GOOD = 0.01  # the gate's point; two trainings from different seeds differ by more (docs/lab_log.md)
 
 
 def second_lap(lap1: FirstLap) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..domain.scores import scores_text
 from .task import Report
 
 
@@ -30,6 +31,7 @@ class EpochCurve:
         self._previous = time.monotonic()
         self._recent: deque[float] = deque(maxlen=5)
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._start_file = path.with_name("start.json")
 
     def add(
         self,
@@ -61,6 +63,23 @@ class EpochCurve:
         with self.path.open("a") as file:
             file.write(json.dumps(fields) + "\n")
         self.report("epoch", **fields)
+
+    def begin(self, metrics: Mapping[str, float]) -> None:
+        """Report what the weights to start from score on the validation photos, and keep it beside the curve."""
+        self._start_file.write_text(json.dumps({name: round(value, 4) for name, value in metrics.items()}))
+        self.report("note", text=f"the model it starts from scores {scores_text(metrics)} on these validation photos")
+        self._previous = time.monotonic()
+
+    @property
+    def start_metrics(self) -> dict[str, float] | None:
+        """What `begin` was told, also in an earlier, killed run; None when the weights were not worth a look."""
+        return json.loads(self._start_file.read_text()) if self._start_file.exists() else None
+
+    def metrics_of(self, epoch: int) -> dict[str, float]:
+        """The scores after an epoch; 0 is what the training started from."""
+        if epoch == 0:
+            return self.start_metrics or {}
+        return dict(next(row["metrics"] for row in self.rows() if row["epoch"] == epoch))
 
     def losses(self) -> list[float]:
         """The loss of every epoch so far, its terms summed."""

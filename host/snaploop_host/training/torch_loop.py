@@ -25,7 +25,7 @@ from .device import BFLOAT16, chosen_device, is_out_of_memory
 from .epoch_curve import EpochCurve
 from .errors import BadJobError, TrainingError
 from .job_spec import Parameters
-from .stopping import is_stable
+from .stopping import AS_GOOD, is_stable
 from .task import Report
 from .thread_tuner import ThreadTuner
 
@@ -59,16 +59,24 @@ class Judged:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast: epochs at most, epochs without gain before it stops, first learning rate."""
+    """How long and how fast.
+
+    Attributes:
+        epochs: at most.
+        patience: epochs without gain before it stops.
+        rate: the first learning rate.
+        is_warm: whether the network is a model of the project already; it is judged first, and kept when no epoch comes near it.
+    """
 
     epochs: int
     patience: int
     rate: float
+    is_warm: bool = False
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What `fit` made: the best epoch's averaged weights, on the CPU, and how it went."""
+    """What `fit` made: the best epoch's averaged weights, on the CPU, and how it went. Epoch 0 is what it started from."""
 
     weights: dict[str, torch.Tensor]
     best_epoch: int
@@ -112,6 +120,10 @@ def fit(
     report("note", text=f"training on {state.place.text}")
     if state.resume(batches.batch_size, len(batches)):
         report("note", text=f"training continues after epoch {state.epoch}")
+    elif plan.is_warm:
+        start = judge(state.average, state.arithmetic)
+        state.begin(start)
+        curve.begin(start.metrics)
     is_over = state.is_over or is_stable(curve.losses(), parameters)
     while not is_over:
         losses = state.run_epoch(batches)
@@ -165,7 +177,7 @@ class _Training:
     def is_over(self) -> bool:
         """Whether all epochs were trained, or the last ones brought nothing."""
         return self.epoch >= self.plan.epochs or (
-            self.best_epoch > 0 and self.epoch - self.best_epoch >= self.plan.patience
+            self.fitness is not None and self.epoch - self.best_epoch >= self.plan.patience
         )
 
     def arithmetic(self) -> AbstractContextManager[Any]:
@@ -210,12 +222,21 @@ class _Training:
         self.first_batch = 0
         return {name: value / max(1, done) for name, value in sums.items()}
 
+    def begin(self, judged: Judged) -> None:
+        """Keep the weights it starts from until an epoch is as good."""
+        strict, *finer = judged.fitness
+        self.fitness = (strict - AS_GOOD, *finer)
+        self._keep()
+
     def end_epoch(self, judged: Judged) -> None:
         """Count the epoch, and keep its weights when they are the best."""
         self.epoch += 1
         if self.fitness is None or judged.fitness > self.fitness:
             self.fitness, self.best_epoch = judged.fitness, self.epoch
-            self.best = {name: value.detach().cpu().clone() for name, value in self.average.state_dict().items()}
+            self._keep()
+
+    def _keep(self) -> None:
+        self.best = {name: value.detach().cpu().clone() for name, value in self.average.state_dict().items()}
 
     def checkpoint(self, batch_size: int, next_batch: int, is_due: bool = False) -> None:
         """Write last.pt, whole or not at all, when the last one is some seconds old."""

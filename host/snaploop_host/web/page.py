@@ -17,7 +17,7 @@ from snaploop_shared import palette
 
 from ..domain.models import GATE_LIMIT_POINTS
 from ..domain.projects import DETECT, TASK_TITLES, Project, check_classes, check_project_name, check_task
-from ..domain.scores import METRIC_TITLES, METRICS, headline
+from ..domain.scores import METRIC_TITLES, METRICS, headline, scores_text
 from ..errors import HostError, NotFoundError, http_status
 from ..services.overview import sample_fields
 from .context import CONTEXT, Context
@@ -39,7 +39,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(ago=_ago, duration=_duration, size=_size, score=_score)
+    environment.filters.update(ago=_ago, duration=_duration, size=_size, score=_score, scores_text=scores_text)
     environment.globals.update(curve_width=WIDTH, curve_height=HEIGHT, task_titles=TASK_TITLES)
     return environment
 

@@ -82,6 +82,54 @@ def test_it_stops_when_nothing_is_gained(tmp_path):
     assert len(curve.rows()) == 4
 
 
+def scripted(*scores):
+    """A judge that gives these scores, one a call."""
+    left = iter(scores)
+
+    def judge(*_):
+        score = next(left)
+        return Judged({"top1": score}, (score, 0.0))
+
+    return judge
+
+
+def test_model_it_started_from_is_kept_when_no_epoch_comes_near_it(tmp_path):
+    start, notes = network().state_dict(), []
+    fitted, curve = run(
+        tmp_path, judge=scripted(0.8, 0.5, 0.6, 0.78), plan=Plan(3, 100, 0.005, is_warm=True), notes=notes
+    )
+    assert fitted.best_epoch == 0 and curve.metrics_of(0) == curve.start_metrics == {"top1": 0.8}
+    assert all(torch.equal(fitted.weights[name], value) for name, value in start.items())
+    assert "the model it starts from scores top-1 accuracy 0.800 on these validation photos" in notes
+
+
+def test_what_learnt_from_the_new_photos_is_preferred_within_a_point(tmp_path):
+    fitted, curve = run(tmp_path, judge=scripted(0.8, 0.5, 0.795, 0.791), plan=Plan(3, 100, 0.005, is_warm=True))
+    assert (fitted.best_epoch, curve.metrics_of(2)) == (2, {"top1": 0.795})
+
+
+def test_patience_counts_from_the_model_it_started_from(tmp_path):
+    fitted, _ = run(tmp_path, judge=scripted(0.8, 0.5, 0.6, 0.7), plan=Plan(9, 3, 0.005, is_warm=True))
+    assert (fitted.best_epoch, fitted.epochs) == (0, 3)
+
+
+def test_resumed_training_still_knows_what_it_started_from(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch_loop, "CHECKPOINT_INTERVAL_S", 0.0)
+    start, plan = network().state_dict(), Plan(3, 100, 0.005, is_warm=True)
+
+    class Killed(Toy):
+        def epoch(self, number, first=0):
+            if number == 1:
+                raise JobCancelled
+            yield from super().epoch(number, first)
+
+    with pytest.raises(JobCancelled):
+        run(tmp_path, Killed(), judge=scripted(0.8, 0.5), plan=plan)
+    fitted, curve = run(tmp_path, judge=scripted(0.6, 0.7), plan=plan)
+    assert (fitted.best_epoch, fitted.epochs, curve.start_metrics) == (0, 3, {"top1": 0.8})
+    assert all(torch.equal(fitted.weights[name], value) for name, value in start.items())
+
+
 def test_stop_rule_ends_it_and_a_restart_does_not_go_on(tmp_path):
     fitted, curve = run(tmp_path, plan=Plan(50, 50, 0.005), stop_change=10.0, stop_epochs=4)
     assert fitted.epochs == len(curve.rows()) == 5

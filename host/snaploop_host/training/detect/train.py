@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
 from ..job_spec import Parameters, TrainingJob, chosen_epochs, chosen_patience
+from ..stopping import AS_GOOD
 from ..task import Report
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def train(
     last, best = folder / "weights" / "last.pt", folder / "weights" / "best.pt"
     threads: dict[str, int] = {}
     batch = parameters.batch
+    is_measured = warm and trainer_class is None  # a network that was changed on purpose is not the model it was
 
     def add(trainer: QuickDetectionTrainer, score: Any) -> None:
         losses: dict[str, Any] = trainer.tloss or {}
@@ -92,6 +94,8 @@ def train(
             trainer = (trainer_class or QuickDetectionTrainer)(
                 layout, list(job.classes), input_wh, parameters, overrides, add, curve.losses(), place
             )
+            if is_measured and not done:
+                trainer.keep_start_unless_reached(lambda score: curve.begin(score.values))
             trainer.train()
         except RuntimeError as error:
             if not is_out_of_memory(error):
@@ -111,6 +115,9 @@ def train(
         strip_optimizer(best)
     rows = curve.rows()
     best_row = max(rows, key=lambda row: row["metrics"].get("map50_95", 0.0))
+    begun = curve.start_metrics
+    if begun and begun["map50_95"] - AS_GOOD >= best_row["metrics"].get("map50_95", 0.0):
+        best_row = {"epoch": 0, "metrics": begun}
     return {
         "weights": str(best.relative_to(folder)),
         "epochs": rows[-1]["epoch"],
@@ -118,6 +125,7 @@ def train(
         "best_epoch": best_row["epoch"],
         "seconds": round(sum(row["seconds"] for row in rows), 2),
         "start": "warm" if warm else ("pretrained" if start_weights else "scratch"),
+        "start_metrics": begun,
         "learning_rate": rate,
         "batch": batch,
         "device": place.name,

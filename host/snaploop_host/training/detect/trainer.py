@@ -31,7 +31,7 @@ from ...domain.scores import Score
 from ..device import FLOAT32, Device
 from ..errors import TrainingError
 from ..job_spec import Parameters
-from ..stopping import is_stable
+from ..stopping import AS_GOOD, is_stable
 from ..thread_tuner import ThreadTuner
 from .augment import augmentation_of
 from .gfl_head import CornerLoss, model_description
@@ -78,6 +78,10 @@ class QuickDetectionTrainer(DetectionTrainer):
         self.add_callback("on_train_batch_end", lambda _: self._batch_ends())
         self.add_callback("on_train_epoch_start", lambda _: self._start_epoch())
         self.add_callback("on_fit_epoch_end", lambda _: self.on_epoch(self, self.score))
+
+    def keep_start_unless_reached(self, on_start: Callable[[Score], None]) -> None:
+        """Judge the weights it starts from before the first step, tell `on_start`, and keep them until an epoch is as good."""
+        self.add_callback("on_train_start", lambda _: self._judge_start(on_start))
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         """yolov8n with the board's head."""
@@ -209,11 +213,21 @@ class QuickDetectionTrainer(DetectionTrainer):
             self.best_fitness = fitness
         return {"metrics/mAP50(B)": self.score.values["map50"], "metrics/mAP50-95(B)": fitness}, fitness
 
+    def _judge_start(self, on_start: Callable[[Score], None]) -> None:
+        _, fitness = self.validate()
+        assert self.score is not None and fitness is not None
+        on_start(self.score)
+        self.best_fitness = self.stopper.best_fitness = fitness - AS_GOOD
+        self._keep_weights()
+
+    def _keep_weights(self) -> None:
+        self._best_weights = {name: value.clone() for name, value in self.ema.ema.state_dict().items()}
+        self._best_dirty = True
+
     def save_model(self) -> bool:
         """Keep the best weights in memory; write last.pt (and best.pt when it changed) every few seconds and at the end."""
         if self.fitness == self.best_fitness:
-            self._best_weights = {name: value.clone() for name, value in self.ema.ema.state_dict().items()}
-            self._best_dirty = True
+            self._keep_weights()
         ending = self.stop or self.epoch + 1 >= self.epochs
         if not ending and time.monotonic() - self._last_checkpoint < CHECKPOINT_INTERVAL_S:
             return False

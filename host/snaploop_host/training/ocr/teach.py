@@ -62,7 +62,7 @@ def teach(
     Raises:
         TrainingError: the loss is no number any more, or there is no memory for a single picture.
     """
-    plan = Plan(epochs, chosen_patience(job.parameters, epochs), rate)
+    plan = Plan(epochs, chosen_patience(job.parameters, epochs), rate, is_warm=start == "warm")
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
 
     def judge(network: nn.Module, arithmetic: Arithmetic) -> Judged:
@@ -92,6 +92,7 @@ def teach(
         "best_epoch": fitted.best_epoch,
         "seconds": round(sum(row["seconds"] for row in rows), 2),
         "start": start,
+        "start_metrics": curve.start_metrics,
         "learning_rate": rate,
         "batch": batch,
         "device": fitted.device,

@@ -52,6 +52,7 @@ def train(
         epochs=epochs,
         patience=chosen_patience(job.parameters, epochs),
         rate=job.parameters.lr0 if job.parameters.lr0 is not None else (LR_KNOWN if start else LR_FROM_SCRATCH),
+        is_warm=warm,
     )
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
     photos, judge = MaskedPhotos(job.train, *input_wh), Judge(MaskedPhotos(job.val, *input_wh), len(job.classes) + 1)
@@ -68,19 +69,20 @@ def train(
             report("note", text=f"not enough memory: training goes on with a batch of {batch}")
     save_weights(folders.artifacts / "best.pt", fitted.weights)
     rows = curve.rows()
-    best_row = next(row for row in rows if row["epoch"] == fitted.best_epoch)
+    best_metrics = curve.metrics_of(fitted.best_epoch)
     return {
         "epochs": fitted.epochs,
         "epochs_planned": epochs,
         "best_epoch": fitted.best_epoch,
         "seconds": round(sum(row["seconds"] for row in rows), 2),
         "start": "warm" if warm else ("pretrained" if start else "scratch"),
+        "start_metrics": curve.start_metrics,
         "learning_rate": plan.rate,
         "batch": batch,
         "device": fitted.device,
         "bf16": fitted.bf16,
         "steps_with_threads": fitted.steps_with_threads,
-        **{f"val_{name}": best_row["metrics"][name] for name in METRICS[SEGMENT]},
+        **{f"val_{name}": best_metrics[name] for name in METRICS[SEGMENT]},
         "curve": rows,
     }
 

@@ -37,7 +37,7 @@ def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Repo
     parameters = job.parameters
     epochs = planned_epochs(job)
     rate = parameters.lr0 if parameters.lr0 is not None else (LR_KNOWN if start_weights else LR_FROM_SCRATCH)
-    plan = Plan(epochs, chosen_patience(parameters, epochs), rate)
+    plan = Plan(epochs, chosen_patience(parameters, epochs), rate, is_warm=job.warm_start is not None)
     start = "warm" if job.warm_start else ("pretrained" if start_weights else "scratch")
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
     judge = _Judge(task, job)
@@ -58,20 +58,21 @@ def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Repo
             report("note", text=f"not enough memory: training goes on with a batch of {batch}")
     networks.save_weights(folders.artifacts / "best.pt", task.name, job.classes, fitted.weights)
     rows = curve.rows()
-    best_row = next(row for row in rows if row["epoch"] == fitted.best_epoch)
+    best_metrics = curve.metrics_of(fitted.best_epoch)
     return {
         "epochs": fitted.epochs,
         "epochs_planned": epochs,
         "best_epoch": fitted.best_epoch,
         "seconds": round(sum(row["seconds"] for row in rows), 2),
         "start": start,
+        "start_metrics": curve.start_metrics,
         "backbone": BACKBONE,
         "learning_rate": rate,
         "batch": batch,
         "device": fitted.device,
         "bf16": fitted.bf16,
         "steps_with_threads": fitted.steps_with_threads,
-        **{f"val_{name}": best_row["metrics"][name] for name in METRICS[task.name]},
+        **{f"val_{name}": best_metrics[name] for name in METRICS[task.name]},
         "curve": rows,
     }
 

@@ -1,7 +1,7 @@
-"""When a training ends before its last epoch, which weights it leaves, and how that is said. Standard library only; called by the
-loops and by `job`.
+"""When a training ends before its last epoch, which weights it leaves, and how that is said; called by the loops and by `job`.
 
-Two rules: patience (the score gained nothing for so many epochs), and requirement S0-11, which looks at the loss alone.
+Standard library only. Two rules end it: patience (the score gained nothing for so many epochs), and requirement S0-11, which looks
+at the loss alone.
 """
 
 from __future__ import annotations

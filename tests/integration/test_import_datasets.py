@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 
@@ -14,6 +15,7 @@ from fakes.board_client import jpeg
 from fakes.host_folder import make_host
 from snaploop_host.cli.main import app
 from snaploop_host.errors import BadInputError
+from snaploop_host.storage.class_folders import ClassFolders
 from snaploop_host.storage.coco_folder import CocoFolder
 from snaploop_host.storage.mask_folder import MaskFolder
 from snaploop_host.storage.yolo_folder import YoloFolder
@@ -344,3 +346,63 @@ def test_colours_that_nobody_named_and_maps_that_name_nothing(host, tmp_path):
         MaskFolder(tmp_path / "set" / "images")
     with pytest.raises(BadInputError, match="is no folder"):
         MaskFolder(tmp_path / "nope")
+
+
+def phone_photo(size=(40, 24)):
+    """A JPEG that is stored lying on its side, with the tag that says how to turn it; upright it is `size`, red in the top left corner."""
+    upright = Image.new("RGB", size, "blue")
+    upright.paste("red", (0, 0, 8, 8))
+    tag = Image.Exif()
+    tag[0x112] = 6
+    data = io.BytesIO()
+    upright.rotate(90, expand=True).save(data, "JPEG", exif=tag, quality=95, subsampling=0)
+    return data.getvalue()
+
+
+def stored(host, project):
+    """Name → its picture, as it is stored."""
+    found = host.store.samples(host.store.project_named(project).id)
+    return {sample.name: (sample, Image.open(host.blobs.path(sample.photo))) for sample in found}
+
+
+def is_red(image, x, y):
+    red, _, blue = image.convert("RGB").getpixel((x, y))
+    return red > blue
+
+
+def test_turned_photos_are_stored_upright_once(host, tmp_path):
+    (tmp_path / "cup").mkdir()
+    (tmp_path / "cup" / "a.jpg").write_bytes(phone_photo())
+    assert host.importer.run("things", ClassFolders(tmp_path)).problems == []
+    assert host.importer.run("things", ClassFolders(tmp_path)).known == 1
+    ((sample, image),) = stored(host, "things").values()
+    assert image.size == (sample.width_px, sample.height_px) == (40, 24) and 0x112 not in image.getexif()
+    assert is_red(image, 4, 4) and not is_red(image, 4, 20)
+
+
+@pytest.mark.parametrize(
+    ("stated", "box", "red"), [((40, 24), [0, 0, 8, 8], (4, 4)), ((24, 40), [0, 32, 8, 8], (4, 36))]
+)
+def test_labels_say_whether_their_tool_had_turned_the_photo(host, tmp_path, stated, box, red):
+    (tmp_path / "a.jpg").write_bytes(phone_photo())
+    coco = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": stated[0], "height": stated[1]}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": box}],
+        "categories": [{"id": 1, "name": "corner"}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(coco))
+    assert host.importer.run("corners", CocoFolder(tmp_path)).problems == []
+    ((sample, image),) = stored(host, "corners").values()
+    assert image.size == stated and 0x112 not in image.getexif() and is_red(image, *red)
+    (found,) = sample.boxes
+    assert [found.x, found.y, found.w, found.h] == box
+
+
+def test_a_mask_of_the_turned_size_fits(host, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(phone_photo((48, 32)))
+    mask = Image.new("L", (48, 32))
+    mask.paste(255, (0, 0, 8, 8))
+    mask.save(tmp_path / "a_mask.png")
+    assert host.importer.run("masks", MaskFolder(tmp_path, None, ())).problems == []
+    ((sample, image),) = stored(host, "masks").values()
+    assert image.size == (48, 32) and is_red(image, 4, 4) and max(x for x, _ in sample.boxes[0].points) <= 8

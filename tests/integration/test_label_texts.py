@@ -125,6 +125,15 @@ def test_import_of_icdar_files(host, tmp_path):
     assert sample.boxes[0].text == "Genaxis, Theatre"
 
 
+def test_import_of_icdar_files_in_a_folder_of_their_own(host, tmp_path):
+    for folder in ("images", "truth"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "images" / "b.jpg").write_bytes(picture(2))
+    (tmp_path / "truth" / "gt_b.txt").write_text("10,10,90,12,90,32,10,30,A 1\r\n")
+    report = host.importer.run("icdar", TextFolder(tmp_path))
+    assert (report.added, report.problems) == (1, [])
+
+
 def test_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(HostError, match=r"holds neither Label.txt \(PPOCRLabel\) nor pictures"):
         TextFolder(tmp_path)

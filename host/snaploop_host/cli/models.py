@@ -28,14 +28,19 @@ def register(app: typer.Typer) -> None:
 
 
 @models.callback(invoke_without_command=True)
-def list_models(
+def list_when_alone(
     context: typer.Context, project: ProjectFilter = None, data: DataOption = None, as_json: JsonOption = False
 ) -> None:
     """Models with their float and kmodel scores; `import` takes one from a vendor package."""
+    if context.invoked_subcommand is None:
+        list_models(project, data, as_json)
+
+
+@models.command("list")
+def list_models(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Models with their float and kmodel scores, as `snaploop models` alone lists them."""
     from ..services.overview import Overview
 
-    if context.invoked_subcommand is not None:
-        return
     with opened(data) as host:
         rows = Overview(host.store, host.train).models(host.store.project_named(project) if project else None)
         live = {board.name: board.model for board in host.store.boards()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..domain.projects import Project
     from ..ports import AnnotatedFolder
 
-projects = typer.Typer(help="Projects: a task and its classes.", no_args_is_help=True)
+projects = typer.Typer(help="Projects: a task and its classes.")
 ClassesOption = Annotated[str, typer.Option("--classes", metavar="A,B,C", help="Class names, separated by commas.")]
 
 TaskOption = Annotated[
@@ -36,12 +37,20 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_samples)
 
 
+@projects.callback(invoke_without_command=True)
+def list_when_alone(context: typer.Context, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Projects with their counts; `add` makes one."""
+    if context.invoked_subcommand is None:
+        list_projects(data, as_json)
+
+
 @projects.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="Name of the new project.")],
     classes: ClassesOption,
     task: TaskOption = DETECT,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a project."""
     check_project_name(name)
@@ -49,19 +58,28 @@ def add(
     names = check_classes(tuple(classes.split(",")), task)
     with opened(data) as host:
         host.store.add_project(name, task, names, time.time())
+    if as_json:
+        print(json.dumps({"name": name, "task": task, "classes": names}, indent=1))
+        return
     print(f"project {name} ({task}: {TASK_TITLES[task]}) knows {', '.join(names)}")
     print(f"next: `snaploop board install --project {name}` with a board on USB, or `snaploop import`")
 
 
 @projects.command("classes")
 def set_classes(
-    name: Annotated[str, typer.Argument(help="Name of the project.")], classes: ClassesOption, data: DataOption = None
+    name: Annotated[str, typer.Argument(help="Name of the project.")],
+    classes: ClassesOption,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Replace the classes of a project; give the old ones too, in their order."""
     with opened(data) as host:
         project = host.store.project_named(name)
         names = check_classes(tuple(classes.split(",")), project.task)
         host.store.set_classes(project.id, names)
+    if as_json:
+        print(json.dumps({"name": name, "task": project.task, "classes": names}, indent=1))
+        return
     print(f"project {name} knows {', '.join(names)}; boards learn it at their next sync.")
 
 
@@ -126,7 +144,6 @@ def import_samples(
 ) -> None:
     """Import annotated pictures. What cannot be taken gets one line each; the rest is kept."""
     import dataclasses
-    import json
     import sys
 
     from ..storage.zip_folder import opened_folder
@@ -147,6 +164,8 @@ def import_samples(
         for line in report.problems:
             print(line, file=sys.stderr)
         print(f"{report.added} pictures added, {report.known} were here already, {len(report.problems)} problems")
+        if report.with_void:
+            print(f"{report.with_void} of them have void areas, which count neither in training nor in scores")
     if report.problems and not report.added and not report.known:
         raise typer.Exit(4)
 

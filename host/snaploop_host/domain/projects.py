@@ -48,7 +48,7 @@ def check_project_name(name: str) -> str:
     """
     if len(name) > MAX_NAME_CHARS or not _NAME.fullmatch(name):
         raise BadInputError(
-            f"project name {name!r}: use 1 to {MAX_NAME_CHARS} letters, digits, dots, dashes or underscores"
+            f"project name {name!r}: use 1 to {MAX_NAME_CHARS} letters (a-z, A-Z), digits, dots, dashes or underscores"
         )
     return name
 

@@ -176,12 +176,12 @@ class PublishModel:
 def _gate_text(report: RunReport) -> str:
     """The verdict with its numbers, in one line."""
     verdict = "passed" if report.is_gate_passed() else "refused"
-    lost = " and ".join(
-        f"{round(-gained, 3) + 0.0:+.3f} {METRIC_TITLES[name]}" for name, gained in report.gained().items()
+    gained = " and ".join(
+        f"{round(gained, 3) + 0.0:+.3f} {METRIC_TITLES[name]}" for name, gained in report.gained().items()
     )
     text = (
-        f"on {report.evaluated_images} validation photos the kmodel has {lost} "
-        f"less than the float model (limit {report.gate_limit_points:.3f})"
+        f"on {report.evaluated_images} validation photos the kmodel scores {gained} "
+        f"against the float model (may lose {report.gate_limit_points:.3f})"
     )
     if report.verdict == UNDECIDED:
         return f"passed, undecided: {text}; that rests on one photo, label more of them to know"

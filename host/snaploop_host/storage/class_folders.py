@@ -6,16 +6,13 @@ is left alone.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
-
-from PIL import Image, UnidentifiedImageError
 
 from ..domain.samples import AnnotatedPicture, Box
 from ..domain.scores import CLASSIFY
 from ..errors import BadInputError
-from .voc_folder import MAX_PICTURE_BYTES, PICTURE_SUFFIXES
+from .picture_file import PICTURE_SUFFIXES, read_picture
 
 
 class ClassFolders:
@@ -57,16 +54,6 @@ class ClassFolders:
 
 
 def _picture(kind: str, path: Path) -> AnnotatedPicture:
-    name = f"{kind}/{path.name}"
-    try:
-        if path.stat().st_size > MAX_PICTURE_BYTES:
-            raise BadInputError(f"{name}: larger than {MAX_PICTURE_BYTES // 2**20} MiB: make it smaller")
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-    except UnidentifiedImageError as error:
-        raise BadInputError(f"{name}: no readable picture: replace the file and import again") from error
-    except OSError as error:
-        raise BadInputError(f"{name}: cannot be read ({error}): check the file and its permissions") from error
+    data, (width, height) = read_picture(path, name=f"{kind}/{path.name}")
     # Classes may hold files of one name: the class is part of the sample's.
     return AnnotatedPicture(f"{kind}-{path.name}", data, (Box(kind, 0, 0, width, height),), (width, height))

@@ -88,7 +88,10 @@ class CocoFolder:
         path = self._path_of(name)
         if path is None:
             raise BadInputError(f"{file.name} lists {name[:80]!r}, which is not there: put the picture back")
-        data, size = read_picture(path)
+        stated = (image.get("width"), image.get("height"))
+        is_stated = all(isinstance(side, (int, float)) and side > 0 for side in stated)
+        stated_px = (int(stated[0] or 0), int(stated[1] or 0)) if is_stated else None
+        data, size = read_picture(path, stated_px)
         boxes: list[Box] = []
         singles = [one for one in annotations if not one.get("iscrowd")]
         for number, one in enumerate(singles, 1):
@@ -97,9 +100,6 @@ class CocoFolder:
             if label is None:
                 raise BadInputError(f"{where} is of category {one.get('category_id')}, which is not listed: correct it")
             boxes += _boxes(one, label, where, self.task == SEGMENT)
-        stated = (image.get("width"), image.get("height"))
-        is_stated = all(isinstance(side, (int, float)) and side > 0 for side in stated)
-        stated_px = (int(stated[0] or 0), int(stated[1] or 0)) if is_stated else None
         picture = AnnotatedPicture(name.replace("/", "-"), data, tuple(boxes), stated_px or size)
         return picture, len(annotations) - len(singles)
 

@@ -1,4 +1,8 @@
-"""What all importers ask of a picture file: is it there, not too large, and how large is what it shows."""
+"""What all importers ask of a picture file: is it there, not too large, and how large is what it shows.
+
+Phones store pictures as the sensor lies and say in an EXIF tag how to turn them. Some programs heed the tag, some do not, boards never:
+what is imported is turned once, here, and carries no tag any more.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..errors import BadInputError
-from .voc_folder import MAX_PICTURE_BYTES, PICTURE_SUFFIXES
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+MAX_PICTURE_BYTES = 64 * 1024 * 1024
+_TURNED_QUALITY = 95  # of a JPEG that has to be written again
 
 
 def picture_files(folder: Path) -> Iterator[Path]:
@@ -20,20 +27,48 @@ def picture_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def read_picture(path: Path) -> tuple[bytes, tuple[int, int]]:
-    """Bytes, width and height in px.
+def read_picture(
+    path: Path, stated_px: tuple[int, int] | None = None, name: str | None = None
+) -> tuple[bytes, tuple[int, int]]:
+    """Bytes, width and height in px of a picture as people see it.
+
+    Args:
+        path: the file.
+        stated_px: width and height that its labels are for, where they say so; tells whether the tool that made them turned the picture.
+        name: what messages call it; None: as the file.
 
     Raises:
         BadInputError: it cannot be read, is too large or no picture; the message names it.
     """
+    name = name or path.name
     try:
         if path.stat().st_size > MAX_PICTURE_BYTES:
-            raise BadInputError(f"{path.name}: larger than {MAX_PICTURE_BYTES // 2**20} MiB: make it smaller")
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
-            return data, image.size
-    except OSError as error:  # Pillow's own errors among them
-        raise BadInputError(f"{path.name}: no readable picture ({error}): replace the file and import again") from error
+            raise BadInputError(f"{name}: larger than {MAX_PICTURE_BYTES // 2**20} MiB: make it smaller")
+        return _upright(path.read_bytes(), stated_px)
+    except UnidentifiedImageError as error:  # its text names an object in memory
+        raise BadInputError(f"{name}: no readable picture: replace the file and import again") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's own errors among them
+        raise BadInputError(f"{name}: no readable picture ({error}): replace the file and import again") from error
+
+
+def _upright(data: bytes, stated_px: tuple[int, int] | None) -> tuple[bytes, tuple[int, int]]:
+    with Image.open(io.BytesIO(data)) as image:
+        size = image.size
+        if image.getexif().get(ExifTags.Base.Orientation, 1) not in range(2, 9):
+            return data, size
+        turned = ImageOps.exif_transpose(image)
+        if stated_px == size != turned.size:
+            turned = image.copy()  # labelled as it is stored: only the tag goes
+            exif = turned.getexif()
+            exif.pop(ExifTags.Base.Orientation)
+            turned.info["exif"] = exif.tobytes()
+        out = io.BytesIO()
+        if image.format == "PNG":
+            turned.save(out, "PNG", exif=turned.info.get("exif", b""))
+        else:
+            upright = turned if turned.mode in ("L", "RGB") else turned.convert("RGB")
+            upright.save(out, "JPEG", quality=_TURNED_QUALITY, subsampling=0, exif=turned.info.get("exif", b""))
+        return out.getvalue(), turned.size
 
 
 def read_names(path: Path) -> list[str]:

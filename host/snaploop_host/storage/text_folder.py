@@ -1,8 +1,8 @@
 """Folders of photos with text marked in them, as two tools leave them. The real `ports.AnnotatedFolder` for the text tasks.
 
 PPOCRLabel: `Label.txt`, a line per picture: its path (below this folder or below the one above), a tab, and a JSON list of
-{"transcription", "points": four or more corners}. ICDAR 2015: beside each picture `gt_NAME.txt` (or NAME.txt) with lines
-`x1,y1,x2,y2,x3,y3,x4,y4,text`. Text that nobody can read is "###" in both.
+{"transcription", "points": four or more corners}. ICDAR 2015: for each picture `gt_NAME.txt` (or NAME.txt), beside it or in another folder,
+with lines `x1,y1,x2,y2,x3,y3,x4,y4,text`. Text that nobody can read is "###" in both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from snaploop_shared.sample_record import MAX_POINTS, MAX_TEXT_CHARS
 from ..domain.samples import AnnotatedPicture, Box
 from ..domain.scores import OCR_RECOGNIZE
 from ..errors import BadInputError
-from .voc_folder import MAX_PICTURE_BYTES, PICTURE_SUFFIXES
+from .picture_file import picture_files, read_picture
 
 LABELS = "Label.txt"
 CLASS = "text"
@@ -30,7 +30,7 @@ class TextFolder:
     task = OCR_RECOGNIZE
 
     def __init__(self, folder: Path) -> None:
-        """Look for Label.txt, else for a text file beside each picture.
+        """Look for Label.txt, else for a text file of each picture.
 
         Raises:
             BadInputError: no such folder, or nothing of that kind in it.
@@ -39,11 +39,10 @@ class TextFolder:
             raise BadInputError(f"{folder} is no folder: give the one that holds the pictures and {LABELS}")
         self._folder = folder
         self._listed = _lines(folder / LABELS) if (folder / LABELS).is_file() else None
-        pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-        self._files = [path for path in pictures if _beside(path) is not None]
-        if self._listed is None and not self._files:
+        self._labels = _icdar_files(folder) if self._listed is None else {}
+        if self._listed is None and not self._labels:
             raise BadInputError(
-                f"{folder} holds neither {LABELS} (PPOCRLabel) nor pictures with gt_NAME.txt (ICDAR): is it the right folder?"
+                f"{folder} holds neither {LABELS} (PPOCRLabel) nor pictures with gt_NAME.txt (ICDAR): give the one that has both below it"
             )
 
     def pictures(self) -> Iterator[AnnotatedPicture | str]:
@@ -66,7 +65,7 @@ class TextFolder:
         if self._listed is not None:
             yield from ((self._from_line, line) for line in self._listed if line.strip())
         else:
-            yield from ((self._from_file, path) for path in self._files)
+            yield from ((self._from_file, path) for path in self._labels)
 
     def _from_line(self, line: str) -> AnnotatedPicture:
         name, _, rest = line.partition("\t")
@@ -85,7 +84,7 @@ class TextFolder:
 
     def _from_file(self, path: Path) -> AnnotatedPicture:
         boxes = []
-        for number, line in enumerate(_lines(_beside(path) or path), 1):
+        for number, line in enumerate(_lines(self._labels[path]), 1):
             if not line.strip():
                 continue
             fields = line.split(",", 8)
@@ -99,10 +98,18 @@ class TextFolder:
         return _picture(path, boxes)
 
 
-def _beside(picture: Path) -> Path | None:
-    """The ICDAR file of a picture."""
-    names = (f"gt_{picture.stem}.txt", f"{picture.stem}.txt")
-    return next((picture.with_name(name) for name in names if picture.with_name(name).is_file()), None)
+def _icdar_files(folder: Path) -> dict[Path, Path]:
+    """Picture → its text file: beside it, else the only one of its name anywhere in the folder."""
+    named: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("*.txt")):
+        named.setdefault(file.stem.removeprefix("gt_"), []).append(file)
+    found: dict[Path, Path] = {}
+    for picture in picture_files(folder):
+        files = named.get(picture.stem, [])
+        beside = [file for file in files if file.parent == picture.parent]
+        if beside or len(files) == 1:
+            found[picture] = (beside or files)[0]
+    return found
 
 
 def _lines(file: Path) -> list[str]:
@@ -113,9 +120,8 @@ def _lines(file: Path) -> list[str]:
 
 
 def _picture(path: Path, boxes: list[Box]) -> AnnotatedPicture:
-    if path.stat().st_size > MAX_PICTURE_BYTES:
-        raise BadInputError(f"{path.name} has {path.stat().st_size} bytes, at most {MAX_PICTURE_BYTES} are taken")
-    return AnnotatedPicture(path.name, path.read_bytes(), tuple(boxes), None)
+    data, size = read_picture(path)
+    return AnnotatedPicture(path.name, data, tuple(boxes), size)
 
 
 def _box(corners: Any, text: Any, picture: str) -> Box:

@@ -13,10 +13,9 @@ from xml.etree import ElementTree
 from ..domain.samples import AnnotatedPicture, Box
 from ..domain.scores import DETECT
 from ..errors import BadInputError
+from .picture_file import PICTURE_SUFFIXES, read_picture
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_XML_BYTES = 4 * 1024 * 1024
-MAX_PICTURE_BYTES = 64 * 1024 * 1024
 
 
 class VocFolder:
@@ -77,13 +76,9 @@ class VocFolder:
         if not xml.exists():
             raise BadInputError(f"{path.name}: no {xml.name} beside it: annotate it, or move it away")
         root = _parsed(xml)
-        try:
-            if path.stat().st_size > MAX_PICTURE_BYTES:
-                raise BadInputError(f"{path.name}: larger than {MAX_PICTURE_BYTES // 2**20} MiB: make it smaller")
-            data = path.read_bytes()
-        except OSError as error:
-            raise BadInputError(f"{path.name}: cannot be read ({error.strerror}): check its permissions") from error
-        return AnnotatedPicture(path.name, data, _boxes(root), _stated_size(root))
+        stated = _stated_size(root)
+        data, _ = read_picture(path, stated)
+        return AnnotatedPicture(path.name, data, _boxes(root), stated)
 
 
 def _inside(folder: Path, name: str, otherwise: Path | None = None) -> Path:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from .samples import Box, Sample
+from .samples import Box, Polygon, Sample
 
 TRAIN = "train"
 VAL = "val"
@@ -34,7 +34,7 @@ _PHOTOS = "\0photos"  # counts all photos
 
 @dataclass(frozen=True, slots=True)
 class DatasetItem:
-    """One photo of a dataset version, with the boxes it had when the version was made."""
+    """One photo of a dataset version, with the boxes and void areas it had when the version was made."""
 
     sample_id: int
     name: str
@@ -43,6 +43,7 @@ class DatasetItem:
     height_px: int
     boxes: tuple[Box, ...]
     split: str
+    void: tuple[Polygon, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from snaploop_shared.sample_record import LABELLED, NEW, REJECTED
 
-__all__ = ["LABELLED", "NEW", "REJECTED", "AnnotatedPicture", "Box", "Sample"]
+__all__ = ["LABELLED", "NEW", "REJECTED", "AnnotatedPicture", "Box", "Polygon", "Sample"]
+
+Polygon = tuple[tuple[int, int], ...]  # (x, y) in photo pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Sample:
     """One photo of a project.
 
     `photo` is the SHA-256 of its bytes and, within a project, its identity; `rev` grows with each change of the labels;
-    `source` is the id of the board that took it, or "import"; `road` how the photo came: "usb", "wifi" or "import".
+    `source` is the id of the board that took it, or "import"; `road` how the photo came: "usb", "wifi" or "import". `void`: areas that
+    count neither in training nor in scores (segment); known to the host alone, boards neither send nor get them.
     """
 
     id: int
@@ -46,13 +49,18 @@ class Sample:
     source: str
     road: str
     created_at_s: float
+    void: tuple[Polygon, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedPicture:
-    """A picture file's bytes with its boxes, before import; `stated_size_px` is what the annotation says of the picture, if it does."""
+    """A picture file's bytes with its boxes, before import.
+
+    `stated_size_px`: what the annotation says of the picture, if it does. `void`: as in `Sample`.
+    """
 
     name: str
     data: bytes
     boxes: tuple[Box, ...]
     stated_size_px: tuple[int, int] | None
+    void: tuple[Polygon, ...] = ()

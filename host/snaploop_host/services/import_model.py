@@ -120,7 +120,8 @@ class ImportModel:
         raw = json.dumps(fields, separators=(",", ":")).encode()
         parsed = manifest.parse(raw)
         items = [
-            DatasetItem(one.id, one.name, one.photo, one.width_px, one.height_px, one.boxes, VAL) for one in photos
+            DatasetItem(one.id, one.name, one.photo, one.width_px, one.height_px, one.boxes, VAL, one.void)
+            for one in photos
         ]
         dataset = self._store.add_dataset_version(project.id, project.classes, items, now_s)
         run = self._store.add_import(project.id, dataset.id, text, now_s)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from snaploop_shared.sample_record import LABELLED, MAX_BOXES, MAX_NAME_CHARS
 
 from ..domain.projects import Project, check_classes, check_project_name
-from ..domain.samples import AnnotatedPicture, Box, Sample
+from ..domain.samples import AnnotatedPicture, Box, Polygon, Sample
+from ..domain.scores import SEGMENT
 from ..errors import BadInputError, NotFoundError
 from ..ports import AnnotatedFolder, Blobs, Pictures, Store
 
@@ -22,10 +23,14 @@ MAX_OUTSIDE_PX = 1  # annotation tools round outward by a pixel; more than that 
 
 @dataclass(slots=True)
 class ImportReport:
-    """How many pictures were added and how many were here already; a line for each problem."""
+    """How many pictures were added and how many were here already; a line for each problem.
+
+    `with_void`: those of both that brought void areas.
+    """
 
     added: int = 0
     known: int = 0
+    with_void: int = 0
     problems: list[str] = field(default_factory=list)
 
 
@@ -90,18 +95,28 @@ class ImportSamples:
         boxes = tuple(
             _checked(box, number, picture.name, project, width, height) for number, box in enumerate(picture.boxes, 1)
         )
+        void = _cut(picture.void, width, height) if project.task == SEGMENT else ()
         digest = self._blobs.add(picture.data)
+        report.with_void += bool(void)
         if digest in self._store.revisions(project.id, [digest]):
             report.known += 1
+            self._renew_void(project, digest, void)
             return
         now_s = self._clock()
         self._store.add_photo(digest, len(picture.data), SOURCE, None, now_s)
         name = picture.name[-MAX_NAME_CHARS:]
+        size = len(picture.data)
         sample = Sample(
-            0, project.id, name, digest, len(picture.data), width, height, 1, LABELLED, boxes, SOURCE, SOURCE, now_s
+            0, project.id, name, digest, size, width, height, 1, LABELLED, boxes, SOURCE, SOURCE, now_s, void
         )
         self._store.put_sample(sample)
         report.added += 1
+
+    def _renew_void(self, project: Project, digest: str, void: tuple[Polygon, ...]) -> None:
+        """Give a photo that is here its void areas, which older versions took for background; its labels stay."""
+        if void:
+            known = next(one for one in self._store.samples(project.id) if one.photo == digest)
+            self._store.set_void(known.id, void)
 
 
 def _checked(box: Box, number: int, picture: str, project: Project, width: int, height: int) -> Box:
@@ -127,3 +142,7 @@ def _checked(box: Box, number: int, picture: str, project: Project, width: int, 
         raise BadInputError(f"{picture}: box {number} ({box.class_name}) has no area: correct or remove it")
     points = tuple((min(max(x, left), right), min(max(y, top), bottom)) for x, y in box.points)
     return Box(box.class_name, left, top, right - left, bottom - top, points, box.text)
+
+
+def _cut(areas: Sequence[Polygon], width: int, height: int) -> tuple[Polygon, ...]:
+    return tuple(tuple((min(max(x, 0), width), min(max(y, 0), height)) for x, y in area) for area in areas)

@@ -94,7 +94,7 @@ class Overview:
 
 
 def sample_fields(sample: Sample) -> dict[str, Any]:
-    """A sample; boxes as {"class", "xywh_px"}, with "points_px" and "text" where there are any."""
+    """A sample; boxes as {"class", "xywh_px"}, with "points_px" and "text" where there are any; "void_px": polygons that do not count."""
     fields = dataclasses.asdict(sample)
     fields["boxes"] = [
         {"class": box.class_name, "xywh_px": [box.x, box.y, box.w, box.h]}
@@ -102,6 +102,7 @@ def sample_fields(sample: Sample) -> dict[str, Any]:
         | ({"text": box.text} if box.text else {})
         for box in sample.boxes
     ]
+    fields["void_px"] = fields.pop("void")
     return fields
 
 

@@ -246,7 +246,7 @@ class TrainModel:
     def _items(self, project: Project, samples: list[Sample]) -> list[DatasetItem]:
         sides = split_samples(samples, self._store.last_split(project.id))
         return [
-            DatasetItem(one.id, one.name, one.photo, one.width_px, one.height_px, one.boxes, sides[one.photo])
+            DatasetItem(one.id, one.name, one.photo, one.width_px, one.height_px, one.boxes, sides[one.photo], one.void)
             for one in samples
         ]
 
@@ -303,7 +303,9 @@ class TrainModel:
                 for box in item.boxes
             ]
             image = str(self._blobs.path(item.photo))
-            return {"image": image, "name": item.name, "width": item.width_px, "height": item.height_px, "boxes": boxes}
+            size = {"width": item.width_px, "height": item.height_px}
+            void = {"void_px": item.void} if item.void else {}
+            return {"image": image, "name": item.name, **size, "boxes": boxes, **void}
 
         settings, gate = split_settings(parameters)
         return {

@@ -2,8 +2,12 @@
 
 Found are JPEGImages with SegmentationClass (VOC), images with masks or labels, leftImg8bit with gtFine (Cityscapes, *_labelIds.png), and
 NAME.jpg beside NAME.png or NAME_mask.png. Palette and grey masks hold class numbers; 0 is the background. Masks of only 0 and 255 have one
-class, elsewhere 255 ("void") is background. RGB masks need their colours named: labelmap.txt (`name:r,g,b`, CVAT and VOC), class_dict.csv
-(name,r,g,b) or meta.json (Supervisely). Without any file of names the classes are those of the project, else class1, class2 ...
+class. RGB masks need their colours named: labelmap.txt (`name:r,g,b`, CVAT and VOC), class_dict.csv (name,r,g,b) or meta.json
+(Supervisely). Without any file of names the classes are those of the project, else class1, class2 ...
+
+Void pixels count neither in training nor in scores (docs/decisions/0021): the number 255, VOC's border colour, and what the file of names
+calls void, ignore or unlabeled. Where black (or 0) is called so, nothing is called background, and it covers much of the masks, it is what
+that set calls its background.
 """
 
 from __future__ import annotations
@@ -24,13 +28,18 @@ from ..domain.scores import SEGMENT
 from ..errors import BadInputError, MissingToolError
 from .picture_file import picture_files, read_names, read_picture
 
-VOID = 255
+VOID = 255  # the number, here and in training
+VOC_BORDER = (224, 224, 192)
+MOST_VOID = 0.25  # of all pixels; CamVid, Cityscapes, ADE20K and VOC leave 3 to 11 per cent out
 MASK_FOLDERS = ("masks", "mask", "labels", "annotations", "segmentationclass", "gtfine", "gt", "masks_machine", "ann")
 MASK_ENDS = ("_gtfine_labelids", "_labelids", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
 PICTURE_ENDS = ("_leftimg8bit",)
 OTHER_FOLDERS = ("segmentationobject", "masks_human", "masks_instances")  # pictures for the eye, or of single things
 NAME_FILES = ("labelmap.txt", "class_dict.csv", "meta.json", "classes.txt", "labels.txt", "class_names.txt")
-_BACKGROUNDS = (BACKGROUND, "_background_", "__background__", "void", "unlabeled", "__ignore__", "ignore")
+_BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
+_VOID_NAME = "void"
+_VOIDS = (_VOID_NAME, "ignore", "ignored", "_ignore_", "__ignore__", "unlabeled", "unlabelled")
+_BLACK = (0, 0, 0)
 Rgb = tuple[int, int, int]
 
 
@@ -66,11 +75,22 @@ class MaskFolder:
         file = names or next((path for name in NAME_FILES for path in sorted(folder.rglob(name))), None)
         if file is not None:
             self._colours, self._by_number = _named(file)
-        elif known:
-            self._by_number = dict(enumerate(known, 1))
-        else:
-            self._by_number = {number: f"class{number}" for number in self._numbers() if number != VOID}
-        self._is_binary = self._numbers() <= {0, VOID} if not self._colours else False
+        numbers = self._numbers()
+        if file is None:
+            found = {number: f"class{number}" for number in sorted(numbers - {VOID})}
+            self._by_number = dict(enumerate(known, 1)) if known else found
+        self._void_numbers = {VOID} | {number for number, name in self._by_number.items() if name == _VOID_NAME}
+        self._void_colours = {colour for colour, name in self._colours.items() if name == _VOID_NAME}
+        self._void_colours |= {VOC_BORDER} - set(self._colours)
+        if self._is_black_the_ground():
+            self._void_numbers -= {0}
+            self._void_colours -= {_BLACK}
+        self._by_number = {
+            number: name
+            for number, name in self._by_number.items()
+            if number > 0 and name not in (BACKGROUND, _VOID_NAME)
+        }
+        self._is_binary = numbers <= {0, VOID} if not self._colours else False
         if self._is_binary and not self._by_number:
             self._by_number = {1: "class1"}
 
@@ -78,7 +98,7 @@ class MaskFolder:
         """In the order of their numbers, or of the colour map."""
         if self._by_number:
             return tuple(self._by_number[number] for number in sorted(self._by_number))
-        return tuple(name for name in dict.fromkeys(self._colours.values()) if name != BACKGROUND)
+        return tuple(name for name in dict.fromkeys(self._colours.values()) if name not in (BACKGROUND, _VOID_NAME))
 
     def pictures(self) -> Iterator[AnnotatedPicture | str]:
         """Each picture with the outlines of its mask, or a line that says why it cannot be imported."""
@@ -93,27 +113,37 @@ class MaskFolder:
     def _picture(self, path: Path, mask: Path) -> AnnotatedPicture:
         from .mask_outlines import outlines
 
-        data, size = read_picture(path)
         values, names = self._classes_in(mask)
+        data, size = read_picture(path, values.size)
         if values.size != size:
             raise BadInputError(
                 f"{path.name} has {size[0]}x{size[1]} px, its mask {mask.name} {values.size[0]}x{values.size[1]}: "
                 "save the mask in the picture's size"
             )
-        boxes = []
-        for value, points in outlines(values, names):
+        if values.getextrema() == (VOID, VOID):
+            raise BadInputError(f"{mask.name}: all of it is void, which does not count: draw classes, or move it away")
+        boxes, void = [], []
+        for value, points in outlines(values, {*names, VOID}):
+            if value == VOID:
+                void.append(tuple(points))
+                continue
             xs, ys = [x for x, _ in points], [y for _, y in points]
             boxes.append(Box(names[value], min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys), tuple(points)))
-        return AnnotatedPicture(path.relative_to(self._folder).as_posix().replace("/", "-"), data, tuple(boxes), size)
+        name = path.relative_to(self._folder).as_posix().replace("/", "-")
+        return AnnotatedPicture(name, data, tuple(boxes), size, tuple(void))
 
     def _classes_in(self, mask: Path) -> tuple[Image.Image, dict[int, str]]:
-        """The mask as one number a pixel, and the class of each number in it; 0 and VOID are background."""
+        """The mask as one number a pixel, and the class of each number in it; VOID does not count, others are background."""
         image = _opened(mask)
+        if image.mode == "P" and self._colours:
+            return self._of_colours(image.convert("RGB"), mask.name, _numbered(image))
         if image.mode not in ("RGB", "RGBA"):
             grey = _numbered(image)
-            present = set(grey.tobytes())
             if self._is_binary:
-                return grey, {VOID: self._by_number[min(self._by_number)]}
+                number = min(self._by_number)
+                return grey.point(lambda value: number if value == VOID else 0), {number: self._by_number[number]}
+            grey = grey.point(lambda value: VOID if value in self._void_numbers else value)
+            present = set(grey.tobytes())
             strange = sorted(present - set(self._by_number) - {0, VOID})
             if strange:
                 raise BadInputError(
@@ -127,7 +157,10 @@ class MaskFolder:
             )
         return self._of_colours(image.convert("RGB"), mask.name)
 
-    def _of_colours(self, image: Image.Image, name: str) -> tuple[Image.Image, dict[int, str]]:
+    def _of_colours(
+        self, image: Image.Image, name: str, palette: Image.Image | None = None
+    ) -> tuple[Image.Image, dict[int, str]]:
+        """A mask in colours, as one number a pixel; of a palette mask the numbers too, whose VOID counts whatever its colour is."""
         import numpy as np
 
         pixels = np.asarray(image, np.uint32)
@@ -136,14 +169,36 @@ class MaskFolder:
         numbers = np.zeros(codes.shape, np.uint8)
         for code in np.unique(codes):
             colour = (int(code) >> 16, int(code) >> 8 & 255, int(code) & 255)
-            label = self._colours.get(colour, BACKGROUND if colour == (0, 0, 0) else None)
+            if colour in self._void_colours:
+                numbers[codes == code] = VOID
+                continue
+            label = self._colours.get(colour, BACKGROUND if colour == _BLACK else None)
             if label is None:
                 count = int((codes == code).sum())
                 raise BadInputError(
                     f"{name}: {count} px have the colour {colour}, which is no class's: correct the mask, or name the colour"
                 )
             numbers[codes == code] = classes.get(label, 0)
+        if palette is not None:
+            numbers[np.asarray(palette) == VOID] = VOID
         return Image.fromarray(numbers), {number: label for label, number in classes.items()}
+
+    def _is_black_the_ground(self) -> bool:
+        """Whether what is called void can only be the background: black or 0, nothing else is called so, and much of the masks."""
+        names = {*self._colours.values(), *self._by_number.values()}
+        if BACKGROUND in names or not (0 in self._void_numbers or _BLACK in self._void_colours):
+            return False
+        black = total = 0
+        for _, mask in self._pairs:
+            try:
+                image = _opened(mask)
+            except BadInputError:
+                continue  # told, with the mask's name, by `pictures`
+            in_colours = image.mode in ("RGB", "RGBA") or bool(self._colours)
+            colours = image.convert("RGB").convert("L") if in_colours else _numbered(image)
+            black += colours.histogram()[0]
+            total += image.width * image.height
+        return black > MOST_VOID * total
 
     def _numbers(self) -> set[int]:
         """Every number in the grey and palette masks."""
@@ -225,8 +280,11 @@ def _named(file: Path) -> tuple[dict[Rgb, str], dict[int, str]]:
         raise BadInputError(
             f"{file.name} does not name classes and colours ({error!r}): write name:r,g,b lines"
         ) from error
-    start = 0 if lines and lines[0].lower() in _BACKGROUNDS else 1
-    return {}, {number: name for number, name in enumerate(lines, start) if number > 0}
+    names = [_class(line) for line in lines]
+    start = 0 if names and names[0] in (BACKGROUND, _VOID_NAME) else 1
+    if names[:2] == [_VOID_NAME, BACKGROUND]:  # labelme counts __ignore__ as -1, which a mask's byte holds as VOID
+        names, start = names[1:], 0
+    return {}, dict(enumerate(names, start))
 
 
 def _of_meta(raw: Any) -> dict[Rgb, str]:
@@ -243,6 +301,6 @@ def _rgb(fields: Sequence[str]) -> Rgb:
 
 
 def _class(name: str) -> str:
-    """The class, or "background" for what other tools call so."""
+    """The class, or "background" and "void" for what other tools call so."""
     name = name.strip()
-    return BACKGROUND if name.lower() in _BACKGROUNDS else name
+    return BACKGROUND if name.lower() in _BACKGROUNDS else _VOID_NAME if name.lower() in _VOIDS else name

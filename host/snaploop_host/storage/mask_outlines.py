@@ -24,7 +24,7 @@ def outlines(mask: Image.Image, classes: Container[int]) -> Iterator[tuple[int, 
 
     Args:
         mask: one byte a pixel.
-        classes: the numbers to look for; all others are background.
+        classes: the numbers to look for, that of void areas among them; all others are background.
     """
     import cv2
 

@@ -82,6 +82,7 @@ samples = Table(
     Column("state", String(10), nullable=False),
     Column("boxes", JSON, nullable=False),
     Column("source", String(64), nullable=False),
+    Column("void", JSON, nullable=False, server_default="[]"),
     Column("created_at_s", Float, nullable=False),
     UniqueConstraint("project_id", "photo"),
 )
@@ -106,6 +107,7 @@ dataset_items = Table(
     Column("height_px", Integer, nullable=False),
     Column("boxes", JSON, nullable=False),
     Column("split", String(10), nullable=False),
+    Column("void", JSON, nullable=False, server_default="[]"),
 )
 
 runs = Table(

@@ -16,7 +16,7 @@ from ..domain.datasets import DatasetItem, DatasetVersion
 from ..domain.models import Model
 from ..domain.projects import Project
 from ..domain.runs import ACTIVE, QUEUED, SUCCEEDED, Run
-from ..domain.samples import LABELLED, NEW, REJECTED, Box, Sample
+from ..domain.samples import LABELLED, NEW, REJECTED, Box, Polygon, Sample
 from ..errors import ConflictError, NotFoundError
 from . import schema
 from .database import as_storage_error
@@ -156,6 +156,7 @@ class SqlStore:
             "state": sample.state,
             "boxes": _boxes_json(sample.boxes),
             "source": sample.source,
+            "void": _void_json(sample.void),
             "created_at_s": sample.created_at_s,
         }
         table = schema.samples
@@ -174,6 +175,11 @@ class SqlStore:
         """Replace a sample's boxes without a new revision: what a board says later still counts."""
         with self._writing() as db:
             db.execute(update(schema.samples).where(schema.samples.c.id == sample_id).values(boxes=_boxes_json(boxes)))
+
+    def set_void(self, sample_id: int, void: tuple[Polygon, ...]) -> None:
+        """Replace a sample's void areas without a new revision; boards do not know them."""
+        with self._writing() as db:
+            db.execute(update(schema.samples).where(schema.samples.c.id == sample_id).values(void=_void_json(void)))
 
     def samples(self, project_id: int, newest: int | None = None, offset: int = 0) -> list[Sample]:
         """The samples of a project: the `newest` ones, newest first; or all, oldest first."""
@@ -221,7 +227,8 @@ class SqlStore:
             values = {"project_id": project_id, "classes": list(classes), "created_at_s": now_s}
             version_id = _new_id(db, schema.dataset_versions, values)
             rows = [
-                dataclasses.asdict(item) | {"boxes": _boxes_json(item.boxes), "version_id": version_id}
+                dataclasses.asdict(item)
+                | {"boxes": _boxes_json(item.boxes), "void": _void_json(item.void), "version_id": version_id}
                 for item in items
             ]
             if rows:  # an imported model may come to a project without photos
@@ -428,11 +435,13 @@ def _sample(row: Row[Any]) -> Sample:
         source=row.source,
         road=row.road,
         created_at_s=row.created_at_s,
+        void=_void(row.void),
     )
 
 
 def _item(row: Row[Any]) -> DatasetItem:
-    return DatasetItem(row.sample_id, row.name, row.photo, row.width_px, row.height_px, _boxes(row.boxes), row.split)
+    boxes, void = _boxes(row.boxes), _void(row.void)
+    return DatasetItem(row.sample_id, row.name, row.photo, row.width_px, row.height_px, boxes, row.split, void)
 
 
 def _boxes(fields: list[dict[str, Any]]) -> tuple[Box, ...]:
@@ -451,3 +460,11 @@ def _boxes_json(boxes: Sequence[Box]) -> list[dict[str, Any]]:
         | ({"text": box.text} if box.text else {})
         for box in boxes
     ]
+
+
+def _void(areas: list[list[list[int]]]) -> tuple[Polygon, ...]:
+    return tuple(tuple((point[0], point[1]) for point in area) for area in areas)
+
+
+def _void_json(void: Sequence[Polygon]) -> list[list[list[int]]]:
+    return [[list(point) for point in area] for area in void]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,20 @@ class Box:
 
 @dataclass(frozen=True)
 class Photo:
-    """One annotated picture of a dataset version; `name` is what people call it, `image` may be a blob without an ending."""
+    """One annotated picture of a dataset version.
+
+    Attributes:
+        name: what people call it.
+        image: may be a blob without an ending.
+        void_px: polygons whose pixels count neither in training nor in scores (segmentation).
+    """
 
     name: str
     image: Path
     width: int
     height: int
     boxes: tuple[Box, ...]
+    void_px: tuple[tuple[tuple[float, float], ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -216,12 +223,16 @@ def _photo(entry: Mapping[str, Any]) -> Photo:
         int(entry["height"]),
         boxes,
     )
+        tuple(_points(area) for area in entry.get("void_px", ())),
 
 
 def _box(entry: Mapping[str, Any]) -> Box:
     values: Any = tuple(float(value) for value in entry["box_xywh_px"])  # its length is checked with the box
-    points = tuple((float(px), float(py)) for px, py in entry.get("points_px", ()))
-    return Box(int(entry["class"]), values, points, str(entry.get("text", "")))
+    return Box(int(entry["class"]), values, _points(entry.get("points_px", ())), str(entry.get("text", "")))
+
+
+def _points(raw: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(px), float(py)) for px, py in raw)
 
 
 def _parameters(task: str, given: Mapping[str, Any]) -> Parameters:

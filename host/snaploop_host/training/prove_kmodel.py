@@ -158,6 +158,7 @@ def _job(
             tuple(
                 Box(index[box.class_name], (box.x, box.y, box.w, box.h), box.points, box.text) for box in sample.boxes
             ),
+            sample.void,
         )
         for sample, path in photos
         if all(box.class_name in index for box in sample.boxes)

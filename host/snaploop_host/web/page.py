@@ -24,6 +24,7 @@ from .context import CONTEXT, Context
 from .curve import HEIGHT, WIDTH, curve
 from .next_step import next_step
 from .recipe import given_in, recipe_values
+from .void_areas import layers
 
 SHOWN_PHOTOS = 36
 SHOWN_MODELS = 8
@@ -39,7 +40,9 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(ago=_ago, duration=_duration, size=_size, score=_score, scores_text=scores_text)
+    environment.filters.update(
+        void_layers=layers, ago=_ago, duration=_duration, size=_size, score=_score, scores_text=scores_text
+    )
     environment.globals.update(curve_width=WIDTH, curve_height=HEIGHT, task_titles=TASK_TITLES)
     return environment
 

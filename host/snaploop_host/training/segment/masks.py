@@ -1,6 +1,6 @@
 """From labelled outlines to a class for every pixel. Called by the data set and by the prepare stage.
 
-The index in a mask is the class index + 1; 0 is background, everything that nobody outlined.
+The index in a mask is the class index + 1; 0 is background, everything that nobody outlined; IGNORED are areas that do not count.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ...domain.segmentation_metrics import IGNORED
 from ..errors import BadDatasetError
 from ..job_spec import Box, Photo
 
@@ -48,6 +49,10 @@ def check_outlines(photo: Photo, classes: Sequence[str]) -> None:
             )
         if cv2.contourArea(corners.astype(np.float32)) <= 0:
             raise BadDatasetError(f"{where} has no area: {mend}")
+    if any(len(area) < LEAST_POINTS for area in photo.void_px):
+        raise BadDatasetError(
+            f"photo {photo.name}: a void area has fewer than {LEAST_POINTS} points: import its mask again"
+        )
 
 
 def outline(box: Box) -> npt.NDArray[np.float64]:
@@ -59,9 +64,10 @@ def outline(box: Box) -> npt.NDArray[np.float64]:
 
 
 def rasterise(photo: Photo) -> Mask:
-    """The photo's mask (H, W) in its own px; small regions lie on large ones, whatever the order in which they were drawn."""
+    """The photo's mask (H, W) in its own px; small regions lie on large ones, void ones too, whatever the order they were drawn in."""
     mask = np.zeros((photo.height, photo.width), np.uint8)
     regions = [(outline(box), box.cls + 1) for box in photo.boxes]
+    regions += [(np.array(area, np.float64), IGNORED) for area in photo.void_px]
     regions.sort(key=lambda region: -cv2.contourArea(region[0].astype(np.float32)))
     for corners, value in regions:
         _fill(mask, corners, value)

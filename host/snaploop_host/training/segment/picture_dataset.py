@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 
-from ...domain.segmentation_metrics import ClassMap
+from ...domain.segmentation_metrics import IGNORED, ClassMap
 from ..detect.augment import Augmentation, recolour
 from ..detect.picture_dataset import CACHE_BYTES, read_rgb
 from ..job_spec import Photo
@@ -59,14 +59,14 @@ class MaskedPhotos:
         return image.transpose(2, 0, 1)
 
     def truth(self, index: int) -> ClassMap:
-        """The class of every pixel of the model input."""
+        """The class of every pixel of the model input, IGNORED in void areas."""
         mask = rasterise(self.photos[index])
         small = cv2.resize(mask, (self.width, self.height), interpolation=cv2.INTER_NEAREST_EXACT)
         return ClassMap(np.asarray(small, np.uint8))
 
     def classes(self, index: int) -> set[int]:
         """Class indices of the mask that the picture holds, background included."""
-        return set(np.unique(self.truth(index).classes).tolist())
+        return set(np.unique(self.truth(index).classes).tolist()) - {IGNORED}
 
 
 class TrainingBatches:

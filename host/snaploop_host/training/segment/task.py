@@ -181,7 +181,7 @@ def shares_permille(classes: npt.NDArray[np.integer[Any]], count: int) -> list[i
 
 
 def _notes(job: TrainingJob) -> list[str]:
-    """Sentences about classes that one of the sides lacks."""
+    """Sentences about void areas, and about classes that one of the sides lacks."""
 
     def shows(photos: Sequence[Photo], index: int) -> bool:
         return any(box.cls == index for photo in photos for box in photo.boxes)
@@ -190,6 +190,8 @@ def _notes(job: TrainingJob) -> list[str]:
     for index, name in enumerate(job.classes):
         if not shows(job.train, index):
             notes.append(f"class {name} has no outline in the training photos: the model cannot learn it; outline some")
+    if with_void := sum(bool(photo.void_px) for photo in job.train + job.val):
+        notes.append(f"{with_void} photos have void areas: their pixels count neither in training nor in scores")
         if not shows(job.val, index):
             notes.append(
                 f"class {name} has no outline in the validation photos: its score is not measured; outline it in more photos"

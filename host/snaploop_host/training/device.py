@@ -7,16 +7,20 @@ costs is in docs/lab_log.md; parameter bf16=false switches all of it off.
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from .errors import BadJobError
+from .errors import BadJobError, TrainingError
+from .task import Report
 
+Result = TypeVar("Result")
 AUTO = "auto"
 FLOAT32, BFLOAT16, FLOAT16 = "float32", "bfloat16", "float16"
 OUT_OF_MEMORY = (
@@ -101,10 +105,26 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     return any(words in str(error) for words in OUT_OF_MEMORY)
 
 
-def free_gpu_memory() -> None:
-    """Give back what a failed attempt held, so that a smaller one finds room."""
-    import gc
+def halving_the_batch(batch: int, report: Report, attempt: Callable[[int], Result]) -> tuple[Result, int]:
+    """What `attempt(batch)` returns, with the batch halved as often as there is too little memory; and the batch it took.
 
+    Raises:
+        TrainingError: there is no memory for a single photo.
+    """
+    while True:
+        try:
+            return attempt(batch), batch
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch == 1:
+                raise TrainingError("there is no memory to train with a single photo: use a smaller imgsz") from error
+        _free_memory()  # outside of the clause: the error holds what the attempt held
+        batch //= 2
+        report("note", text=f"not enough memory: training goes on with a batch of {batch}")
+
+
+def _free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from ..domain.preprocess import Preprocess
-from .device import BFLOAT16, chosen_device, is_out_of_memory
+from .device import BFLOAT16, chosen_device
 from .epoch_curve import EpochCurve
 from .errors import BadJobError, TrainingError
 from .job_spec import Parameters
@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_INTERVAL_S = 10.0  # at most this much training is lost when the process is killed
 Fitness = tuple[float, ...]
-
-__all__ = ["Batches", "Fitted", "Judged", "Plan", "fit", "is_out_of_memory"]
 
 
 class Batches(Protocol):

@@ -15,7 +15,7 @@ from snaploop_host.training import torch_loop
 from snaploop_host.training.epoch_curve import EpochCurve
 from snaploop_host.training.errors import BadJobError, JobCancelled, TrainingError
 from snaploop_host.training.job_spec import Parameters
-from snaploop_host.training.torch_loop import Judged, Plan, fit, is_out_of_memory
+from snaploop_host.training.torch_loop import Judged, Plan, fit
 
 BATCH, PER_EPOCH = 4, 3
 
@@ -183,10 +183,3 @@ def test_unknown_optimizer_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["Adam", "SGD"])
 def test_other_optimizers_work(tmp_path, name):
     assert run(tmp_path, plan=Plan(1, 9, 0.01), optimizer=name)[0].epochs == 1
-
-
-def test_words_for_no_memory():
-    assert is_out_of_memory(
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
-    )
-    assert not is_out_of_memory(RuntimeError("size mismatch"))

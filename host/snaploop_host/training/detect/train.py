@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..epoch_curve import EpochCurve
-from ..errors import TrainingError
 from ..job_spec import Parameters, TrainingJob, chosen_epochs, chosen_patience
 from ..stopping import AS_GOOD
 from ..task import Report
@@ -50,7 +49,7 @@ def train(
     """
     from ultralytics.utils.torch_utils import strip_optimizer
 
-    from ..device import BFLOAT16, chosen_device, free_gpu_memory, is_out_of_memory
+    from ..device import BFLOAT16, chosen_device, halving_the_batch
     from .trainer import QuickDetectionTrainer
 
     start_weights = job.warm_start or pretrained
@@ -61,8 +60,6 @@ def train(
     place = chosen_device(parameters.device, parameters.bf16)
     curve = EpochCurve(folder / "curve.jsonl", epochs, report)
     last, best = folder / "weights" / "last.pt", folder / "weights" / "best.pt"
-    threads: dict[str, int] = {}
-    batch = parameters.batch
     is_measured = warm and trainer_class is None  # a network that was changed on purpose is not the model it was
 
     def add(trainer: QuickDetectionTrainer, score: Any) -> None:
@@ -74,8 +71,12 @@ def train(
             trainer.validation_s,
         )
 
-    report("note", text=f"training on {place.text}")
-    while (done := epochs_in(last)) < epochs:
+    def attempt(batch: int) -> dict[str, int]:
+        """Train to the end; steps with each number of threads."""
+        done = epochs_in(last)
+        if done >= epochs:  # killed after the last epoch
+            strip_optimizer(best)
+            return {}
         overrides = _settings(parameters, epochs, rate, -(-len(job.train) // batch))
         overrides |= {
             "pretrained": str(start_weights) if start_weights else False,
@@ -89,30 +90,17 @@ def train(
         if done:
             overrides["resume"] = str(last)
             report("note", text=f"training continues after epoch {done}")
-        trainer = None
-        try:
-            trainer = (trainer_class or QuickDetectionTrainer)(
-                layout, list(job.classes), input_wh, parameters, overrides, add, curve.losses(), place
-            )
-            if is_measured and not done:
-                trainer.keep_start_unless_reached(lambda score: curve.begin(score.values))
-            trainer.train()
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if batch == 1:
-                raise TrainingError("there is no memory to train with a single photo: use a smaller imgsz") from error
-            batch //= 2
-        else:
-            if trainer.tuner:
-                threads = {str(number): steps for number, steps in trainer.tuner.steps_with.items()}
-            logger.info("trained on %s; steps with each number of threads: %s", place.text, threads)
-            break
-        del trainer
-        free_gpu_memory()
-        report("note", text=f"not enough memory: training goes on with a batch of {batch}")
-    else:  # killed after the last epoch
-        strip_optimizer(best)
+        trainer = (trainer_class or QuickDetectionTrainer)(
+            layout, list(job.classes), input_wh, parameters, overrides, add, curve.losses(), place
+        )
+        if is_measured and not done:
+            trainer.keep_start_unless_reached(lambda score: curve.begin(score.values))
+        trainer.train()
+        return {str(number): steps for number, steps in trainer.tuner.steps_with.items()} if trainer.tuner else {}
+
+    report("note", text=f"training on {place.text}")
+    threads, batch = halving_the_batch(parameters.batch, report, attempt)
+    logger.info("trained on %s; steps with each number of threads: %s", place.text, threads)
     rows = curve.rows()
     best_row = max(rows, key=lambda row: row["metrics"].get("map50_95", 0.0))
     begun = curve.start_metrics

@@ -16,11 +16,12 @@ from torch import nn
 
 from ...domain.preprocess import Preprocess
 from ...domain.scores import METRICS, Score
+from ..device import halving_the_batch
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
 from ..job_spec import TrainingJob, chosen_patience
 from ..task import Folders, Report
-from ..torch_loop import Batches, Fitted, Judged, Plan, fit, is_out_of_memory
+from ..torch_loop import Batches, Fitted, Judged, Plan, fit
 
 logger = logging.getLogger(__name__)
 
@@ -64,26 +65,13 @@ def teach(
     """
     plan = Plan(epochs, chosen_patience(job.parameters, epochs), rate, is_warm=start == "warm")
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
+    judge = judge_by(job.task, validate)
 
-    def judge(network: nn.Module, arithmetic: Arithmetic) -> Judged:
-        with torch.inference_mode(), arithmetic():
-            score, finer = validate(network)
-        return Judged(score.values, (*(score.values[name] for name in METRICS[job.task]), finer))
+    def attempt(size: int) -> Fitted:
+        batches, parameters = batches_of(size), job.parameters
+        return fit(make_network(), loss, batches, judge, preprocess, parameters, plan, folders.run, curve, report)
 
-    while True:
-        try:
-            batches = batches_of(batch)
-            fitted = fit(
-                make_network(), loss, batches, judge, preprocess, job.parameters, plan, folders.run, curve, report
-            )
-            break
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if batch == 1:
-                raise TrainingError("there is no memory to train on a single picture: use a smaller imgsz") from error
-            batch //= 2
-            report("note", text=f"out of memory: training goes on with batches of {batch}")
+    fitted, batch = halving_the_batch(batch, report, attempt)
     write_best(folders.artifacts / "best.pt", fitted, beside)
     rows = curve.rows()
     return {
@@ -100,6 +88,19 @@ def teach(
         "steps_with_threads": fitted.steps_with_threads,
         "curve": rows,
     }
+
+
+def judge_by(
+    task: str, validate: Callable[[nn.Module], tuple[Score, float]]
+) -> Callable[[nn.Module, Arithmetic], Judged]:
+    """What `torch_loop.fit` asks after each epoch: the task's metrics, and of equal ones the finer figure of `validate`."""
+
+    def judge(network: nn.Module, arithmetic: Arithmetic) -> Judged:
+        with torch.inference_mode(), arithmetic():
+            score, finer = validate(network)
+        return Judged(score.values, (*(score.values[name] for name in METRICS[task]), finer))
+
+    return judge
 
 
 def write_best(file: Path, fitted: Fitted, beside: Mapping[str, Any]) -> None:

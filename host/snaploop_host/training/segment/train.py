@@ -17,11 +17,11 @@ from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import METRICS, SEGMENT
 from ...domain.segmentation_metrics import ClassMap, score_segmentation
 from ..detect.augment import augmentation_of
+from ..device import halving_the_batch
 from ..epoch_curve import EpochCurve
-from ..errors import TrainingError
 from ..job_spec import TrainingJob, chosen_epochs, chosen_patience
 from ..task import Folders, Report
-from ..torch_loop import Fitted, Judged, Plan, fit, is_out_of_memory
+from ..torch_loop import Fitted, Judged, Plan, fit
 from .loss import BalancedLoss, class_weights
 from .network import SegmentNetwork, save_weights, take_over
 from .picture_dataset import MaskedPhotos, TrainingBatches
@@ -56,17 +56,11 @@ def train(
     )
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
     photos, judge = MaskedPhotos(job.train, *input_wh), Judge(MaskedPhotos(job.val, *input_wh), len(job.classes) + 1)
-    fitted, batch = None, job.parameters.batch
-    while fitted is None:
-        try:
-            fitted = _fit(job, photos, judge, batch, plan, start, folders.run, curve, report)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if batch == 1:
-                raise TrainingError("there is no memory to train with a single photo: use a smaller imgsz") from error
-            batch //= 2
-            report("note", text=f"not enough memory: training goes on with a batch of {batch}")
+    fitted, batch = halving_the_batch(
+        job.parameters.batch,
+        report,
+        lambda size: _fit(job, photos, judge, size, plan, start, folders.run, curve, report),
+    )
     save_weights(folders.artifacts / "best.pt", fitted.weights)
     rows = curve.rows()
     best_metrics = curve.metrics_of(fitted.best_epoch)

@@ -12,11 +12,11 @@ from torch import nn
 
 from ...domain.scores import METRICS
 from ..detect.augment import augmentation_of
+from ..device import halving_the_batch
 from ..epoch_curve import EpochCurve
-from ..errors import TrainingError
 from ..job_spec import Parameters, TrainingJob, chosen_patience
 from ..task import Folders, Report
-from ..torch_loop import Fitted, Judged, Plan, fit, is_out_of_memory
+from ..torch_loop import Fitted, Judged, Plan, fit
 from . import network as networks
 from .base import MOST_VALIDATION_PHOTOS, planned_epochs
 from .pictures import VariedBatches, balancing_odds
@@ -41,21 +41,15 @@ def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Repo
     start = "warm" if job.warm_start else ("pretrained" if start_weights else "scratch")
     curve = EpochCurve(folders.run / "curve.jsonl", epochs, report)
     judge = _Judge(task, job)
-    fitted, batch = None, parameters.batch
-    while fitted is None:
+
+    def attempt(batch: int) -> Fitted:
         network = networks.build_network(task.outputs(job))
         if start_weights:
             networks.start_from(network, start_weights)
         now = replace(parameters, batch=batch)
-        try:
-            fitted = _fit(task, job, now, network, judge, plan, folders, curve, report)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if batch == 1:
-                raise TrainingError("there is no memory to train with a single photo: use a smaller imgsz") from error
-            batch = max(1, batch // 2)
-            report("note", text=f"not enough memory: training goes on with a batch of {batch}")
+        return _fit(task, job, now, network, judge, plan, folders, curve, report)
+
+    fitted, batch = halving_the_batch(parameters.batch, report, attempt)
     networks.save_weights(folders.artifacts / "best.pt", task.name, job.classes, fitted.weights)
     rows = curve.rows()
     best_metrics = curve.metrics_of(fitted.best_epoch)

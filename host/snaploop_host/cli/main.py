@@ -17,6 +17,7 @@ from . import (
     evaluation,
     models,
     packaging,
+    project_settings,
     projects,
     recipes,
     show_model,
@@ -34,6 +35,7 @@ app = typer.Typer(
 for module in (
     daemon,
     projects,
+    project_settings,
     recipes,
     texts,
     training,

@@ -1,4 +1,4 @@
-"""`snaploop projects add|list|classes` and `snaploop import`."""
+"""`snaploop projects add|list|classes` and `snaploop import`; project_settings.py has `set` and `show`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..domain.projects import DETECT, TASK_TITLES, check_classes, check_project_name, check_task
+from ..domain.training_parameters import settings_text
 from ..errors import BadInputError
 from .options import DataOption, JsonOption, opened, show
 
@@ -92,7 +93,16 @@ def list_projects(data: DataOption = None, as_json: JsonOption = False) -> None:
         rows = Overview(host.store, host.train).projects()
     columns = {"name": "project", "task": "task", "classes": "classes", "photos": "photos", "boxes": "boxes"}
     if not as_json:
-        rows = [row | {"boxes": ", ".join(f"{count} {name}" for name, count in row["boxes"].items())} for row in rows]
+        if any(row["settings"] for row in rows):
+            columns["settings"] = "every training uses"
+        rows = [
+            row
+            | {
+                "boxes": ", ".join(f"{count} {name}" for name, count in row["boxes"].items()),
+                "settings": settings_text(row["settings"]) or "-",
+            }
+            for row in rows
+        ]
     show(rows, columns, as_json, "no project yet: make one with `snaploop projects add NAME --classes A,B`")
 
 

@@ -34,17 +34,22 @@ def parameters(
 
 def augment(
     project: Annotated[str, typer.Option("--project", "-p", help="Project whose photos are shown.")],
-    preset: Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PRESET_TEXTS)}.")] = NORMAL,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", help=f"One of {', '.join(PRESET_TEXTS)}; default: the project's, or {NORMAL}."),
+    ] = None,
     settings: SettingsOption = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for the picture.")] = Path("."),
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw what training sees: some photos as they are and as a preset changes them, with their labels."""
-    given = {"preset": preset} | parameters_of(settings or [])
+    given = ({"preset": preset} if preset else {}) | parameters_of(settings or [])
     with opened(data) as host:
-        picture = host.train.preview(host.store.project_named(project).id, given)
-    file = out / f"augment_{project}_{given['preset']}.png"
+        found = host.store.project_named(project)
+        picture = host.train.preview(found.id, given)
+    used = {"preset": NORMAL} | dict(found.settings) | given
+    file = out / f"augment_{project}_{used['preset']}.png"
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(file, picture)
     show([{"picture": str(file)}], {"picture": "picture"}, as_json, "")

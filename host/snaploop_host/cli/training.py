@@ -14,7 +14,7 @@ from ..config import Config, data_dir
 from ..domain.class_balance import balance_warnings
 from ..domain.projects import check_task
 from ..domain.scores import scores_text
-from ..domain.training_parameters import PRESETS
+from ..domain.training_parameters import PRESETS, settings_text
 from ..errors import BadInputError, HostError
 from .options import DataOption, JsonOption, ProjectFilter, ago, opened, show
 
@@ -83,6 +83,7 @@ def train(
             return
         if not as_json:
             _show_balance(host, project_id)
+            _show_settings(host, project_id, parameters)
         if daemon is not None:
             run_id = ask_daemon(daemon, f"/api/projects/{project}/train", {"parameters": parameters})["id"]
             if not as_json:
@@ -123,6 +124,7 @@ def _estimate(host: Host, project_id: int, parameters: dict[str, Any], as_json: 
         )
     else:
         _show_balance(host, project_id)
+        _show_settings(host, project_id, parameters)
         print(found["text"])
     if "refused" in found:
         if not as_json:
@@ -135,6 +137,11 @@ def _show_balance(host: Host, project_id: int) -> None:
     print("training/validation: " + ", ".join(f"{one.name} {one.train}/{one.val}" for one in counts))
     for warning in balance_warnings(counts):
         print(f"  {warning}")
+
+
+def _show_settings(host: Host, project_id: int, parameters: dict[str, Any]) -> None:
+    if used := host.train.settings_used(project_id, parameters):
+        print(f"the project's own settings: {settings_text(used)}")
 
 
 def cancel(run_id: Annotated[int, typer.Argument(help="Number of the run.")], data: DataOption = None) -> None:
@@ -179,13 +186,13 @@ def runs(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOp
     show(rows, columns, as_json, "no run yet: start one with `snaploop train --project NAME`")
 
 
-def parameters_of(settings: list[str]) -> dict[str, Any]:
-    """{"lr0": 0.001} of ["lr0=0.001"]; values are read as JSON, what is none is text."""
+def parameters_of(settings: list[str], option: str = "--set ") -> dict[str, Any]:
+    """{"lr0": 0.001} of ["lr0=0.001"]; values are read as JSON, what is none is text. `option`: what stood before each."""
     found: dict[str, Any] = {}
     for setting in settings:
         name, is_set, value = setting.partition("=")
         if not is_set or not name:
-            raise BadInputError(f"--set {setting}: give a name and a value, such as --set lr0=0.001")
+            raise BadInputError(f"{option}{setting}: give a name and a value, such as {option}lr0=0.001")
         try:
             found[name.strip()] = json.loads(value)
         except ValueError:

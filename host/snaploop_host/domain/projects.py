@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import BadInputError
 from .scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
@@ -31,13 +33,17 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A task and its classes; the order of `classes` gives class indices."""
+    """A task and its classes; the order of `classes` gives class indices.
+
+    `settings`: parameters of its own for every training, by name (domain.training_parameters); one that a run gives itself wins.
+    """
 
     id: int
     name: str
     task: str
     classes: tuple[str, ...]
     created_at_s: float
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 def check_project_name(name: str) -> str:

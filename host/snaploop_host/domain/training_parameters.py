@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ MIRRORED = (DETECT, CLASSIFY, MULTILABEL, EMBED, SEGMENT)  # text is never mirro
 PLACED = (*MIRRORED, OCR_DETECT)  # photos that are scaled and shifted; lines of text are cut out anew instead
 AUTO, SCRATCH, PRETRAINED, WARM = "auto", "scratch", "pretrained", "warm"
 STARTS = (AUTO, SCRATCH, PRETRAINED, WARM)
+NETWORK = "network"
+OWN_NETWORK, DOCTR_DB = "own", "db_mobilenet_v3_large"
 OPTIMIZERS = ("AdamW", "Adam", "SGD")
 STOP_CHANGE = 0.05  # when only stop_epochs is given: S0-11
 NORMAL = "normal"
@@ -193,6 +195,14 @@ RULES = (
         2,
         tasks=(OCR_DETECT, OCR_RECOGNIZE),
     ),
+    Rule(
+        NETWORK,
+        CHOICE,
+        "what learns: our own small one, or doctr's, which is slower and has pretrained weights",
+        OWN_NETWORK,
+        choices=(OWN_NETWORK, DOCTR_DB),
+        tasks=(OCR_DETECT,),
+    ),
     Rule("dictionary", TEXT, "all characters that may occur", "those of the labels", tasks=(OCR_RECOGNIZE,)),
     Rule("momentum", NUMBER, "of SGD; beta 1 of Adam and AdamW", "0.9", 0, 0.999),
     Rule("weight_decay", NUMBER, "pull of the weights towards 0", "0.0005", 0, 0.5),
@@ -260,3 +270,49 @@ def check_parameters(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters with what their preset sets; what is given itself wins."""
     return {**PRESETS[str(given.get("preset", NORMAL))], **given}
+
+
+Check = Callable[[str, Mapping[str, Any]], dict[str, Any]]
+"""`check_parameters`, or what a test puts in its place."""
+
+
+def changed_settings(
+    task: str, settings: Mapping[str, Any], given: Mapping[str, Any], check: Check = check_parameters
+) -> dict[str, Any]:
+    """A project's settings with some of them changed; a value of None takes one back.
+
+    Raises:
+        BadInputError: as `check_parameters`, also for the name of one to take back.
+    """
+    gone = _taken_back(given)
+    if unknown := sorted(gone - _BY_NAME.keys()):
+        check(task, {unknown[0]: ""})  # says which are known
+    return {name: value for name, value in settings.items() if name not in gone} | check(task, given)
+
+
+def with_settings(
+    task: str, settings: Mapping[str, Any], given: Mapping[str, Any], check: Check = check_parameters
+) -> dict[str, Any]:
+    """The parameters of a run: its project's settings, and over them what is given for this run alone.
+
+    None takes a setting back for this run. A preset that is given takes back the single figures of augmentation.
+
+    Raises:
+        BadInputError: as `check_parameters`.
+    """
+    own = check(task, given)
+    gone = _taken_back(given) | (set(PRESETS[NORMAL]) if "preset" in own else set())
+    if "stop_change" in gone:
+        gone.add("stop_epochs")
+    return check(task, {name: value for name, value in settings.items() if name not in gone}) | own
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """For people, as the command line takes them: "gate=0.02, imgsz=256"."""
+    return ", ".join(
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in settings.items()
+    )
+
+
+def _taken_back(given: Mapping[str, Any]) -> set[str]:
+    return {ALIASES.get(name, name) for name, value in given.items() if value is None}

@@ -29,7 +29,7 @@ class Overview:
         return [self.project(project) for project in self._store.projects()]
 
     def project(self, project: Project) -> dict[str, Any]:
-        """A project: classes, photos by state and by road, boxes by class, what training still needs."""
+        """A project: classes, settings, photos by state and by road, boxes by class, what training still needs."""
         states = self._store.sample_counts(project.id)
         boxes = self._store.box_counts(project.id)
         return {
@@ -38,6 +38,7 @@ class Overview:
             "task": project.task,
             "classes": list(project.classes),
             "created_at_s": project.created_at_s,
+            "settings": dict(project.settings),
             "photos": sum(states.values()),
             "states": states,
             "roads": self._store.road_counts(project.id),

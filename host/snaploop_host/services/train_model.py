@@ -6,6 +6,7 @@ The job's process outlives the daemon. What it says stands in its events; a daem
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -23,10 +24,19 @@ from ..domain.runs import CANCELLED, FAILED, QUEUED, REFUSED, RUNNING, SUCCEEDED
 from ..domain.samples import LABELLED, Sample
 from ..domain.scores import OCR_RECOGNIZE, SEGMENT
 from ..domain.text_labels import reading_problem
-from ..domain.training_parameters import AUTO, PRETRAINED, SCRATCH, WARM, check_parameters
+from ..domain.training_parameters import (
+    AUTO,
+    NETWORK,
+    OWN_NETWORK,
+    PRETRAINED,
+    SCRATCH,
+    WARM,
+    check_parameters,
+    with_settings,
+)
 from ..errors import CannotTrainError, HostError
 from ..ports import Blobs, Jobs, Store
-from .publish_model import PublishModel
+from .publish_model import RESULT, PublishModel
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +64,7 @@ class TrainModel:
 
         Args:
             project_id: the project.
-            parameters: for the job, such as {"epochs": 40}; see training/.
+            parameters: for this job, such as {"epochs": 40}, over the project's own settings; None takes one of these back.
 
         Raises:
             BadInputError: a parameter that there is not, or that may not have this value.
@@ -62,11 +72,11 @@ class TrainModel:
         """
         with self._lock:
             project = self._store.project(project_id)
-            given = self.check_parameters(project.task, parameters or {})
+            given = self._parameters(project, parameters or {})
             self._check_idle(project)
             samples = self._labelled(project)
             _check_trainable(project, samples, given)
-            warm = self._warm_start_run(project, given.get("start", AUTO))
+            warm = self._warm_start_run(project, given)
             version = self._make_version(project, samples)
             run = self._store.add_run(project_id, version.id, None if warm is None else warm.id, self._clock())
             self._jobs.prepare(run.id, self._job(run.id, project, version.items, warm, given))
@@ -107,6 +117,16 @@ class TrainModel:
             return [box.class_name for one in samples if sides[one.photo] == side for box in one.boxes]
 
         return class_counts(project.classes, shown(TRAIN), shown(VAL))
+
+    def settings_used(self, project_id: int, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the project's own settings that a run with these parameters would have.
+
+        Raises:
+            BadInputError: a parameter that there is not, or that may not have this value.
+        """
+        project = self._store.project(project_id)
+        used, own = self._parameters(project, parameters), self.check_parameters(project.task, parameters)
+        return {name: value for name, value in used.items() if name not in own}
 
     def said_of_time(self, run_id: int) -> dict[str, str]:
         """What a run's job said of its time: {"estimate": line, "took": line}, empty as long as it did not."""
@@ -237,11 +257,14 @@ class TrainModel:
     def _would_be(self, project_id: int, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The job that `start` would queue; nothing is stored."""
         project = self._store.project(project_id)
-        given = self.check_parameters(project.task, parameters)
+        given = self._parameters(project, parameters)
         samples = self._labelled(project)
         _check_trainable(project, samples, given)
-        warm = self._warm_start_run(project, given.get("start", AUTO))
+        warm = self._warm_start_run(project, given)
         return self._job(0, project, self._items(project, samples), warm, given)
+
+    def _parameters(self, project: Project, given: Mapping[str, Any]) -> dict[str, Any]:
+        return with_settings(project.task, project.settings, given, self.check_parameters)
 
     def _items(self, project: Project, samples: list[Sample]) -> list[DatasetItem]:
         sides = split_samples(samples, self._store.last_split(project.id))
@@ -264,18 +287,30 @@ class TrainModel:
     def _labelled(self, project: Project) -> list[Sample]:
         return [sample for sample in self._store.samples(project.id) if sample.state == LABELLED]
 
-    def _warm_start_run(self, project: Project, start: str) -> Run | None:
-        """The run to start from, when `start` lets it: that of the last good model.
+    def _warm_start_run(self, project: Project, given: Mapping[str, Any]) -> Run | None:
+        """The run to start from, when the parameter `start` lets it: that of the last good model, if it is of the same network.
 
         Raises:
             CannotTrainError: start=warm, and there is none.
         """
+        start, network = given.get("start", AUTO), given.get(NETWORK, OWN_NETWORK)
         found = None if start in (SCRATCH, PRETRAINED) else self._last_good_run(project)
-        if found is None and start == WARM:
+        other = self._network_of(found) if found else network
+        if start == WARM and found is None:
             raise CannotTrainError(
                 f"start=warm: {project.name} has no model of these classes to start from: give start=auto or scratch"
             )
-        return found
+        if start == WARM and other != network:
+            raise CannotTrainError(
+                f"start=warm: the last model of {project.name} is of the network {other}, not {network}: "
+                f"give network={other}, or start=auto"
+            )
+        return found if other == network else None
+
+    def _network_of(self, run: Run) -> str:
+        """The network that a finished run trained; of a task without a choice, and before there was one, it is our own."""
+        result = json.loads(self._jobs.artifact(run.id, RESULT).read_bytes())
+        return str(result.get("training", {}).get(NETWORK, OWN_NETWORK))
 
     def _last_good_run(self, project: Project) -> Run | None:
         """The run of the last good model, when its classes are today's and its weights are still there."""

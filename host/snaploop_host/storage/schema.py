@@ -35,6 +35,7 @@ projects = Table(
     Column("task", String(20), nullable=False),
     Column("classes", JSON, nullable=False),
     Column("created_at_s", Float, nullable=False),
+    Column("settings", JSON, nullable=False, server_default="{}"),
 )
 
 boards = Table(

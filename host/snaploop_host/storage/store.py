@@ -75,6 +75,13 @@ class SqlStore:
         with self._writing() as db:
             db.execute(update(schema.projects).where(schema.projects.c.id == project_id).values(classes=list(classes)))
 
+    def set_settings(self, project_id: int, settings: Mapping[str, Any]) -> None:
+        """Replace what a project sets for every training."""
+        with self._writing() as db:
+            db.execute(
+                update(schema.projects).where(schema.projects.c.id == project_id).values(settings=dict(settings))
+            )
+
     # boards
 
     def add_board(self, board: Board) -> None:
@@ -417,7 +424,7 @@ def _new_id(connection: Connection, table: Table, values: Mapping[str, Any]) -> 
 
 
 def _project(row: Row[Any]) -> Project:
-    return Project(row.id, row.name, row.task, tuple(row.classes), row.created_at_s)
+    return Project(row.id, row.name, row.task, tuple(row.classes), row.created_at_s, row.settings)
 
 
 def _sample(row: Row[Any]) -> Sample:

@@ -18,6 +18,7 @@ from snaploop_shared import palette
 from ..domain.models import GATE_LIMIT_POINTS
 from ..domain.projects import DETECT, TASK_TITLES, Project, check_classes, check_project_name, check_task
 from ..domain.scores import METRIC_TITLES, METRICS, headline, scores_text
+from ..domain.training_parameters import check_parameters
 from ..errors import HostError, NotFoundError, http_status
 from ..services.overview import sample_fields
 from .context import CONTEXT, Context
@@ -119,9 +120,22 @@ async def post_project(request: web.Request) -> web.StreamResponse:
 async def post_train(request: web.Request) -> web.StreamResponse:
     """Start a training."""
     context, name = request.app[CONTEXT], request.match_info["name"]
+    project = context.store.project_named(name)
+    given = given_in(await request.post(), project.settings)
+    try:
+        await asyncio.to_thread(context.train.start, project.id, given)
+    except HostError as error:
+        return await _page(context, name, error, {"given": given})
+    raise web.HTTPSeeOther(f"/projects/{name}")
+
+
+async def post_settings(request: web.Request) -> web.StreamResponse:
+    """Keep what the form holds for every training of the project, and nothing else."""
+    context, name = request.app[CONTEXT], request.match_info["name"]
+    project = context.store.project_named(name)
     given = given_in(await request.post())
     try:
-        await asyncio.to_thread(lambda: context.train.start(context.store.project_named(name).id, given))
+        context.store.set_settings(project.id, check_parameters(project.task, given))
     except HostError as error:
         return await _page(context, name, error, {"given": given})
     raise web.HTTPSeeOther(f"/projects/{name}")
@@ -130,9 +144,10 @@ async def post_train(request: web.Request) -> web.StreamResponse:
 async def post_estimate(request: web.Request) -> web.StreamResponse:
     """Say how long a training would take; measures for some seconds."""
     context, name = request.app[CONTEXT], request.match_info["name"]
-    given = given_in(await request.post())
+    project = context.store.project_named(name)
+    given = given_in(await request.post(), project.settings)
     try:
-        found = await asyncio.to_thread(lambda: context.train.estimate(context.store.project_named(name).id, given))
+        found = await asyncio.to_thread(context.train.estimate, project.id, given)
     except HostError as error:
         return await _page(context, name, error, {"given": given})
     said = {"estimate": found["text"], "refused": found.get("refused", ""), "given": given}
@@ -213,7 +228,7 @@ def _project_values(context: Context, project: Project) -> dict[str, Any]:
         "metrics": metrics,
         "headline": metrics[0],
         "titles": METRIC_TITLES,
-        "limit_points": GATE_LIMIT_POINTS,
+        "limit_points": project.settings.get("gate", GATE_LIMIT_POINTS),
         "step": next_step(counts, run, models, boards, context.usb.state()),
     }
 
@@ -230,6 +245,7 @@ ROUTES = [
     web.get("/projects/{name}/live", get_live),
     web.post("/projects/{name}/train", post_train),
     web.post("/projects/{name}/estimate", post_estimate),
+    web.post("/projects/{name}/settings", post_settings),
     web.post(r"/projects/{name}/runs/{run:\d{1,15}}/cancel", post_cancel),
     web.post(r"/projects/{name}/runs/{run:\d{1,15}}/resume", post_resume),
     web.post("/projects/{name}/models/{model:[0-9a-f]{12}}/offer", post_offer),

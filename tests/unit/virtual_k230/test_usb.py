@@ -49,9 +49,7 @@ def test_bytes_travel_both_ways_unchanged(usb: UsbPort) -> None:
 
 
 def test_output_to_a_port_that_nobody_has_open_is_discarded_at_once(usb: UsbPort) -> None:
-    started = time.monotonic()
-    usb.write(bytes(1 << 20))
-    assert time.monotonic() - started < 1
+    usb.write(bytes(1 << 20))  # were it kept for somebody, this would wait for ever
     fd = opened(usb)
     usb.write(b"now")
     assert os.read(fd, 100) == b"now"
@@ -221,10 +219,8 @@ def test_a_hard_reset_hangs_up_at_once(usb: UsbPort) -> None:
     fd = opened(usb)
     waiter = select.poll()
     waiter.register(fd, select.POLLHUP)
-    started = time.monotonic()
     usb.re_enumerate()
-    assert waiter.poll(2000)
-    assert time.monotonic() - started < 0.15
+    assert waiter.poll(0)
     os.close(fd)
 
 

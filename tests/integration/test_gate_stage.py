@@ -64,7 +64,8 @@ class Colours:
 class Softer(Colours):
     """The same with an activation to change."""
 
-    softening = "ReLU instead of SiLU, trained on"
+    def softening(self, job):
+        return "ReLU instead of SiLU, trained on"
 
     def soften(self, job, folders, onnx_file, report):
         means_onnx(onnx_file, "softened")

@@ -25,6 +25,7 @@ from typing import Any
 from ..domain.durations import duration_text
 from ..domain.photo_labels import WHOLE_PHOTO_TASKS
 from ..domain.scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
+from ..domain.training_parameters import DOCTR_DB, OWN_NETWORK, SCRATCH
 from .errors import TooLongError, TrainingError
 from .job_spec import Parameters, Photo, TrainingJob, commonest_size, read_job
 from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name, yardstick_s
@@ -55,6 +56,7 @@ REFERENCE = {
     EMBED: _WHOLE,
     SEGMENT: Reference(160 * 96, 0.07, 12.0, 0.6),
     OCR_DETECT: Reference(320 * 192, 0.12, 8.0, 1.5),
+    f"{OCR_DETECT} {DOCTR_DB}": Reference(320 * 192, 1.2, 30.0, 9.0),
     OCR_RECOGNIZE: Reference(160 * 32, 0.06, 8.0, 0.4),
 }
 OTHER_S = 4.0  # prepare, export, float scores, report
@@ -111,21 +113,22 @@ def estimate(task: Task, job: TrainingJob, folders: Folders, measured: Measureme
         TrainingError: whatever keeps the probe from training would keep the run from it.
     """
     size, batch, started = task.input_wh(job), job.parameters.batch, time.monotonic()
-    rate, yardstick = measured.training(task.name, size, batch), yardstick_s()
+    kind = _kind(job)
+    rate, yardstick = measured.training(kind, size, batch), yardstick_s()
     if rate is not None:
         rate = rate.at(yardstick)
     else:
         rate = _probe(task, job, folders, size)
         yardstick = (yardstick + yardstick_s()) / 2
         rate = dataclasses.replace(rate, probed_at_s=time.time(), yardstick_s=yardstick)
-        measured.keep(task.name, size, batch, rate)
+        measured.keep(kind, size, batch, rate)
     source = "measured by a probe" if rate.probed_at_s else "learnt from the last run"
     probe_s = time.monotonic() - started
-    rest, rest_source = measured.rest(task.name, size), "learnt from the last run"
+    rest, rest_source = measured.rest(kind, size), "learnt from the last run"
     if rest is not None:
         rest = rest.at(yardstick)
     else:
-        rest, rest_source = _expected_rest(task.name, size, batch, rate), "scaled from a known machine"
+        rest, rest_source = _expected_rest(kind, size, batch, rate), "scaled from a known machine"
     effort = task.effort(job)
     pictures = min(job.gate.images, effort.all_validated)
     rest_s = rest.rungs * rest.compile_s + rest.looks * pictures * rest.simulate_s + rest.other_s
@@ -192,7 +195,7 @@ def learn(
     epochs_s = trained * (effort.steps * rate.step_s + effort.validated * rate.picture_s)
     fixed = max(0.0, stages_s.get("train", epochs_s) - epochs_s)
     measured.keep(
-        task.name, size, job.parameters.batch, dataclasses.replace(rate, fixed_s=fixed, yardstick_s=yardstick)
+        _kind(job), size, job.parameters.batch, dataclasses.replace(rate, fixed_s=fixed, yardstick_s=yardstick)
     )
     pictures = max(1, min(job.gate.images, effort.all_validated))
     compiled, simulated = (sum(rung[name] for rung in rungs) for name in ("compile_seconds", "simulate_seconds"))
@@ -201,11 +204,17 @@ def learn(
     )
     looked, count = max(1, sum(rung["images"] for rung in rungs)), max(1, len(rungs))
     rest = RestRate(compiled / count, simulated / looked, max(0.0, other), count, looked / pictures, yardstick)
-    measured.keep(task.name, size, 0, rest)
+    measured.keep(_kind(job), size, 0, rest)
 
 
-def _expected_rest(task: str, size_wh: tuple[int, int], batch: int, rate: TrainingRate) -> RestRate:
-    known, pixels = REFERENCE[task], size_wh[0] * size_wh[1]
+def _kind(job: TrainingJob) -> str:
+    """What measurements are kept by: the task, and the network where it is another than our own."""
+    name = job.parameters.network
+    return job.task if name == OWN_NETWORK else f"{job.task} {name}"
+
+
+def _expected_rest(kind: str, size_wh: tuple[int, int], batch: int, rate: TrainingRate) -> RestRate:
+    known, pixels = REFERENCE[kind], size_wh[0] * size_wh[1]
     slower = rate.step_s / (known.step_s * pixels / known.px * batch / 8)
     if Path("/proc/driver/nvidia/version").exists():
         slower = 1.0  # the steps ran on a GPU; compiler and simulator do not
@@ -245,7 +254,7 @@ def _small_job(job: TrainingJob, size_wh: tuple[int, int]) -> TrainingJob:
         return tuple(sorted(photos, key=lambda photo: ((photo.width, photo.height) != usual, not photo.boxes))[:count])
 
     given: Parameters = job.parameters
-    parameters = dataclasses.replace(given, stop_change=None, imgsz=max(size_wh))
+    parameters = dataclasses.replace(given, stop_change=None, imgsz=max(size_wh), start=SCRATCH)
     return dataclasses.replace(
         job,
         train=fittest(job.train, PROBE_PHOTOS * given.batch),

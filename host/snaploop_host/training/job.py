@@ -36,7 +36,7 @@ from ..compiling.nncase_environment import nncase_version
 from ..domain.durations import duration_text
 from ..domain.gate import choose
 from ..domain.run_report import REFUSED, RungTried
-from ..domain.scores import scores_text
+from ..domain.scores import Score, scores_text
 from .errors import BadJobError, GateRefusedError, JobCancelled, TooLongError, TrainingError
 from .estimate import check_limit, estimate, learn
 from .job_events import EventWriter, FinishedStages, write_whole
@@ -187,10 +187,12 @@ def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
         return prover.attempt(source, calibration_file, len(tried), rung)
 
     is_good = climb(rungs_for(onnx_file, available), partial(attempt, onnx_file), report, tried, attempts)
-    if not is_good and choose(tried)[1] == REFUSED and isinstance(task, CanSoften):
+    softening = task.softening(job) if isinstance(task, CanSoften) else ""
+    said: dict[str, Any] = {}
+    if not is_good and choose(tried)[1] == REFUSED and isinstance(task, CanSoften) and softening:
         softened = folders.compile / "softened.onnx"
-        task.soften(job, folders, softened, report)
-        rungs = [dataclasses.replace(rung, name=f"{task.softening}: {rung.name}") for rung in softened_rungs(available)]
+        said = _soften(task, job, folders, softened, softening, evaluation, float_score, report)
+        rungs = [dataclasses.replace(rung, name=f"{softening}: {rung.name}") for rung in softened_rungs(available)]
         climb(rungs, partial(attempt, softened), report, tried, attempts)
     place, verdict = choose(tried, job.gate.force)
     taken = attempts[place]
@@ -205,6 +207,35 @@ def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
         "taken": place,
         "images": taken.tried.images,
         "verdict": verdict,
+        "softened": said and {**said, "is_taken": taken.onnx_file != onnx_file},
+    }
+
+
+def _soften(
+    task: CanSoften,
+    job: TrainingJob,
+    folders: Folders,
+    onnx_file: Path,
+    what: str,
+    evaluation: Evaluation,
+    before: Score,
+    report: EventWriter,
+) -> dict[str, Any]:
+    """Change the network and train on into `onnx_file`; what `RunReport.softened` says of it."""
+    from .gate_stage import run_float
+
+    started = time.monotonic()
+    report("note", text=f"no way of quantising kept within the limit: the network is changed to {what}")
+    task.soften(job, folders, onnx_file, report)
+    seconds = time.monotonic() - started
+    answers = run_float(task, job, onnx_file, evaluation)
+    found = task.score(job, [answers[index] for index in evaluation.gate_indices], evaluation.gate_truths())
+    text = f"{what}: {scores_text(found.values)} before quantising, {scores_text(before.values)} without that change"
+    report("note", text=f"{text}; took {duration_text(seconds)}")
+    return {
+        "what": what,
+        "seconds": round(seconds, 1),
+        "scores": {name: round(one, 4) for name, one in found.values.items()},
     }
 
 

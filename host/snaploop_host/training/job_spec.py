@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain.models import GATE_IMAGES, GATE_LIMIT_POINTS
-from ..domain.training_parameters import AUTO, NORMAL, PRETRAINED, check_parameters, with_preset
+from ..domain.training_parameters import AUTO, NORMAL, OWN_NETWORK, PRETRAINED, check_parameters, with_preset
 from ..errors import BadInputError
 from .errors import BadJobError
 
@@ -85,6 +85,7 @@ class Parameters:
     bf16: bool = True  # half precision where it is quick, float16 on older GPUs
     threads: int | None = None  # None: as many as help at the moment; a number makes runs repeat to the last digit
     score_threshold: float | None = None  # None: from the validation F1 curve
+    network: str = OWN_NETWORK  # of a task that has a choice
     dictionary: str | None = None  # characters that a reading model knows; None: those of the labels
     box_limit: int | None = None  # labels that a photo may have
     start: str = AUTO
@@ -222,8 +223,8 @@ def _photo(entry: Mapping[str, Any]) -> Photo:
         int(entry["width"]),
         int(entry["height"]),
         boxes,
-    )
         tuple(_points(area) for area in entry.get("void_px", ())),
+    )
 
 
 def _box(entry: Mapping[str, Any]) -> Box:

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..domain.photo_labels import WHOLE_PHOTO_TASKS
-from ..domain.training_parameters import rules_of
+from ..domain.training_parameters import SCRATCH, rules_of
 from .errors import TrainingError
 from .job_spec import Photo, TrainingJob, read_job
 from .task import Folders, Pixels, Task, task_named
@@ -38,7 +38,8 @@ def contact_sheet(task: Task, job: TrainingJob, folders: Folders) -> Image.Image
         TrainingError: a photo or a label cannot be used.
     """
     chosen = _photos(job)
-    small = dataclasses.replace(job, train=chosen, val=chosen)
+    parameters = dataclasses.replace(job.parameters, start=SCRATCH)  # pictures need no weights
+    small = dataclasses.replace(job, train=chosen, val=chosen, parameters=parameters)
     folders.artifacts.mkdir(parents=True, exist_ok=True)
     if task.name in WHOLE_PHOTO_TASKS:
         from .photo_check import check_photo

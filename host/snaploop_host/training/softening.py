@@ -1,7 +1,7 @@
 """What tasks share to train on with an activation that 8 bits hold better, when no rung of the ladder kept a kmodel close enough.
 
-SiLU's outputs have no upper end and a thin negative part, both of which take steps from the rest; ReLU has neither part below zero, and
-behind it channels can be equalised. Called by the tasks' `soften`.
+Outputs of SiLU and Hardswish have no upper end and a thin negative part, both of which take steps from the rest; ReLU has nothing
+below zero, and behind it channels can be equalised. Called by the tasks' `soften`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .task import Report
 
 
 def swap_activation(network: nn.Module) -> int:
-    """Put ReLU where the network has SiLU, in place; how often."""
+    """Put ReLU where the network has SiLU or Hardswish, in place; how often."""
     swapped = 0
     for module in network.modules():
         for name, child in module.named_children():
-            if isinstance(child, nn.SiLU):
+            if isinstance(child, (nn.SiLU, nn.Hardswish)):
                 setattr(module, name, nn.ReLU(inplace=True))
                 swapped += 1
     return swapped

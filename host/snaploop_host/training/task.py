@@ -167,7 +167,8 @@ class NamesAnswers(Protocol):
 class CanSoften(Protocol):
     """A task whose network can be trained on with an activation that 8 bits hold better: the ladder's last rungs."""
 
-    softening: str  # what is done, for people
+    def softening(self, job: TrainingJob) -> str:
+        """What is done, for people; "" when the network of this job has nothing to change."""
 
     def soften(self, job: TrainingJob, folders: Folders, onnx_file: Path, report: Report) -> None:
         """Train a copy of best.pt for a few epochs with the other activation, and write its network; best.pt stays."""

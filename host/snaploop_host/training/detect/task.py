@@ -37,7 +37,6 @@ class DetectTask:
     head = HEAD_GFL
     preprocess = UNIT_RANGE
     iou_threshold = NMS_IOU
-    softening = "ReLU instead of SiLU, trained on"
 
     def input_wh(self, job: TrainingJob) -> tuple[int, int]:
         """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32."""
@@ -87,6 +86,10 @@ class DetectTask:
         from .export_onnx import export_raw_heads
 
         export_raw_heads(folders.artifacts / "best.pt", folders.artifacts / "model.onnx", *self.input_wh(job))
+
+    def softening(self, job: TrainingJob) -> str:
+        """For the rungs' names."""
+        return "ReLU instead of SiLU, trained on"
 
     def soften(self, job: TrainingJob, folders: Folders, onnx_file: Path, report: Report) -> None:
         """With ReLU instead of SiLU."""

@@ -1,8 +1,8 @@
 """The network that draws the map: a small residual backbone, a feature pyramid, and a head at full resolution.
 
-Half a million parameters, trained from scratch: doctr's db_mobilenet_v3_large (4.2 M) needs its pretrained weights and takes the
-simulator 15 s a picture of 320×320. Only convolutions, ReLU, additions and a last sigmoid, all of which the KPU computes.
-Called by `ocr_detect.train` and `ocr_detect.task`.
+Half a million parameters, trained from scratch; doctr's (`doctr_network`) has eight times as many and wants pretrained weights. Only
+convolutions, ReLU, additions and a last sigmoid, all of which the KPU computes.
+Called by `ocr_detect.networks` and `ocr_detect.task`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class TextMapNetwork(nn.Module):
 class VendorForm(nn.Module):
     """The network as boards and the vendor's scripts want it: (1, H, W, 2) in 0…1, channel 0 the cores."""
 
-    def __init__(self, network: TextMapNetwork) -> None:
+    def __init__(self, network: nn.Module) -> None:
         """Around a trained network."""
         super().__init__()
         self.network = network

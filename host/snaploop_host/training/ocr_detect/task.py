@@ -17,13 +17,16 @@ from ...domain.geometry import FloatArray
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import OCR_DETECT, Score
 from ...domain.text_metrics import FoundText, TrueText, found_text_qualities, score_found_text, tally_found_text
+from ...domain.training_parameters import OWN_NETWORK
 from ..errors import TrainingError
 from ..job_spec import TrainingJob, chosen_epochs, commonest_size
 from ..task import Effort, Folders, Outputs, Pixels, Report
 from .pictures import PlacedPhotos, read_split, too_small, write_split
+from .weights import provide_weights, weights_to_start_from
 
 LONGER_SIDE_PX = 320
 MOST_VALIDATION_PICTURES = 60  # per epoch
+OUTPUTS = ["text_map"]
 DOUBTFUL = 0.1  # a find this close to the threshold may flip on the board: no good for a golden answer
 
 
@@ -43,12 +46,12 @@ class OcrDetectTask:
         """Photos and quads as two lists."""
         notes = write_split(job, folders.data)
         small = too_small(job, self.input_wh(job))
-        return [*notes, small] if small else notes
+        return [*notes, *([small] if small else []), *provide_weights(job)]
 
     def effort(self, job: TrainingJob) -> Effort:
         """Every photo once in an epoch."""
         parameters, photos, all_validated = job.parameters, len(job.train), len(job.val)
-        epochs = chosen_epochs(parameters, photos, job.warm_start is not None)
+        epochs = planned_epochs(job)
         steps = math.ceil(photos / min(parameters.batch, photos))
         return Effort(epochs, steps, min(all_validated, MOST_VALIDATION_PICTURES), all_validated)
 
@@ -78,10 +81,20 @@ class OcrDetectTask:
         """One output, (1, H, W, 2)."""
         from ..write_onnx import write_onnx
         from .network import VendorForm
-        from .train import trained_network
+        from .networks import trained_network
 
         network = VendorForm(trained_network(folders.artifacts / "best.pt"))
-        write_onnx(network, folders.artifacts / "model.onnx", *self.input_wh(job), ["text_map"])
+        write_onnx(network, folders.artifacts / "model.onnx", *self.input_wh(job), OUTPUTS)
+
+    def softening(self, job: TrainingJob) -> str:
+        """Our own network has ReLU everywhere."""
+        return "" if job.parameters.network == OWN_NETWORK else "ReLU instead of Hardswish, trained on"
+
+    def soften(self, job: TrainingJob, folders: Folders, onnx_file: Path, report: Report) -> None:
+        """With the labels of the run."""
+        from .soften import soften
+
+        soften(job, self.input_wh(job), self.preprocess, folders, onnx_file, OUTPUTS, report)
 
     def examples(self, job: TrainingJob, folders: Folders, side: str) -> PlacedPhotos:
         """The photos of "train" or "val", in the input's top left corner."""
@@ -131,6 +144,11 @@ class OcrDetectTask:
         from .draw import draw_quads
 
         draw_quads(pixels, truth, answer, threshold, file)
+
+
+def planned_epochs(job: TrainingJob) -> int:
+    """Epochs at most; known weights need fewer."""
+    return chosen_epochs(job.parameters, len(job.train), weights_to_start_from(job) is not None)
 
 
 TASK = OcrDetectTask()

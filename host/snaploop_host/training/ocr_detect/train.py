@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,18 @@ from ...domain.geometry import FloatArray
 from ...domain.preprocess import Preprocess
 from ...domain.scores import OCR_DETECT, Score
 from ...domain.text_metrics import TrueText, score_found_text
-from ..job_spec import Parameters, TrainingJob, chosen_epochs
+from ..job_spec import Parameters, TrainingJob
 from ..ocr.quads import read_rgb
-from ..ocr.teach import read_best, teach
+from ..ocr.teach import teach
 from ..task import Folders, Report
-from .network import TextMapNetwork, map_loss
+from .network import map_loss
+from .networks import build_network, start_warm
 from .pictures import PlacedPhotos, TextPhoto, changed, read_split
-from .task import MOST_VALIDATION_PICTURES
+from .task import MOST_VALIDATION_PICTURES, planned_epochs
 from .text_map import decode_map, draw_maps
+from .weights import weights_to_start_from
 
-LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
+LR_FROM_SCRATCH, LR_KNOWN = 0.003, 0.001
 VALIDATION_BATCH = 8
 
 
@@ -34,17 +35,22 @@ def train(
     """As `training.task.Task.train`."""
     parameters = job.parameters
     photos = read_split(folders.data, "train")
-    is_warm = job.warm_start is not None
-    default_rate = LR_WARM if is_warm else LR_FROM_SCRATCH
+    weights, is_warm = weights_to_start_from(job), job.warm_start is not None
+    default_rate = LR_KNOWN if weights else LR_FROM_SCRATCH
 
     def make_network() -> nn.Module:
         torch.manual_seed(parameters.seed)
-        network = TextMapNetwork()
-        if job.warm_start:
-            network.load_state_dict(read_best(job.warm_start, OCR_DETECT)["network"])
+        network = build_network(parameters.network)
+        if weights and is_warm:
+            start_warm(network, parameters.network, weights)
+        elif weights:
+            from .doctr_network import take_over
+
+            fitted, tensors = take_over(network, weights)
+            report("note", text=f"{fitted} of {tensors} tensors are from {weights}")
         return network
 
-    return teach(
+    result = teach(
         job,
         folders,
         report,
@@ -54,18 +60,12 @@ def train(
         min(parameters.batch, len(photos)),
         Validation(folders, size_wh, preprocess),
         preprocess,
-        chosen_epochs(parameters, len(photos), is_warm),
+        planned_epochs(job),
         parameters.lr0 if parameters.lr0 is not None else default_rate,
-        "warm" if is_warm else "scratch",
-        {"task": OCR_DETECT},
+        "warm" if is_warm else ("pretrained" if weights else "scratch"),
+        {"task": OCR_DETECT, "name": parameters.network},
     )
-
-
-def trained_network(file: Path) -> TextMapNetwork:
-    """The network of a best.pt, in evaluation mode."""
-    network = TextMapNetwork()
-    network.load_state_dict(read_best(file, OCR_DETECT)["network"])
-    return network.eval()
+    return result | {"network": parameters.network}
 
 
 class MapBatches:

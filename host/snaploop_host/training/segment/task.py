@@ -52,7 +52,6 @@ class SegmentTask:
     head = HEAD_SEGMAP
     preprocess = UNIT_RANGE
     iou_threshold = 0.0
-    softening = "ReLU instead of SiLU, trained on"
 
     def input_wh(self, job: TrainingJob) -> tuple[int, int]:
         """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32; photos are stretched to it."""
@@ -117,6 +116,10 @@ class SegmentTask:
 
         artifacts = folders.artifacts
         export_logits(artifacts / "best.pt", artifacts / "model.onnx", len(job.classes) + 1, *self.input_wh(job))
+
+    def softening(self, job: TrainingJob) -> str:
+        """For the rungs' names."""
+        return "ReLU instead of SiLU, trained on"
 
     def soften(self, job: TrainingJob, folders: Folders, onnx_file: Path, report: Report) -> None:
         """With ReLU instead of SiLU."""
@@ -187,11 +190,11 @@ def _notes(job: TrainingJob) -> list[str]:
         return any(box.cls == index for photo in photos for box in photo.boxes)
 
     notes = []
+    if with_void := sum(bool(photo.void_px) for photo in job.train + job.val):
+        notes.append(f"{with_void} photos have void areas: their pixels count neither in training nor in scores")
     for index, name in enumerate(job.classes):
         if not shows(job.train, index):
             notes.append(f"class {name} has no outline in the training photos: the model cannot learn it; outline some")
-    if with_void := sum(bool(photo.void_px) for photo in job.train + job.val):
-        notes.append(f"{with_void} photos have void areas: their pixels count neither in training nor in scores")
         if not shows(job.val, index):
             notes.append(
                 f"class {name} has no outline in the validation photos: its score is not measured; outline it in more photos"

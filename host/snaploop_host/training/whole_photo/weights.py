@@ -9,9 +9,9 @@ WEIGHTS_FOLDER = Path("weights")
 WEIGHTS_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin")
 
 
-def pretrained_file(folder: Path) -> Path | None:
-    """Weights of the backbone (any file named mobilenetv2_100…); never downloaded."""
+def pretrained_file(folder: Path, name: str = BACKBONE) -> Path | None:
+    """Weights of a network, by default of the backbone: any file that begins with its name."""
     if not folder.is_dir():
         return None
-    found = (path for path in folder.iterdir() if path.name.startswith(BACKBONE) and path.suffix in WEIGHTS_SUFFIXES)
+    found = (path for path in folder.iterdir() if path.name.startswith(name) and path.suffix in WEIGHTS_SUFFIXES)
     return min(found, default=None)

@@ -6,6 +6,7 @@ screen says. `image.py` calls `draw`.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -25,10 +26,11 @@ Call = tuple[Any, ...]
 Colour = tuple[int, int, int, int]
 
 _WHITE = (255, 255, 255)
-_FIRST_CHINESE = 0x2E80
+_FIRST_FOREIGN = 0x80  # Pillow's own font has ASCII only
 _FONT_FOLDERS = ("/usr/share/fonts", "~/.local/share/fonts", "~/.fonts", "/System/Library/Fonts", "/Library/Fonts")
-_CHINESE_FONTS = (
+_WIDE_FONTS = (
     "*SourceHanSans*", "NotoSansCJK*", "NotoSansSC*", "wqy-*", "DroidSansFallback*", "PingFang*", "STHeiti*", "Hiragino Sans GB*",
+    "DejaVuSans.ttf", "NotoSans-Regular*", "LiberationSans-Regular*", "Arial*",
 )  # fmt: skip
 
 
@@ -143,28 +145,30 @@ def _arrow(target: Any, fmt: int, args: list[Any], options: dict[str, Any]) -> C
 
 @lru_cache(maxsize=64)
 def font_of(size: int, path: Path | None) -> Any:
-    """A TrueType font: this file, or the one that Pillow carries (Latin only)."""
+    """A TrueType font: this file, or the one that Pillow carries (ASCII only)."""
     if path is not None:
         return ImageFont.truetype(str(path), size)
     return ImageFont.load_default(size)
 
 
 @lru_cache(maxsize=1)
-def _chinese_font() -> Path | None:
-    """A font of this PC that has Chinese characters, for a card without /sdcard/res/font; None if none is found."""
-    for folder in _FONT_FOLDERS:
-        for name in _CHINESE_FONTS:
-            found = next(iter(sorted(Path(folder).expanduser().rglob(name))), None)
-            if found is not None:
-                return found
+def wide_font() -> Path | None:
+    """A font of this PC for a card without /sdcard/res/font, Chinese ones first as the firmware's is; None if none is found."""
+    found = importlib.util.find_spec("matplotlib")  # brings a font of Latin, Greek and Cyrillic letters
+    brought = (str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"),) if found and found.origin else ()
+    folders = [Path(folder).expanduser() for folder in (*_FONT_FOLDERS, *brought)]
+    for name in _WIDE_FONTS:
+        for folder in folders:
+            for path in sorted(folder.rglob(name)):
+                return path
     return None
 
 
 @lru_cache(maxsize=1024)
 def _text_mask(text: str, size: int, path: Path | None) -> NDArray[np.uint8]:
     """Coverage 0..255 of a (multi-line) text whose top left corner is the array's."""
-    if path is None and any(ord(letter) >= _FIRST_CHINESE for letter in text):
-        path = _chinese_font()
+    if path is None and any(ord(letter) >= _FIRST_FOREIGN for letter in text):
+        path = wide_font()
     font = font_of(size, path)
     probe = ImageDraw.Draw(PilImage.new("L", (1, 1)))
     _, _, right, bottom = probe.multiline_textbbox((0, 0), text, font=font, spacing=size // 4)

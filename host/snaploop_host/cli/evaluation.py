@@ -53,8 +53,8 @@ def evaluate(
     say = (lambda text: None) if as_json else (lambda text: print(text, flush=True))
     try:
         figures = evaluated(_run_of(model, data), pictures, out or Path(f"evaluation_{model[:12]}"), say, seconds)
-    except TrainingError as error:
-        raise HostError(f"model {model} cannot be evaluated: {error}") from error
+    except (TrainingError, ValueError) as error:  # a score that so few pictures do not have is a ValueError
+        raise HostError(f"model {model} cannot be evaluated with {pictures} pictures: {error}") from error
     if as_json:
         print(json.dumps(figures, indent=1))
     else:
@@ -76,10 +76,10 @@ def try_pictures(
     """What a model finds in pictures: a line for each thing, how many of each class, and copies with marks."""
     from ..training.try_pictures import counts, try_picture
 
-    run, answers = _run_of(model, data), {}
+    run, answers, names = _run_of(model, data), {}, _names(pictures)
     for picture in pictures:
         try:
-            answers[str(picture)] = try_picture(run, picture, threshold, out / f"{picture.stem}_marked.jpg")
+            answers[str(picture)] = try_picture(run, picture, threshold, out / f"{names[picture]}_marked.jpg")
         except ValueError as error:
             raise BadInputError(f"{picture} cannot be read as a picture: give a JPEG or PNG file") from error
     if as_json:
@@ -90,8 +90,19 @@ def try_pictures(
         for one in found:
             print(f"  {one.label} {one.score:.2f}")
     if any(answers.values()):
-        _show_counts({Path(name).name: counts(found) for name, found in answers.items()})
+        _show_counts({names[Path(name)]: counts(found) for name, found in answers.items()})
     print(f"marked copies: {out}")
+
+
+def _names(pictures: list[Path]) -> dict[Path, str]:
+    """A short name for each: as the file, or with its folder before it where two are called the same."""
+    stems = [picture.stem for picture in pictures]
+    return {
+        picture: picture.stem
+        if stems.count(picture.stem) == 1
+        else "-".join(picture.with_suffix("").parts[-3:]).lstrip("/-")
+        for picture in pictures
+    }
 
 
 def _show_counts(counted: Mapping[str, Mapping[str, int]]) -> None:

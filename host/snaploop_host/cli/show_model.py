@@ -95,9 +95,10 @@ def _rungs(console: Console, report: dict[str, Any]) -> None:
             continue
         scores = ", ".join(f"{METRIC_TITLES.get(name, name)} {rung['scores'][name]:.3f}" for name in names)
         least = min((mean for mean, _ in rung["cosines"]), default=None)
+        change = f"{'gains' if rung['lost'] < 0 else 'loses'} {abs(100 * rung['lost']):.1f}"
         on_cpu = ", ".join(f"{name} {count}" for name, count in rung["operators_on_cpu"].items()) or "nothing"
         console.print(
-            f"{mark} {rung['name']}: {rung['outcome']}, {scores}, loses {100 * rung['lost']:.1f} points on {rung['images']} photos\n"
+            f"{mark} {rung['name']}: {rung['outcome']}, {scores}, {change} points on {rung['images']} photos\n"
             f"    {rung['kmodel_bytes'] / 2**20:.2f} MiB, compiled in {rung['compile_seconds']:.0f} s, simulated in "
             f"{rung['simulate_seconds']:.0f} s, outputs' least cosine {'–' if least is None else f'{least:.4f}'}\n"
             f"    on the CPU core: {on_cpu}"

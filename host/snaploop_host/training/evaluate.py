@@ -81,15 +81,14 @@ def evaluate(
         {"pictures", "available", "float": Score, "kmodel": Score, "loss": {metric: {"value", "low", "high", "text"}}, "cosines",
         "operators_on_cpu", "threshold", "best": [file…], "worst": [file…]}
     """
-    task, job = run.task, run.job
+    task, job = run.task, dataclasses.replace(run.job, gate=dataclasses.replace(run.job.gate, images=pictures))
     with tempfile.TemporaryDirectory(prefix="snaploop_evaluate_") as scratch:
         folders = Folders(Path(scratch))
         folders.compile.mkdir(parents=True)
         folders.artifacts.symlink_to(run.artifacts.resolve())
         task.prepare(job, folders)
         examples = task.examples(job, folders, "val")
-        gate = dataclasses.replace(job.gate, images=pictures)
-        evaluation = prepare_evaluation(examples, gate, folders.compile, job.parameters.seed)
+        evaluation = prepare_evaluation(examples, job.gate, folders.compile, job.parameters.seed)
         if budget_s is not None:
             evaluation = _within(budget_s, run, evaluation, folders, say)
         floats = list(float_outputs(task, run.artifacts / "model.onnx", evaluation, evaluation.gate_indices))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from snaploop_shared import palette
 
 from .task import Pixels
+from .typefaces import font_for
 
 LEAST_WIDTH_PX = 220  # model inputs are small; marks need room
 TEXT_SHARE = 0.055  # height of words, of the picture's width
@@ -40,7 +41,7 @@ def with_polygons(
         points = [(float(x) * factor, float(y) * factor) for x, y in corners]
         draw.line([*points, points[0]], colour, 2)
         left, top = min(x for x, _ in points), min(y for _, y in points)
-        draw.text((left + 2, max(0.0, top - text_px - 3)), name, colour, ImageFont.load_default(size=text_px))
+        draw.text((left + 2, max(0.0, top - text_px - 3)), name, colour, font_for(name, text_px))
     return np.asarray(image, np.uint8)
 
 
@@ -55,5 +56,5 @@ def with_caption(picture: np.ndarray, text: str) -> Pixels:
     large, _ = enlarged(picture)
     text_px = round(TEXT_SHARE * large.shape[1])
     bar = Image.new("RGB", (large.shape[1], text_px * 3 // 2), (0, 0, 0))
-    ImageDraw.Draw(bar).text((4, 1), text, (255, 255, 255), ImageFont.load_default(size=text_px))
+    ImageDraw.Draw(bar).text((4, 1), text, (255, 255, 255), font_for(text, text_px))
     return np.vstack([large, np.asarray(bar, np.uint8)])

@@ -26,9 +26,10 @@ from .detect.picture_dataset import read_rgb
 from .evaluate import FinishedRun
 from .ocr.quads import into_corner
 from .task import Pixels
+from .typefaces import write
 from .whole_photo.pictures import stretch
 
-ENLARGED = 2  # model inputs are small
+ENLARGED, TEXT_PX = 2, 15  # model inputs are small
 TEXT_PAD = 0
 
 
@@ -142,8 +143,6 @@ def _draw(pixels: Pixels, found: list[Finding], classes: Sequence[str], file: Pa
             corners = np.rint(one.outline_px * ENLARGED).astype(np.int32)
             cv2.polylines(image, [corners], True, colour, 2, cv2.LINE_AA)
             where = (int(corners[:, 0].min()), max(12, int(corners[:, 1].min()) - 4))
-        text = f"{one.label} {one.score:.2f}"
-        cv2.putText(image, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 2, cv2.LINE_AA)
-        cv2.putText(image, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+        write(image, f"{one.label} {one.score:.2f}", where, colour, TEXT_PX, edge_px=1)
     file.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])

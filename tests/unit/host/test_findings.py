@@ -75,3 +75,10 @@ def test_command_without_a_model_says_so(tmp_path):
     assert "no model yet" in str(done.exception)
     done = CliRunner().invoke(app, ["test", str(Path(tmp_path / "missing.jpg")), "--data", str(tmp_path)])
     assert done.exit_code == 2
+
+
+def test_names_of_pictures_tell_them_apart():
+    from snaploop_host.cli.evaluation import _names
+
+    one, same, other = (Path(name) for name in ("a/cup/1.jpg", "a/pot/1.png", "a/pot/2.jpg"))
+    assert _names([one, same, other]) == {one: "a-cup-1", same: "a-pot-1", other: "2"}

@@ -14,8 +14,10 @@ from snaploop_shared import palette
 
 from ...domain.detection_decode import Detections
 from ...domain.detection_metrics import Truth
+from ..typefaces import write
 
 ENLARGED = 2  # the model input is small; twice its size reads well on a page
+TEXT_PX = 14
 
 
 def draw_findings(pixels: np.ndarray, truth: Truth, found: Detections, labels: tuple[str, ...], file: Path) -> None:
@@ -30,16 +32,8 @@ def draw_findings(pixels: np.ndarray, truth: Truth, found: Detections, labels: t
         colour = colour_of[labels[int(cls)]]
         corner, opposite = _corners(box)
         cv2.rectangle(image, corner, opposite, colour, 2)
-        cv2.putText(
-            image,
-            f"{labels[int(cls)]} {score:.2f}",
-            (corner[0], max(12, corner[1] - 4)),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.45,
-            colour,
-            1,
-            cv2.LINE_AA,
-        )
+        place = (corner[0], max(TEXT_PX, corner[1] - 4))
+        write(image, f"{labels[int(cls)]} {score:.2f}", place, colour, TEXT_PX, edge_px=1)
     cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 

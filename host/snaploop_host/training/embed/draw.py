@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from ..task import Pixels
+from ..typefaces import write
 
-SIDE_PX, BAR_PX, TEXT_PX = 320, 5, 24
+SIDE_PX, BAR_PX, TEXT_PX, LETTERS_PX = 320, 5, 24, 15
 SHOWN = SIDE_PX // BAR_PX  # numbers of the vector
 HEIGHT_PX = 60  # of the bars, half of it up and half down
 UP_RGB, DOWN_RGB = (70, 200, 90), (240, 130, 40)
@@ -21,7 +22,7 @@ def draw_vector(pixels: Pixels, name: str, vector: np.ndarray, file: Path) -> No
     height = round(image.shape[0] * SIDE_PX / image.shape[1])
     image = cv2.resize(image, (SIDE_PX, height), interpolation=cv2.INTER_LINEAR)
     strip = np.zeros((TEXT_PX + HEIGHT_PX, SIDE_PX, 3), np.uint8)
-    cv2.putText(strip, f"labelled {name}", (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    write(strip, f"labelled {name}", (6, 17), (255, 255, 255), LETTERS_PX)
     shown = vector[:SHOWN] / max(float(np.abs(vector).max()), 1e-12)
     middle = TEXT_PX + HEIGHT_PX // 2
     for index, value in enumerate(np.nan_to_num(shown)):

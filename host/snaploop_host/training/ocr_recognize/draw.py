@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ...domain.text_metrics import Reading, TrueReading
-from .synthetic import typefaces
+from ..typefaces import typefaces
 
 ENLARGED = 3
 LINE_PX = 34

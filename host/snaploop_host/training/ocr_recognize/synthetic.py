@@ -7,16 +7,14 @@ many places. Fonts: the one that Pillow brings, and matplotlib's DejaVu where it
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from ..typefaces import has_glyph, typefaces
 
 FONT_PX = 40
-DEJAVU = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf")
-NO_CHARACTER = "\U0010fffd"  # private use: every font draws its box for it
 LEAST_CONTRAST = 70
 COLOURED = 0.2
 
@@ -27,7 +25,9 @@ class Typesetter:
     def __init__(self, characters: str, texts: list[str]) -> None:
         """`texts` are labels: new ones are made like them."""
         self.fonts = typefaces(FONT_PX)
-        self.drawable = {character: [font for font in self.fonts if _has(font, character)] for character in characters}
+        self.drawable = {
+            character: [font for font in self.fonts if has_glyph(font, character)] for character in characters
+        }
         self.missing = "".join(character for character, fonts in self.drawable.items() if not fonts)
         self.texts = [text for text in texts if text and not set(text) & set(self.missing)]
         self.kinds = {
@@ -63,23 +63,6 @@ class Typesetter:
         if rng.random() < 0.1:
             return pattern
         return "".join(self.kinds[character][rng.integers(len(self.kinds[character]))] for character in pattern)
-
-
-def typefaces(size_px: int) -> list[ImageFont.FreeTypeFont]:
-    """Every font that is at hand, Pillow's own first."""
-    fonts: list[ImageFont.FreeTypeFont] = []
-    own = ImageFont.load_default(size_px)
-    if isinstance(own, ImageFont.FreeTypeFont):
-        fonts.append(own)
-    found = importlib.util.find_spec("matplotlib")
-    if found and found.origin:
-        folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
-        fonts += [ImageFont.truetype(folder / name, size_px) for name in DEJAVU if (folder / name).is_file()]
-    return fonts
-
-
-def _has(font: ImageFont.FreeTypeFont, character: str) -> bool:
-    return character.isspace() or bytes(font.getmask(character)) != bytes(font.getmask(NO_CHARACTER))
 
 
 def _kind(character: str) -> str:

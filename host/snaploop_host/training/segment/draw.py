@@ -13,9 +13,10 @@ from snaploop_shared import palette
 from ...domain.segmentation_metrics import IGNORED, ClassMap
 from ..detect.draw import ENLARGED
 from ..task import Pixels
+from ..typefaces import width_of, write
 
 OPACITY = 0.5
-LEGEND_PX = 20
+LEGEND_PX, LETTERS_PX = 20, 13
 STRIPE_PX = 5  # of the hatching over areas that do not count
 STRIPES = (0.25, 0.6)  # how bright the picture is in a dark and in a light stripe
 VOID_NAME = "not counted"
@@ -44,8 +45,8 @@ def draw_regions(pixels: Pixels, truth: ClassMap, answer: ClassMap, labels: Sequ
     for name, swatch in swatches:
         room = legend[5:15, at : at + 10]
         room[:] = swatch[:, : room.shape[1]]
-        cv2.putText(legend, name, (at + 16, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (230, 230, 230), 1, cv2.LINE_AA)
-        at += 30 + cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]
+        write(legend, name, (at + 16, 15), (230, 230, 230), LETTERS_PX)
+        at += 30 + width_of(name, LETTERS_PX)
     cv2.imwrite(
         str(file), cv2.cvtColor(cv2.vconcat([sheet, legend]), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88]
     )

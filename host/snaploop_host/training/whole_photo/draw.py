@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from ..task import Pixels
+from ..typefaces import write
 
 LEAST_WIDTH_PX = 320  # model inputs are small; text needs room
-LINE_PX = 22
+LINE_PX, TEXT_PX = 22, 15
 RIGHT_RGB, WRONG_RGB, PLAIN_RGB = (70, 200, 90), (230, 60, 60), (255, 255, 255)
 Line = tuple[str, tuple[int, int, int]]
 
@@ -23,7 +24,6 @@ def draw_lines(pixels: Pixels, lines: Sequence[Line], file: Path) -> None:
     image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
     bar = np.zeros((LINE_PX * len(lines) + 8, image.shape[1], 3), np.uint8)
     for number, (text, colour) in enumerate(lines, 1):
-        place = (6, LINE_PX * number - 4)
-        cv2.putText(bar, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+        write(bar, text, (6, LINE_PX * number - 4), colour, TEXT_PX)
     both = cv2.cvtColor(np.vstack([image, bar]), cv2.COLOR_RGB2BGR)
     cv2.imwrite(str(file), both, [cv2.IMWRITE_JPEG_QUALITY, 88])

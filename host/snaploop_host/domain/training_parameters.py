@@ -153,6 +153,13 @@ RULES = (
     Rule("patience", WHOLE, "ends after so many epochs without gain", "from the epochs", 1, 5000, is_basic=True),
     Rule("batch", WHOLE, "photos per step; halved by itself when there is no memory", "8", 1, 256, is_basic=True),
     Rule("imgsz", WHOLE, "longer side of the model's input, px", "of the task", 96, 1280, 32, is_basic=True),
+    Rule(
+        "square",
+        SWITCH,
+        "a square input, which some of the vendor's scripts for firmware 1.2.2 want, instead of the photos' shape",
+        "false",
+        tasks=(DETECT, SEGMENT, OCR_DETECT),
+    ),
     Rule("optimizer", CHOICE, "how weights are moved", "AdamW", choices=OPTIMIZERS, is_basic=True),
     Rule("lr0", NUMBER, "first learning rate", "from the start", 1e-6, 1, is_basic=True),
     Rule("lrf", NUMBER, "last learning rate, as a share of the first", "0.02", 1e-4, 1, is_basic=True),

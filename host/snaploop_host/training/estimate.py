@@ -27,7 +27,7 @@ from ..domain.photo_labels import WHOLE_PHOTO_TASKS
 from ..domain.scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
 from ..domain.training_parameters import DOCTR_DB, OWN_NETWORK, SCRATCH
 from .errors import TooLongError, TrainingError
-from .job_spec import Parameters, Photo, TrainingJob, commonest_size, read_job
+from .job_spec import Parameters, Photo, TrainingJob, read_job, typical_size
 from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name, yardstick_s
 from .task import Effort, Folders, Task, task_named
 
@@ -247,11 +247,12 @@ def _rate(rows: Sequence[dict[str, Any]], steps: int, pictures: int, fixed_s: fl
 
 
 def _small_job(job: TrainingJob, size_wh: tuple[int, int]) -> TrainingJob:
-    """The same network, input and batch on few photos, those with labels and of the usual size first."""
-    usual = commonest_size(job)
+    """The same network, input and batch on few photos, those with labels and of the usual shape first."""
+    width, height = typical_size(job)
 
     def fittest(photos: Sequence[Photo], count: int) -> tuple[Photo, ...]:
-        return tuple(sorted(photos, key=lambda photo: ((photo.width, photo.height) != usual, not photo.boxes))[:count])
+        shape = [(abs(math.log(photo.width * height / (photo.height * width))), not photo.boxes) for photo in photos]
+        return tuple(photos[index] for index in sorted(range(len(photos)), key=shape.__getitem__)[:count])
 
     given: Parameters = job.parameters
     parameters = dataclasses.replace(given, stop_change=None, imgsz=max(size_wh), start=SCRATCH)

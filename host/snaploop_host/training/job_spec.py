@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from snaploop_shared.letterbox import input_size
 
 from ..domain.models import GATE_IMAGES, GATE_LIMIT_POINTS
 from ..domain.training_parameters import AUTO, NORMAL, OWN_NETWORK, PRETRAINED, check_parameters, with_preset
@@ -64,6 +65,7 @@ class Parameters:
     patience: int | None = None
     batch: int = 8
     imgsz: int | None = None  # longer side of the model input, px; a multiple of 32; None: the task's own
+    square: bool = False  # both sides of it alike, instead of the photos' shape
     lr0: float | None = None
     lrf: float = 0.02  # last learning rate as a share of the first
     optimizer: str = "AdamW"
@@ -143,10 +145,16 @@ class TrainingJob:
         return self.warm_start is None and self.parameters.start in (AUTO, PRETRAINED)
 
 
-def commonest_size(job: TrainingJob) -> tuple[int, int]:
-    """Width and height in px that most photos have."""
-    sizes = Counter((photo.width, photo.height) for photo in job.train + job.val)
-    return sizes.most_common(1)[0][0]
+def typical_size(job: TrainingJob) -> tuple[int, int]:
+    """Width and height in px of the middle photo, ordered by their shape: of a mixed set the commonest size may be an odd one's."""
+    sizes = sorted(((photo.width, photo.height) for photo in job.train + job.val), key=lambda size: size[0] / size[1])
+    return sizes[len(sizes) // 2]
+
+
+def model_input(job: TrainingJob, longer_px: int) -> tuple[int, int]:
+    """Width and height in px of a model input in the shape of the photos, or square when that was asked for."""
+    side = job.parameters.imgsz or longer_px
+    return (side, side) if job.parameters.square else input_size(*typical_size(job), side)
 
 
 STEPS_FROM_SCRATCH = (

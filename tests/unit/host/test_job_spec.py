@@ -6,7 +6,7 @@ import pytest
 
 from snaploop_host.training.detect.task import TASK
 from snaploop_host.training.errors import BadJobError
-from snaploop_host.training.job_spec import Parameters, chosen_epochs, read_job
+from snaploop_host.training.job_spec import Gate, Parameters, Photo, TrainingJob, chosen_epochs, model_input, read_job
 
 
 def job(tmp_path, **changes):
@@ -71,3 +71,18 @@ def test_epochs_follow_the_number_of_photos():
     assert scratch == sorted(scratch, reverse=True)
     assert chosen_epochs(Parameters(), 100, warm=True) * 3 <= chosen_epochs(Parameters(), 100, warm=False)
     assert chosen_epochs(Parameters(epochs=5), 100, warm=False) == 5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "square", "wanted"),
+    [
+        ([(1000, 733), (801, 599), (640, 480), (1280, 720), (733, 1000), (733, 1000)], False, (320, 256)),
+        ([(733, 1000)] * 3 + [(640, 480)], False, (256, 320)),
+        ([(640, 360)] * 4, False, (320, 192)),
+        ([(640, 360)] * 4, True, (320, 320)),
+    ],
+)
+def test_input_has_the_shape_of_the_middle_photo(tmp_path, sizes, square, wanted):
+    photos = tuple(Photo("a", tmp_path / "a.jpg", width, height, ()) for width, height in sizes)
+    job = TrainingJob("1", "detect", "p", ("a",), photos, (), Parameters(square=square), None, Gate())
+    assert model_input(job, 320) == wanted

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from snaploop_shared.letterbox import input_size
 from snaploop_shared.manifest import HEAD_GFL
 
 from ...domain.confidence import Tally
@@ -20,7 +19,7 @@ from ...domain.geometry import FloatArray, xyxy_to_xywh
 from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import DETECT, Score
 from ..errors import TrainingError
-from ..job_spec import TrainingJob, chosen_epochs, commonest_size
+from ..job_spec import TrainingJob, chosen_epochs, model_input
 from ..task import Effort, Folders, Outputs, Pixels, Report
 
 PRETRAINED = Path("weights/yolov8n.pt")  # used when somebody put it there; never downloaded
@@ -39,8 +38,8 @@ class DetectTask:
     iou_threshold = NMS_IOU
 
     def input_wh(self, job: TrainingJob) -> tuple[int, int]:
-        """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32."""
-        return input_size(*commonest_size(job), job.parameters.imgsz or LONGER_SIDE_PX)
+        """The photos' shape with the longer side at `imgsz`, the other rounded up to 32."""
+        return model_input(job, LONGER_SIDE_PX)
 
     def prepare(self, job: TrainingJob, folders: Folders) -> list[str]:
         """YOLO's layout under `folders.data`."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from snaploop_shared.letterbox import input_size
 from snaploop_shared.manifest import HEAD_TEXTMAP
 
 from ...domain.confidence import Tally
@@ -19,7 +18,7 @@ from ...domain.scores import OCR_DETECT, Score
 from ...domain.text_metrics import FoundText, TrueText, found_text_qualities, score_found_text, tally_found_text
 from ...domain.training_parameters import OWN_NETWORK
 from ..errors import TrainingError
-from ..job_spec import TrainingJob, chosen_epochs, commonest_size
+from ..job_spec import TrainingJob, chosen_epochs, model_input
 from ..task import Effort, Folders, Outputs, Pixels, Report
 from .pictures import PlacedPhotos, read_split, too_small, write_split
 from .weights import provide_weights, weights_to_start_from
@@ -39,8 +38,8 @@ class OcrDetectTask:
     iou_threshold = 0.0
 
     def input_wh(self, job: TrainingJob) -> tuple[int, int]:
-        """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32."""
-        return input_size(*commonest_size(job), job.parameters.imgsz or LONGER_SIDE_PX)
+        """The photos' shape with the longer side at `imgsz`, the other rounded up to 32."""
+        return model_input(job, LONGER_SIDE_PX)
 
     def prepare(self, job: TrainingJob, folders: Folders) -> list[str]:
         """Photos and quads as two lists."""

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from snaploop_shared import palette
-from snaploop_shared.letterbox import input_size
 from snaploop_shared.manifest import HEAD_SEGMAP
 
 from ...domain.confidence import Tally
@@ -22,7 +21,7 @@ from ...domain.projects import model_labels
 from ...domain.scores import SEGMENT, Score
 from ...domain.segmentation_metrics import ClassMap, score_segmentation, segmentation_qualities, tally_segmentation
 from ..errors import BadDatasetError, TrainingError
-from ..job_spec import Photo, TrainingJob, chosen_epochs, commonest_size
+from ..job_spec import Photo, TrainingJob, chosen_epochs, model_input
 from ..photo_check import check_photo
 from ..task import Effort, Examples, Folders, Outputs, Pixels, Report
 
@@ -54,8 +53,8 @@ class SegmentTask:
     iou_threshold = 0.0
 
     def input_wh(self, job: TrainingJob) -> tuple[int, int]:
-        """The photos' commonest shape with the longer side at `imgsz`, the other rounded up to 32; photos are stretched to it."""
-        return input_size(*commonest_size(job), job.parameters.imgsz or LONGER_SIDE_PX)
+        """The photos' shape with the longer side at `imgsz`, the other rounded up to 32; photos are stretched to it."""
+        return model_input(job, LONGER_SIDE_PX)
 
     def labels(self, job: TrainingJob) -> tuple[str, ...]:
         """The background, then the classes."""

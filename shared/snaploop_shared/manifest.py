@@ -5,7 +5,8 @@
      "golden": {"digest": sha256, "bytes": n, "detections": [[class index, score permille, x, y, w, h], ...]},
      "scores": {"float_map50": ..., ...}, "made_by": "run 3"}
 
-"forced": true stands beside "scores" where the kmodel lost too much against the float model and somebody sent it all the same.
+"forced": true stands beside "scores" where the kmodel lost too much against the float model and somebody sent it all the same; "quantised"
+says for people in which way of the ladder it was compiled.
 
 `serial` grows with every model of a host, so an old manifest cannot be played back. `golden` is a model input (uint8 CHW) with
 the detections that Canaan's simulator got from it, in input pixels. head "dfl6": six outputs, per stride 8, 16, 32 a box tensor

@@ -73,7 +73,7 @@ def test_good_run_ends_with_an_offered_model_and_the_next_starts_from_it(host):
 def test_kmodel_that_loses_too_much_is_refused_with_its_numbers(host):
     run = follow(host, host.train.start(1, {"pretend": "refuse"}))
     assert run.state == "refused"
-    assert "+0.450 mAP50" in run.text
+    assert "-0.450 mAP50" in run.text
     assert host.store.models(1)[0].is_gate_passed is False
     assert host.store.offered_model(1) is None
 

@@ -83,6 +83,13 @@ def _scores(console: Console, report: dict[str, Any]) -> None:
             METRIC_TITLES.get(name, name), f"{value:.3f}", f"{report['kmodel_score']['values'][name]:.3f}", cost
         )
     console.print(table)
+    if changed := report.get("softened"):
+        kept = "the kmodel is of" if changed["is_taken"] else "no better was"
+        scores = ", ".join(f"{METRIC_TITLES.get(name, name)} {value:.3f}" for name, value in changed["scores"].items())
+        console.print(
+            f"{kept} the network with {changed['what']} for {changed['seconds']:.0f} s: {scores} in float; "
+            "what that costs is part of the loss"
+        )
 
 
 def _rungs(console: Console, report: dict[str, Any]) -> None:

@@ -98,6 +98,8 @@ class RunReport:
         pictures: files in the artifacts: what is true and what the kmodel found.
         best, worst: those of them, best and worst first.
         notes: sentences about the data and the training worth keeping.
+        softened: where the ladder's last resort was tried, {"what": of the activation, "seconds": of the training, "scores": of the changed
+            float network on the evaluated pictures, "is_taken": whether the kmodel is of it}. `float_score` is of the network before.
     """
 
     run_id: str
@@ -128,6 +130,7 @@ class RunReport:
     best: tuple[str, ...] = ()
     worst: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    softened: Mapping[str, Any] = field(default_factory=dict)
 
     def scores(self, form: str) -> dict[str, float]:
         """Metric name → 0…1 of "float" or "kmodel", the strict metric first."""

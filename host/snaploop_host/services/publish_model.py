@@ -146,6 +146,7 @@ class PublishModel:
             },
             "scores": {name: round(value, 4) for name, value in report.flat_scores().items()},
             "made_by": f"run {run.id}",
+            **({"quantised": report.rung} if report.rung else {}),
             **({"forced": True} if report.verdict == FORCED else {}),
         }
         return json.dumps(fields, separators=(",", ":")).encode()
@@ -190,6 +191,9 @@ def _gate_text(report: RunReport) -> str:
     if verdict == "refused" and len(report.rungs) > 1:
         tried = len(report.rungs)
         return f"refused: {text}; the best of {tried} ways to quantise. Label more varied photos, or raise the limit (gate)"
+    if verdict == "passed" and len(report.rungs) > 1 and report.rung:
+        place = [rung.name for rung in report.rungs].index(report.rung) + 1
+        return f"passed: {text}, by way {place} of quantising: {report.rung}"
     return f"{verdict}: {text}"
 
 

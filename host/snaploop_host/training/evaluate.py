@@ -79,7 +79,8 @@ def evaluate(
 
     Returns:
         {"pictures", "available", "float": Score, "kmodel": Score, "loss": {metric: {"value", "low", "high", "text"}}, "cosines",
-        "operators_on_cpu", "threshold", "best": [file…], "worst": [file…]}
+        "operators_on_cpu", "threshold", "best": [file…], "worst": [file…]}. The float model is the trained one, as at the
+        gate, also where the kmodel is of another activation; cosines are with the network that was compiled.
     """
     task, job = run.task, dataclasses.replace(run.job, gate=dataclasses.replace(run.job.gate, images=pictures))
     with tempfile.TemporaryDirectory(prefix="snaploop_evaluate_") as scratch:
@@ -91,9 +92,12 @@ def evaluate(
         evaluation = prepare_evaluation(examples, job.gate, folders.compile, job.parameters.seed)
         if budget_s is not None:
             evaluation = _within(budget_s, run, evaluation, folders, say)
-        floats = list(float_outputs(task, run.artifacts / "model.onnx", evaluation, evaluation.gate_indices))
+        indices, own = evaluation.gate_indices, folders.artifacts / "model.onnx"
+        compiled = list(float_outputs(task, own, evaluation, indices))
+        is_same = folders.trained_onnx == own
+        floats = compiled if is_same else list(float_outputs(task, folders.trained_onnx, evaluation, indices))
         kmodels = _simulated(run, evaluation, folders, say)
-        return _figures(run, evaluation, floats, kmodels, operators_on_cpu(folders.compile / "answers"), out)
+        return _figures(run, evaluation, floats, compiled, kmodels, operators_on_cpu(folders.compile / "answers"), out)
 
 
 def _within(
@@ -128,6 +132,7 @@ def _figures(
     run: FinishedRun,
     evaluation: Evaluation,
     floats: Sequence[Any],
+    compiled: Sequence[Any],
     kmodels: Sequence[Any],
     slow_operators: dict[str, int],
     out: Path,
@@ -168,7 +173,7 @@ def _figures(
             for name in losses
         },
         "doubt": unseen_text(losses[JUDGED[task.name][0]]),
-        "cosines": [dataclasses.asdict(one) for one in output_cosines(floats, kmodels)],
+        "cosines": [dataclasses.asdict(one) for one in output_cosines(compiled, kmodels)],
         "operators_on_cpu": slow_operators,
         **files,
     }

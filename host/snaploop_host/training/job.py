@@ -43,7 +43,7 @@ from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
 from .machine import FILE, Measurements, machine_name, yardstick_s
 from .stopping import why_ended
-from .task import CanSoften, Folders, Task, task_named
+from .task import CanSoften, Folders, Report, Task, task_named
 from .ultralytics_runtime import isolate_ultralytics
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
     said: dict[str, Any] = {}
     if not is_good and choose(tried)[1] == REFUSED and isinstance(task, CanSoften) and softening:
         softened = folders.compile / "softened.onnx"
-        said = _soften(task, job, folders, softened, softening, evaluation, float_score, report)
+        said = _soften(task, job, folders, softened, softening, task.soften, evaluation, float_score, report)
         rungs = [dataclasses.replace(rung, name=f"{softening}: {rung.name}") for rung in softened_rungs(available)]
         climb(rungs, partial(attempt, softened), report, tried, attempts)
     place, verdict = choose(tried, job.gate.force)
@@ -212,11 +212,12 @@ def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
 
 
 def _soften(
-    task: CanSoften,
+    task: Task,
     job: TrainingJob,
     folders: Folders,
     onnx_file: Path,
     what: str,
+    train_on: Callable[[TrainingJob, Folders, Path, Report], None],
     evaluation: Evaluation,
     before: Score,
     report: EventWriter,
@@ -226,7 +227,7 @@ def _soften(
 
     started = time.monotonic()
     report("note", text=f"no way of quantising kept within the limit: the network is changed to {what}")
-    task.soften(job, folders, onnx_file, report)
+    train_on(job, folders, onnx_file, report)
     seconds = time.monotonic() - started
     answers = run_float(task, job, onnx_file, evaluation)
     found = task.score(job, [answers[index] for index in evaluation.gate_indices], evaluation.gate_truths())

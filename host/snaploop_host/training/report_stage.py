@@ -108,6 +108,7 @@ def write_report(
         best=best,
         worst=worst,
         notes=tuple(notes),
+        softened=gate_result.get("softened") or {},
     )
 
 

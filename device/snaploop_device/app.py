@@ -41,9 +41,11 @@ SLICE_MS = 12  # for USB bytes in a step: touch and video stay smooth
 FETCH_SLICE_MS = 30  # while a model comes: video goes down to some 20 frames/s for a few seconds
 BUSY_SLICE_MS = 50  # while the Sync screen watches a transfer
 FPS_EVERY_MS = 1000
-COLLECT_EVERY_STEPS = 32  # idle ones; a live frame counts for more, since it leaves 100 KB and more of a heap of 4 MiB
+COLLECT_EVERY_STEPS = (
+    42  # idle ones; a live frame counts for more, one for each 50 KiB that it leaves of a heap of 4 MiB
+)
 SYNC_EVERY_LIVE_FRAMES = (
-    3  # while nothing moves: the host never speaks first, and a look at both roads takes as long as a box
+    6  # while nothing moves: the host never speaks first, and a look at both roads takes as long as two boxes
 )
 SYNC_WITHIN_MS = 250  # also when a frame takes seconds, as in a simulator: the host must not think that we are gone
 START_BYTES = 160 * 1024  # boot count, slots and three folders, a cluster of 32 KiB each

@@ -199,8 +199,8 @@ class FirmwareDetector:
         self._anchors = manifest.anchors if manifest.head == HEAD_ANCHORBASE else None
         self._input = (manifest.input_w, manifest.input_h)
         self._photo = (placement.source_w, placement.source_h)
-        numbers = sum([self._size(level) for level in range(len(STRIDES))])
-        self.garbage = 1 + 4 * numbers // GARBAGE_BYTES  # all three outputs are fetched with every frame
+        self._sizes = [self._size(stride) for stride in STRIDES]
+        self.garbage = 1 + 4 * sum(self._sizes) // GARBAGE_BYTES  # all three outputs are fetched with every frame
 
     def set_score(self, permille: int) -> None:
         """Find things from this score on."""
@@ -215,36 +215,36 @@ class FirmwareDetector:
         return self._decode(output, self._photo)
 
     def _decode(self, output, frame):
-        outputs = [output(level) for level in range(len(STRIDES))]
-        for level in range(len(STRIDES)):
-            self._check(outputs[level], level)
+        outputs = []
+        for level, size in enumerate(self._sizes):
+            tensor = output(level)
+            if count_of(tensor) != size:  # the C function would read beyond its end
+                text = "output for stride {} has shape {}, the manifest says {} numbers"
+                raise ValueError(text.format(STRIDES[level], tensor.shape, size))
+            if self.checks_finite:
+                check_finite(tensor, "outputs")
+            outputs.append(tensor)
         limits = (self._classes, self._score, self._iou_limit)
         if self._head == HEAD_GFL:
             found = self._kpu.gfl_boxes(outputs, self._input, frame, *limits)
         else:
             found = self._kpu.anchor_boxes(outputs, self._input, frame, *limits, self._anchors)
         boxes = []
+        width, height = frame
         for index, score, x0, y0, x1, y1 in found:
-            x0, y0, x1, y1 = max(0, x0), max(0, y0), min(frame[0], x1), min(frame[1], y1)
+            x0, y0 = x0 if x0 > 0 else 0, y0 if y0 > 0 else 0
+            x1, y1 = x1 if x1 < width else width, y1 if y1 < height else height
             if x1 - x0 >= 1 and y1 - y0 >= 1:
                 boxes.append(_as_xywh((score, int(index), x0, y0, x1, y1)))
         boxes.sort(key=_by_score, reverse=True)
         return boxes[:MOST_DETECTIONS]
 
-    def _size(self, level):
-        """How many numbers the level's output has."""
-        cells = (self._input[0] // STRIDES[level]) * (self._input[1] // STRIDES[level])
+    def _size(self, stride):
+        """How many numbers the output for this stride has."""
+        cells = (self._input[0] // stride) * (self._input[1] // stride)
         if self._head == HEAD_GFL:
             return cells * (self._classes + 4 * GFL_BINS)
         return cells * (self._classes + 5) * (3 if self._head == HEAD_ANCHORBASE else 1)
-
-    def _check(self, tensor, level):
-        """Refuse what the C function would read beyond its end, and, while the model is on trial, what is not finite."""
-        if count_of(tensor) != self._size(level):
-            text = "output for stride {} has shape {}, the manifest says {} numbers"
-            raise ValueError(text.format(STRIDES[level], tensor.shape, self._size(level)))
-        if self.checks_finite:
-            check_finite(tensor, "outputs")
 
 
 class Embedder:

@@ -219,6 +219,18 @@ def paste(
     mask: Any = None,
 ) -> Call:  # fmt: skip
     """Lay another picture over this one with its own transparency times alpha/256; only where `mask` (h, w of source) is not 0."""
+    if fmt == source_fmt and fmt in px.CHANNELS_ARGB and (x_scale, y_scale, mask) == (1, 1, None) and alpha >= 255:
+        high, wide = source.shape[:2]
+        if (source[:, :, px.CHANNELS_ARGB[fmt][0]] == 255).all():
+            left, top, right, bottom = (
+                max(0, x),
+                max(0, y),
+                min(target.shape[1], x + wide),
+                min(target.shape[0], y + high),
+            )
+            if right > left and bottom > top:
+                target[top:bottom, left:right] = source[top - y : bottom - y, left - x : right - x]
+            return ("image", x, y, wide, high)
     rgba = px.to_rgba(source, source_fmt)
     if mask is not None:
         rgba = np.dstack([rgba[:, :, :3], np.where(mask > 0, rgba[:, :, 3], 0).astype(np.uint8)])
@@ -243,6 +255,15 @@ def paste(
                 channel = px.CHANNELS_ARGB[fmt][0]
                 region[:, :, channel] = np.maximum(below[:, :, 3], share[:, :, 0]).astype(np.uint8)
     return ("image", x, y, wide, high)
+
+
+def moved(call: Call, x: int, y: int) -> Call:
+    """The record of a call as if all of it had been drawn so much further to the right and down."""
+    shifted = list(call)
+    for first in (1, 3) if call[0] in ("line", "arrow") else (1,):
+        shifted[first] += x
+        shifted[first + 1] += y
+    return tuple(shifted)
 
 
 SHAPES: dict[str, Callable[[Any, int, list[Any], dict[str, Any]], Call]] = {

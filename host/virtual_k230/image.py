@@ -368,6 +368,8 @@ class ImageOps:
             through,
         )
         image.drawn.append(call)
+        if (x_scale, y_scale) == (1, 1) and through is None:  # what the other picture says, this one says now
+            image.drawn.extend([drawing.moved(part, x, y) for part in source.drawn])
 
     def _font_path(self, font: str | None) -> Path | None:
         """The font file on the card; without `font` the first TTF of /sdcard/res/font, else Pillow's own font."""

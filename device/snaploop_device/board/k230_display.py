@@ -2,6 +2,7 @@
 
 from ..layout import PHOTO_H, PHOTO_W, UI_H, UI_W
 from . import ports
+from .k230_tags import TagPictures
 
 
 class K230Canvas(ports.Canvas):
@@ -10,39 +11,48 @@ class K230Canvas(ports.Canvas):
     def __init__(self, width: int, height: int, layer: str) -> None:
         """Allocate 4·width·height bytes of media memory."""
         import image
+        from media.display import Display
 
         self._image = image.Image(width, height, image.ARGB8888)
         self._image.clear()
-        self._layer = layer
+        self._show = Display.show_image
+        self._layer = getattr(Display, layer)
+        self._tags = TagPictures()
 
     def clear(self) -> None:
         """Make it transparent."""
         self._image.clear()
 
+    # Arguments by position: the firmware's functions take them so too, and nothing has to be looked up.
+
     def rectangle(self, x, y, w, h, colour, thickness=1, fill=False, alpha=255) -> None:
         """A frame, or a filled rectangle."""
-        self._image.draw_rectangle(
-            x, y, w, h, color=(alpha, colour[0], colour[1], colour[2]), thickness=thickness, fill=fill
-        )
+        self._image.draw_rectangle(x, y, w, h, (alpha, colour[0], colour[1], colour[2]), thickness, fill)
 
     def circle(self, x, y, r, colour, thickness=1, fill=False) -> None:
         """A ring, or a disc."""
-        self._image.draw_circle(x, y, r, color=(255, colour[0], colour[1], colour[2]), thickness=thickness, fill=fill)
+        self._image.draw_circle(x, y, r, (255, colour[0], colour[1], colour[2]), thickness, fill)
 
     def line(self, x0, y0, x1, y1, colour, thickness=1) -> None:
         """A line."""
-        self._image.draw_line(x0, y0, x1, y1, color=(255, colour[0], colour[1], colour[2]), thickness=thickness)
+        self._image.draw_line(x0, y0, x1, y1, (255, colour[0], colour[1], colour[2]), thickness)
 
     def text(self, x, y, size, text, colour) -> None:
         """One line of text."""
         if text:
-            self._image.draw_string_advanced(x, y, size, text, color=(255, colour[0], colour[1], colour[2]))
+            self._image.draw_string_advanced(x, y, size, text, (255, colour[0], colour[1], colour[2]))
+
+    def tag(self, x, y, w, h, colour, size, text, ink) -> None:
+        """A filled rectangle with text, copied from a picture when it was drawn before."""
+        picture = self._tags.picture(w, h, colour, size, text, ink)
+        if picture is None:
+            ports.Canvas.tag(self, x, y, w, h, colour, size, text, ink)
+        else:
+            self._image.draw_image(picture, x, y)
 
     def show(self) -> None:
         """Put it on its layer."""
-        from media.display import Display
-
-        Display.show_image(self._image, 0, 0, getattr(Display, self._layer))
+        self._show(self._image, 0, 0, self._layer)
 
 
 class K230Display(ports.Display):

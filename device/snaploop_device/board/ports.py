@@ -1,5 +1,7 @@
 """What the app needs of a board. K230Board implements it on hardware (and on the virtual K230), tests/fakes in plain Python."""
 
+TAG_INSET_X, TAG_INSET_Y = 4, 1  # of a tag's text from the corner of the tag
+
 
 class Board:
     """Everything the app is given. `open` before use, `close` always."""
@@ -99,6 +101,11 @@ class Canvas:
     def text(self, x, y, size, text, colour) -> None:
         """One line of text, its top left corner at (x, y)."""
         raise NotImplementedError
+
+    def tag(self, x, y, w, h, colour, size, text, ink) -> None:
+        """A filled rectangle of this `colour` with one line of `text` in it, in `ink`; whatever a canvas does, it looks like this."""
+        self.rectangle(x, y, w, h, colour, fill=True)
+        self.text(x + TAG_INSET_X, y + TAG_INSET_Y, size, text, ink)
 
     def show(self) -> None:
         """Put the picture on the panel."""

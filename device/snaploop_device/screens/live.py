@@ -10,6 +10,7 @@ from .tags import Tags
 HEAD_PX = 28  # the line at the top of a narrow panel
 REGION_ALPHA = 120  # of a segmentation's colour over the video
 COUNT_PX = 170  # a class and how many of it, in the strip
+SCORES = [" {}".format(percent) for percent in range(101)]  # what stands behind a name: made once, not for each box
 
 
 def draw(state, canvas) -> None:
@@ -64,11 +65,11 @@ def draw_picture(state, overlay) -> None:
     labels = state.model.labels if state.model is not None else []
     tags = Tags(overlay, 0 if layout.is_wide(state.panel_w) else HEAD_PX)
     for one in state.detections:
-        index, permille, x, y, width, height = one[:6]
+        index = one[0]
         name = labels[index] if index < len(labels) else str(index)
         colour = state.colour_of(name)
         if len(one) == 6:
-            tags.box(x, y, width, height, colour, name, " {}".format((permille + 5) // 10))
+            tags.box(one[2], one[3], one[4], one[5], colour, name, SCORES[(one[1] + 5) // 10])
             continue
         for run in one[6]:
             overlay.rectangle(run[0], run[1], run[2], run[3], colour, fill=True, alpha=REGION_ALPHA)

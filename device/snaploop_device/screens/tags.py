@@ -11,17 +11,19 @@ MOST_PLACED = 12  # further tags stand above their box whatever is there: placin
 BOX_THICKNESS_PX = 3
 
 
-_known = {}  # text → (as it is shown, its width in px): measuring takes as long as drawing, and names come with every frame
 MOST_KNOWN = 250
+_known = {}  # (name, more, colour) → (text, width px, ink): measuring takes as long as drawing, and names come with every frame
 
 
-def _measured(text):
-    known = _known.get(text)
+def _measured(name, more, colour):
+    key = (name, more, colour)
+    known = _known.get(key)
     if known is None:
         if len(_known) >= MOST_KNOWN:
             _known.clear()
-        shown = w.fitted(text, SIZE_PX, MOST_NAME_PX)
-        known = _known[text] = (shown, w.text_width(shown, SIZE_PX))
+        shown = w.fitted(name, SIZE_PX, MOST_NAME_PX)
+        wide = w.text_width(shown, SIZE_PX) + w.text_width(more, SIZE_PX) + 8
+        known = _known[key] = (shown + more, wide, w.ink_on(colour))
     return known
 
 
@@ -32,8 +34,7 @@ class Tags:
         """Draw on this canvas; its first `top` rows belong to somebody else."""
         self._canvas = canvas
         self._top = top
-        self._placed = []  # (x, y, width) of the tags so far
-        self._drawn = []
+        self._placed = []  # (x, y, width, colour, text, ink) of the tags so far
 
     def box(self, x, y, width, height, colour, name, more="") -> None:
         """A box with its name; `more` (a score) is never cut."""
@@ -44,19 +45,15 @@ class Tags:
         """The name of something in this rectangle."""
         if not name:
             return
-        shown, shown_px = _measured(name)
-        text = shown + more
-        wide = shown_px + _measured(more)[1] + 8
+        text, wide, ink = _measured(name, more, colour)
         at_x, at_y = self._place(x, y, width, height, wide)
-        self._placed.append((at_x, at_y, wide))
-        self._drawn.append((at_x, at_y, wide, colour, text))
+        self._placed.append((at_x, at_y, wide, colour, text, ink))
 
     def draw(self) -> None:
         """Draw the tags."""
-        canvas = self._canvas
-        for x, y, wide, colour, text in self._drawn:
-            canvas.rectangle(x, y, wide, HEIGHT_PX, colour, fill=True)
-            canvas.text(x + 4, y + 1, SIZE_PX, text, w.ink_on(colour))
+        tag = self._canvas.tag
+        for x, y, wide, colour, text, ink in self._placed:
+            tag(x, y, wide, HEIGHT_PX, colour, SIZE_PX, text, ink)
 
     def _place(self, x, y, width, height, wide):
         """The first free place: above the box, below it, inside it; at its left edge, then at its right one; then further off."""
@@ -77,7 +74,8 @@ class Tags:
         return left, min(max(above, self._top), lowest)
 
     def _is_free(self, x, y, wide):
-        for other_x, other_y, other_wide in self._placed:
-            if x < other_x + other_wide and other_x < x + wide and abs(y - other_y) < HEIGHT_PX:
+        right = x + wide
+        for other in self._placed:
+            if x < other[0] + other[2] and other[0] < right and abs(y - other[1]) < HEIGHT_PX:
                 return False
         return True

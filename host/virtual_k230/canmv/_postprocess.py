@@ -8,7 +8,10 @@ def _plain(value):
     if type(value) is _np.ndarray:
         return {"h": value._h}
     if type(value) is list:
-        return [_plain(part) for part in value]
+        for part in value:
+            if type(part) is not int:
+                return [_plain(part) for part in value]
+        return value
     if type(value) is tuple:
         raise TypeError("expected list")
     if type(value) is float and value - value != 0:

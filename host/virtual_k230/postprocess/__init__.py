@@ -7,6 +7,7 @@ Facts: K230 platform notes §6.3 and §6.4 and the vendor's public sources.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,7 @@ class PostprocessOps:
         self._is_newest = profile == "D"
 
     def call(self, module: str, name: str, arguments: list[Any]) -> Any:
-        """module.name(*arguments); arrays travel as {"h": handle}, lists of results as {"l": [...]}."""
+        """module.name(*arguments); arrays travel as {"h": handle}, lists as {"l": [...]}, of plain numbers as {"p": [...]}."""
         function = _MODULES[module].get(name)
         if function is None:
             raise HalError("AttributeError", f"module '{module}' has no attribute '{name}'")
@@ -59,8 +60,15 @@ class PostprocessOps:
         if isinstance(value, np.ndarray):
             return describe(self._handles, value)
         if isinstance(value, (list, tuple)):
-            return {"l": [self._out(part) for part in value]}
+            return {"p": value} if _is_plain(value) else {"l": [self._out(part) for part in value]}
         return scalar(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON carries all of it as it is: lists of finite Python numbers."""
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(part) for part in value)
+    return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
 def _bytes_of(canvas: Any) -> Any:

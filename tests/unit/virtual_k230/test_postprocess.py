@@ -115,7 +115,7 @@ def test_through_the_board_and_with_a_wrong_shape():
     array = {"h": parts.array(output)}
     reply = call(parts, "aidemo", "yolov8_det_postprocess", array, *SIZES, 2, 0.5, 0.4, 10)
     assert parts.numpy(reply["l"][0]["l"][0]).tolist() == [80, 70, 40, 20]
-    assert call(parts, "aidemo", "yolov8_det_postprocess", array, *SIZES, 2, 0.95, 0.4, 10) == {"l": []}
+    assert call(parts, "aidemo", "yolov8_det_postprocess", array, *SIZES, 2, 0.95, 0.4, 10) == {"p": []}
     wrong = error_of(call, parts, "aidemo", "yolov8_det_postprocess", array, *SIZES, 7, 0.5, 0.4, 10)
     assert wrong[0] == "ValueError" and f"{CELLS} candidates of 11" in wrong[1]
 

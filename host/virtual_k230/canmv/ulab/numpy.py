@@ -34,6 +34,8 @@ def _wrap(reply):
             return _tuple([_wrap(part) for part in reply["t"]])
         if "l" in reply:
             return [_wrap(part) for part in reply["l"]]
+        if "p" in reply:
+            return reply["p"]
         return _PyFloat(reply["f"])
     return reply
 

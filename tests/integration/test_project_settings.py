@@ -58,8 +58,12 @@ def job(host, run_id):
 
 
 def test_the_train_button_of_a_board_uses_them_and_a_run_may_say_otherwise(host, board):
-    done = snaploop(host, "projects", "set", "lights", "gate=0.02", "imgsz=256", "iterations=7", "force=true")
-    assert done.stdout == "every training of lights uses gate=0.02, imgsz=256, epochs=7, force=true\n", done
+    done = snaploop(
+        host, "projects", "set", "lights", "gate=0.02", "imgsz=256", "iterations=7", "force=true", "gate_seconds=30"
+    )
+    assert (
+        done.stdout == "every training of lights uses gate=0.02, imgsz=256, epochs=7, force=true, gate_seconds=30\n"
+    ), done
     run_id = board.ask("POST", messages.TRAIN).arguments["run"]
     made = job(host, run_id)
     assert (made.parameters.imgsz, made.parameters.epochs) == (256, 7)

@@ -251,7 +251,7 @@ def check_parameters(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         BadInputError: an unknown name, or a value that is not allowed; the line names the parameter and what is allowed.
     """
-    known = [rule.name for rule in rules_of(task)]
+    known = {rule.name: rule for rule in rules_of(task)}
     found: dict[str, Any] = {}
     for name, value in given.items():
         if value is None:
@@ -316,9 +316,13 @@ def with_settings(
 
 def settings_text(settings: Mapping[str, Any]) -> str:
     """For people, as the command line takes them: "gate=0.02, imgsz=256"."""
-    return ", ".join(
-        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in settings.items()
-    )
+    return ", ".join(f"{name}={_said(value)}" for name, value in settings.items())
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _taken_back(given: Mapping[str, Any]) -> set[str]:

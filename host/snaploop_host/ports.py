@@ -91,6 +91,9 @@ class Pictures(Protocol):
     def encode(self, pixels: bytes, width: int, height: int) -> bytes:
         """A JPEG of a model input: uint8, 3×H×W, RGB."""
 
+    def for_board(self, data: bytes) -> bytes:
+        """The picture as a JPEG that any script on a board can open: RGB, baseline, small enough for its heap."""
+
 
 class AnnotatedFolder(Protocol):
     """A folder of annotated pictures in some format."""

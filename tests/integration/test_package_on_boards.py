@@ -157,6 +157,9 @@ def test_each_package_has_everything(packed):
         assert (task == "ocr_recognize") == (f"{source}/dict.txt" in names)
     things = {path.name for path in (packed["embed"].folder / "mp_deployment_source/library").iterdir()}
     assert {"cup_1.jpg", "tea pot_1.jpg"} <= things
+    source = packed["embed"].folder / "mp_deployment_source"
+    shown = {path.read_bytes() for path in (source / "library").iterdir()}
+    assert len(shown) < 3 or (source / "images" / "test.jpg").read_bytes() not in shown
 
 
 SAYS = {

@@ -123,10 +123,10 @@ class PackageModel:
         (folder / "README.md").write_text(_readme(model, fields, role.name, bool(fields.get("forced"))))
 
     def _add_picture(self, model: Model, fields: dict[str, Any], folder: Path) -> None:
-        """A validation photo as it was taken, to try the image script on; the golden input for lines of text and imported models."""
+        """A validation photo, to try the image script on; the golden input for lines of text and imported models."""
         photo = next(iter(self._validation(model)), None)
         if photo is not None and model.task != OCR_RECOGNIZE:
-            shutil.copyfile(self._blobs.path(photo.photo), folder / "test.jpg")
+            self._put(photo.photo, folder / "test.jpg")
         elif fields["golden"]["bytes"]:
             golden = self._blobs.path(model.golden_digest).read_bytes()
             (folder / "test.jpg").write_bytes(self._pictures.encode(golden, *fields["input"]))
@@ -135,12 +135,21 @@ class PackageModel:
         """Some photos of each thing: <thing>_1.jpg, which the scripts name things by."""
         folder.mkdir()
         counts: dict[str, int] = {}
-        for item in self._validation(model):
+        items = self._validation(model)
+        for item in (
+            items[1:] + items[:1]
+        ):  # the first is the picture to try: where it need not be here, it does not find itself
             for name in {box.class_name for box in item.boxes}:
                 word = re.sub(r'[\\/:*?"<>|]', "-", name)
+                if item is items[0] and counts.get(word):
+                    continue
                 counts[word] = counts.get(word, 0) + 1
                 if counts[word] <= LIBRARY_PHOTOS:
-                    shutil.copyfile(self._blobs.path(item.photo), folder / f"{word}_{counts[word]}.jpg")
+                    self._put(item.photo, folder / f"{word}_{counts[word]}.jpg")
+
+    def _put(self, photo: str, file: Path) -> None:
+        """A photo as a board can read it."""
+        file.write_bytes(self._pictures.for_board(self._blobs.path(photo).read_bytes()))
 
     def _validation(self, model: Model) -> list[DatasetItem]:
         """Validation photos that are still there."""

@@ -12,6 +12,7 @@ from ..files import write_atomically
 from .blobs import BlobFolder
 
 THUMBNAIL_PX = 320  # longer side; sharp on a phone at twice the density in a grid of 160 px
+BOARD_PX = 640
 _THUMBNAIL_QUALITY = 80
 _MODEL_INPUT_QUALITY = 95  # a model shall answer as to the pixels themselves
 MAX_PIXELS = 50_000_000  # refuses a picture that would need gigabytes to decode
@@ -53,6 +54,18 @@ class PillowPictures:
         planes = [Image.frombytes("L", (width, height), pixels[at * area : (at + 1) * area]) for at in range(3)]
         out = io.BytesIO()
         Image.merge("RGB", planes).save(out, "JPEG", quality=_MODEL_INPUT_QUALITY, subsampling=0)
+        return out.getvalue()
+
+    def for_board(self, data: bytes) -> bytes:
+        """A baseline RGB JPEG of at most BOARD_PX on the longer side: boards read neither CMYK nor progressive ones, nor PNG called .jpg.
+
+        The vendor's scripts copy a picture, and of segmentation its four-channel mask too, into a heap of 4 MiB.
+        """
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            small = ImageOps.exif_transpose(picture).convert("RGB")
+        small.thumbnail((BOARD_PX, BOARD_PX))
+        out = io.BytesIO()
+        small.save(out, "JPEG", quality=_MODEL_INPUT_QUALITY)
         return out.getvalue()
 
     def thumbnail(self, digest: str) -> bytes:

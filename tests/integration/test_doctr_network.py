@@ -1,4 +1,4 @@
-"""doctr's network for finding text: weights from files and from the web, our head on it, what is refused. Downloads nothing."""
+"""doctr's networks for finding and reading text: weights from files, our heads on them, what is refused. Downloads nothing."""
 
 import dataclasses
 import itertools
@@ -8,27 +8,33 @@ import pytest
 
 pytest.importorskip("doctr", reason="doctr is not installed: pip install 'snaploop[train]'")
 
+import onnx
+import onnxruntime
 import torch
 
 from fakes.task_jobs import write_job
-from snaploop_host.domain.training_parameters import DOCTR_DB, OWN_NETWORK, check_parameters
+from snaploop_host.domain.training_parameters import DOCTR_CRNN, DOCTR_DB, OWN_NETWORK, check_parameters
 from snaploop_host.errors import BadInputError
 from snaploop_host.training.download import DownloadError
 from snaploop_host.training.errors import BadJobError, TrainingError
 from snaploop_host.training.job_spec import read_job
-from snaploop_host.training.ocr_detect import weights as chosen
+from snaploop_host.training.ocr import weights as chosen
+from snaploop_host.training.ocr_recognize import task as reading
+from snaploop_host.training.ocr_recognize import train as reading_train
 from snaploop_host.training.task import Folders, task_named
+from snaploop_host.training.write_onnx import write_onnx
 
 WIDTH, HEIGHT = 96, 64
+CHARACTERS = "A-7ж"  # the library's network knows all but the last
 
 
-@pytest.fixture(scope="module")
-def library():
-    """The library's own network with other weights than it begins with, as a file of doctr's holds them."""
-    from doctr.models.detection import db_mobilenet_v3_large
+def library_network(name):
+    """The library's own network with other weights than it begins with."""
+    from doctr import models
 
     torch.manual_seed(3)
-    network = db_mobilenet_v3_large(pretrained=False, pretrained_backbone=False, exportable=True)
+    module = models.detection if name == DOCTR_DB else models.recognition
+    network = getattr(module, name)(pretrained=False, pretrained_backbone=False, exportable=True)
     with torch.no_grad():
         for layer in network.modules():
             if isinstance(layer, torch.nn.BatchNorm2d):
@@ -40,126 +46,205 @@ def library():
 
 
 @pytest.fixture(scope="module")
-def checkpoint(library, tmp_path_factory):
-    file = tmp_path_factory.mktemp("weights") / f"{DOCTR_DB}-of-the-test.pt"
-    torch.save(library.state_dict(), file)
-    return file
+def library():
+    return {name: library_network(name) for name in (DOCTR_DB, DOCTR_CRNN)}
 
 
 @pytest.fixture(scope="module")
-def network(checkpoint):
+def checkpoints(library, tmp_path_factory):
+    """Files as doctr publishes them."""
+    files = {name: tmp_path_factory.mktemp("weights") / f"{name}-of-the-test.pt" for name in library}
+    for name, file in files.items():
+        torch.save(library[name].state_dict(), file)
+    return files
+
+
+@pytest.fixture(scope="module")
+def finder(checkpoints):
+    """Our network for finding text, and how many of how many tensors are the file's."""
     from snaploop_host.training.ocr_detect.doctr_network import take_over
     from snaploop_host.training.ocr_detect.networks import build_network
 
-    built = build_network(DOCTR_DB)
-    built.taken = take_over(built, checkpoint)
-    return built.eval()
+    network = build_network(DOCTR_DB)
+    return network, take_over(network, checkpoints[DOCTR_DB])
 
 
 @pytest.fixture(scope="module")
-def pixels():
-    return np.random.default_rng(1).random((1, 3, HEIGHT, WIDTH), np.float32)
+def reader(checkpoints):
+    """The same for reading."""
+    from snaploop_host.training.ocr_recognize.doctr_network import take_over
+    from snaploop_host.training.ocr_recognize.networks import build_network
+
+    network = build_network(DOCTR_CRNN, CHARACTERS)
+    return network, take_over(network, checkpoints[DOCTR_CRNN], CHARACTERS)
 
 
-def test_both_maps_begin_as_the_librarys_map_of_pictures_in_its_own_range(library, network, pixels):
-    taken, tensors = network.taken
-    assert taken == tensors == len(network.state_dict())
-    mean, std = (np.array(library.cfg[name], np.float32).reshape(3, 1, 1) for name in ("mean", "std"))
+def random_pixels(height):
+    return np.random.default_rng(1).random((1, 3, height, WIDTH), np.float32)
+
+
+def published_answer(network, pixels):
+    """What the library's network says to pictures in the range that it was published for."""
+    mean, std = (np.array(network.cfg[name], np.float32).reshape(3, 1, 1) for name in ("mean", "std"))
     with torch.inference_mode():
-        expected = library(torch.from_numpy((pixels - mean) / std))["logits"].numpy()
-        found = network(torch.from_numpy(pixels)).numpy()
-    assert expected.std() > 0.01  # the test's weights say something
+        answer = network(torch.from_numpy((pixels - mean) / std))["logits"].numpy()
+    assert answer.std() > 0.01  # the test's weights say something
+    return answer
+
+
+def answer_of(network, pixels):
+    with torch.inference_mode():
+        return network.eval()(torch.from_numpy(pixels)).numpy()
+
+
+def onnx_answer(network, pixels, file):
+    write_onnx(network, file, WIDTH, pixels.shape[2], ["answer"])
+    (answer,) = onnxruntime.InferenceSession(str(file)).run(None, {"images": pixels})
+    return answer
+
+
+def test_both_maps_begin_as_the_librarys_and_leave_as_boards_decode_them(library, finder, tmp_path):
+    from snaploop_host.training.ocr_detect.network import VendorForm
+
+    network, (taken, tensors) = finder
+    assert taken == tensors == len(network.state_dict())
+    pixels = random_pixels(HEIGHT)
+    expected = published_answer(library[DOCTR_DB], pixels)
+    found = answer_of(network, pixels)
     for channel in (0, 1):
         np.testing.assert_allclose(found[:, channel], expected[:, 0], atol=1e-3 * np.abs(expected).max())
-
-
-def test_exported_network_has_the_head_that_boards_decode(network, pixels, tmp_path):
-    import onnxruntime
-
-    from snaploop_host.training.ocr_detect.network import VendorForm
-    from snaploop_host.training.write_onnx import write_onnx
-
-    write_onnx(VendorForm(network), tmp_path / "model.onnx", WIDTH, HEIGHT, ["text_map"])
-    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
-    (chances,) = session.run(None, {"images": pixels})
+    chances = onnx_answer(VendorForm(network), pixels, tmp_path / "model.onnx")
     assert chances.shape == (1, HEIGHT, WIDTH, 2)
-    with torch.inference_mode():
-        expected = torch.sigmoid(network(torch.from_numpy(pixels))).permute(0, 2, 3, 1).numpy()
-    np.testing.assert_allclose(chances, expected, atol=1e-4)
+    np.testing.assert_allclose(chances, 1 / (1 + np.exp(-found.transpose(0, 2, 3, 1))), atol=1e-4)
 
 
-def test_what_does_not_fit_begins_anew_and_what_is_nothing_is_refused(network, checkpoint, tmp_path):
+def test_reader_keeps_the_characters_that_the_library_knows(library, reader, tmp_path):
+    network, (taken, tensors, unknown) = reader
+    assert taken == tensors == len(network.state_dict())
+    assert unknown == "ж"
+    pixels = random_pixels(32)
+    expected = published_answer(library[DOCTR_CRNN], pixels)
+    found = answer_of(network, pixels)
+    assert found.shape == (1, WIDTH // 4, len(CHARACTERS) + 2)
+    vocabulary = library[DOCTR_CRNN].vocab
+    for label, row in (*((one, vocabulary.index(one)) for one in "A-7"), ("blank", len(vocabulary))):
+        ours = -1 if label == "blank" else 1 + CHARACTERS.index(label)
+        np.testing.assert_allclose(found[0, :, ours], expected[0, :, row], atol=1e-3, err_msg=label)
+    np.testing.assert_allclose(onnx_answer(network, pixels, tmp_path / "model.onnx"), found, atol=1e-3)
+
+
+def test_what_does_not_fit_begins_anew_and_what_is_nothing_is_refused(finder, reader, checkpoints, tmp_path):
     from snaploop_host.training.ocr_detect.doctr_network import take_over
+    from snaploop_host.training.ocr_recognize.doctr_network import take_over as take_over_reader
 
-    held = torch.load(checkpoint, weights_only=True)
+    network, (_, tensors) = finder
+    held = torch.load(checkpoints[DOCTR_DB], weights_only=True)
     of_three_kinds = {**held, "prob_head.6.weight": torch.ones(64, 3, 2, 2), "prob_head.6.bias": torch.ones(3)}
     torch.save(of_three_kinds, tmp_path / "kinds.pt")
-    taken, tensors = take_over(network, tmp_path / "kinds.pt")
-    assert taken == tensors - 2
+    assert take_over(network, tmp_path / "kinds.pt") == (tensors - 2, tensors)
     torch.save({"network": network.state_dict(), "epoch": 3}, tmp_path / "ours.pt")  # another project's best.pt
     assert take_over(network, tmp_path / "ours.pt") == (tensors, tensors)
     torch.save({"other.weight": torch.ones(1)}, tmp_path / "other.pt")
-    with pytest.raises(BadJobError, match=r"nothing in .*other\.pt fits db_mobilenet_v3_large"):
+    with pytest.raises(BadJobError, match=r"nothing in .*other\.pt fits db_mobilenet_v3_large: remove the file"):
         take_over(network, tmp_path / "other.pt")
     (tmp_path / "broken.pt").write_bytes(b"no weights")
     with pytest.raises(BadJobError, match=r"weights .*broken\.pt cannot be read"):
         take_over(network, tmp_path / "broken.pt")
 
+    network, (_, tensors, _) = reader
+    held = torch.load(checkpoints[DOCTR_CRNN], weights_only=True)
+    torch.save({**held, "linear.weight": torch.ones(9, 256), "linear.bias": torch.ones(9)}, tmp_path / "words.pt")
+    assert take_over_reader(network, tmp_path / "words.pt", CHARACTERS) == (tensors - 2, tensors, CHARACTERS)
+    torch.save({"network": network.state_dict(), "characters": CHARACTERS}, tmp_path / "read.pt")
+    assert take_over_reader(network, tmp_path / "read.pt", CHARACTERS) == (tensors, tensors, "")
+
 
 @pytest.fixture
-def run_in(tmp_path, monkeypatch):
-    """A prepared job of ten photos in a folder of its own, in a working directory where `weights/` may lie; offline."""
+def prepared(tmp_path, monkeypatch):
+    """A prepared job of two photos in a folder of its own, in a working directory where `weights/` may lie; offline."""
+    for module in (reading, reading_train):  # an epoch of reading has 256 lines: too many for a test
+        monkeypatch.setattr(module, "EPOCH_LINES", 4)
     monkeypatch.chdir(tmp_path)
     numbers = itertools.count()
 
     def refuse(address, folder):
-        raise DownloadError("w-12345678.pt", "the site cannot be reached (no network)")
+        raise DownloadError(address.rpartition("/")[-1], "the site cannot be reached (no network)")
 
     monkeypatch.setattr(chosen, "download", refuse)
 
-    def run(train=True, warm_start=None, **parameters):
-        given = {"device": "cpu", "threads": 1, "epochs": 1, "batch": 2, "network": DOCTR_DB, **parameters}
-        folder = write_job(tmp_path / f"job{next(numbers)}", "ocr_detect", 2, 1, given)
-        job, folders, task = read_job(folder / "job.json"), Folders(folder), task_named("ocr_detect")
-        job = dataclasses.replace(job, warm_start=warm_start)
+    def prepare(task_name, network, warm_start=None, **parameters):
+        given = {"device": "cpu", "threads": 1, "epochs": 1, "batch": 2, "network": network, **parameters}
+        folder = write_job(tmp_path / f"job{next(numbers)}", task_name, 2, 1, given)
+        job = dataclasses.replace(read_job(folder / "job.json"), warm_start=warm_start)
+        folders, task = Folders(folder), task_named(task_name)
         folders.artifacts.mkdir()
-        notes = task.prepare(job, folders)
+        return task, job, folders, task.prepare(job, folders)
 
-        def report(kind, **fields):
-            if kind == "note":
-                notes.append(fields["text"])
-
-        return (task.train(job, folders, report) if train else {}), notes, folders.artifacts / "best.pt"
-
-    return run
+    return prepare
 
 
-def test_run_starts_from_a_file_in_the_folder_and_the_next_one_warm(run_in, checkpoint, tmp_path):
+def train(task, job, folders, notes):
+    """What a training says of itself; its notes are added to `notes`."""
+
+    def report(kind, **fields):
+        if kind == "note":
+            notes.append(fields["text"])
+
+    return task.train(job, folders, report)
+
+
+@pytest.mark.parametrize(("task_name", "network"), [("ocr_detect", DOCTR_DB), ("ocr_recognize", DOCTR_CRNN)])
+def test_run_starts_from_a_file_in_the_folder_and_the_next_one_warm(
+    task_name, network, prepared, checkpoints, tmp_path
+):
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / checkpoint.name).write_bytes(checkpoint.read_bytes())
-    trained, notes, best = run_in()
-    assert (trained["start"], trained["network"]) == ("pretrained", DOCTR_DB)
-    assert f"{DOCTR_DB} starts from weights/{checkpoint.name}" in notes
-    assert any(f"tensors are from weights/{checkpoint.name}" in note for note in notes)
-    assert run_in(warm_start=best)[0]["start"] == "warm"
-    with pytest.raises(TrainingError, match=r"are of the network db_mobilenet_v3_large, not own: train with network="):
-        run_in(warm_start=best, network=OWN_NETWORK)
+    (tmp_path / "weights" / checkpoints[network].name).write_bytes(checkpoints[network].read_bytes())
+    task, job, folders, notes = prepared(task_name, network)
+    assert f"{network} starts from weights/{checkpoints[network].name}" in notes
+    trained = train(task, job, folders, notes)
+    assert (trained["start"], trained["network"]) == ("pretrained", network)
+    assert any(f"tensors are from weights/{checkpoints[network].name}" in note for note in notes)
+    task.export(job, folders)
+    session = onnxruntime.InferenceSession(str(folders.artifacts / "model.onnx"))
+    width, height = task.input_wh(job)
+    (answer,) = session.run(None, {"images": np.zeros((1, 3, height, width), np.float32)})
+    assert np.isfinite(answer).all()
+
+    best = folders.artifacts / "best.pt"
+    if task_name == "ocr_detect":  # where the ladder ends, it goes on with another activation
+        before = best.read_bytes()
+        folders.compile.mkdir()
+        assert task.softening(job) == "ReLU instead of Hardswish, trained on"
+        task.soften(job, folders, folders.compile / "softened.onnx", lambda *_, **__: None)
+        files = (folders.artifacts / "model.onnx", folders.compile / "softened.onnx")
+        hard, left = ([node.op_type for node in onnx.load(str(file)).graph.node].count("HardSigmoid") for file in files)
+        assert hard > left == 8  # those of its squeeze-and-excitation blocks
+        assert best.read_bytes() == before
+
+    task, job, folders, notes = prepared(task_name, network, warm_start=best)
+    assert train(task, job, folders, notes)["start"] == "warm"
+    task, job, folders, notes = prepared(task_name, OWN_NETWORK, warm_start=best)
+    with pytest.raises(TrainingError, match=f"are of the network {network}, not own: train with network={network}"):
+        train(task, job, folders, notes)
 
 
-def test_without_a_network_a_run_says_that_it_starts_from_scratch(run_in):
-    trained, notes, _ = run_in()
-    assert trained["start"] == "scratch"
-    said = "starts from scratch (the site cannot be reached (no network); put w-12345678.pt into weights/): it wants"
-    assert any(said in note for note in notes)
-    _, notes, _ = run_in(train=False, start="scratch")
-    assert notes == [f"{DOCTR_DB} starts from scratch: {chosen.WANTS_PHOTOS}"]
-    assert run_in(train=False, network=OWN_NETWORK)[1] == []
-    assert "nobody has weights for it" in run_in(train=False, network=OWN_NETWORK, start="pretrained")[1][0]
+def test_without_a_network_a_run_says_that_it_starts_from_scratch(prepared):
+    task, job, folders, notes = prepared("ocr_detect", DOCTR_DB)
+    said = "starts from scratch (the site cannot be reached (no network); put db_mobilenet_v3_large-"
+    assert any(said in note and chosen.WANTS_PHOTOS in note for note in notes)
+    assert train(task, job, folders, notes)["start"] == "scratch"
+    assert prepared("ocr_detect", DOCTR_DB, start="scratch")[3] == [
+        f"{DOCTR_DB} starts from scratch: {chosen.WANTS_PHOTOS}"
+    ]
+    task, job, _, notes = prepared("ocr_detect", OWN_NETWORK)
+    assert notes == [] and task.softening(job) == ""  # it has ReLU everywhere
+    assert "nobody has weights for it" in prepared("ocr_detect", OWN_NETWORK, start="pretrained")[3][0]
 
 
-def test_choice_is_of_finding_text_alone():
+def test_choice_is_of_the_text_tasks():
     assert check_parameters("ocr_detect", {"network": "DB_MobileNet_v3_large"}) == {"network": DOCTR_DB}
-    with pytest.raises(BadInputError, match="network=resnet: allowed are own, db_mobilenet_v3_large"):
-        check_parameters("ocr_detect", {"network": "resnet"})
-    with pytest.raises(BadInputError, match="parameter network is of ocr_detect, this project is of detect"):
+    assert check_parameters("ocr_recognize", {"network": DOCTR_CRNN}) == {"network": DOCTR_CRNN}
+    with pytest.raises(BadInputError, match="network=crnn_mobilenet_v3_small: allowed are own, db_mobilenet_v3_large"):
+        check_parameters("ocr_detect", {"network": DOCTR_CRNN})
+    with pytest.raises(BadInputError, match="parameter network is of ocr_detect, ocr_recognize, this project is of"):
         check_parameters("detect", {"network": DOCTR_DB})

@@ -97,6 +97,16 @@ def test_start_from_scratch_or_from_a_model_that_must_be_there(host):
         host.train.cancel(run.id)
 
 
+def test_no_start_from_a_model_of_another_network(host, monkeypatch):
+    run = follow(host, host.train.start(1))
+    result = host.config.data_dir / "jobs" / str(run.id) / "artifacts" / "result.json"
+    held = json.loads(result.read_text())
+    result.write_text(json.dumps(held | {"training": {"network": "db_mobilenet_v3_large"}}))
+    with pytest.raises(CannotTrainError, match=r"start=warm: .* is of the network db_mobilenet_v3_large, not own: give"):
+        host.train.start(1, {"start": "warm"})
+    assert host.train.start(1).warm_start_run_id is None
+
+
 def test_cancelled_run_goes_on_with_the_photos_it_had(host, board):
     run = host.train.start(1, {"pretend": "wait"})
     follow(host, run, lambda run: run.epoch == 1)

@@ -20,7 +20,7 @@ PLACED = (*MIRRORED, OCR_DETECT)  # photos that are scaled and shifted; lines of
 AUTO, SCRATCH, PRETRAINED, WARM = "auto", "scratch", "pretrained", "warm"
 STARTS = (AUTO, SCRATCH, PRETRAINED, WARM)
 NETWORK = "network"
-OWN_NETWORK, DOCTR_DB = "own", "db_mobilenet_v3_large"
+OWN_NETWORK, DOCTR_DB, DOCTR_CRNN = "own", "db_mobilenet_v3_large", "crnn_mobilenet_v3_small"
 OPTIMIZERS = ("AdamW", "Adam", "SGD")
 STOP_CHANGE = 0.05  # when only stop_epochs is given: S0-11
 NORMAL = "normal"
@@ -202,13 +202,16 @@ RULES = (
         2,
         tasks=(OCR_DETECT, OCR_RECOGNIZE),
     ),
-    Rule(
-        NETWORK,
-        CHOICE,
-        "what learns: our own small one, or doctr's, which is slower and has pretrained weights",
-        OWN_NETWORK,
-        choices=(OWN_NETWORK, DOCTR_DB),
-        tasks=(OCR_DETECT,),
+    *(
+        Rule(
+            NETWORK,
+            CHOICE,
+            "what learns: our own small one, or doctr's, which is slower and has pretrained weights",
+            OWN_NETWORK,
+            choices=(OWN_NETWORK, other),
+            tasks=(task,),
+        )
+        for task, other in ((OCR_DETECT, DOCTR_DB), (OCR_RECOGNIZE, DOCTR_CRNN))
     ),
     Rule("dictionary", TEXT, "all characters that may occur", "those of the labels", tasks=(OCR_RECOGNIZE,)),
     Rule("momentum", NUMBER, "of SGD; beta 1 of Adam and AdamW", "0.9", 0, 0.999),
@@ -237,7 +240,7 @@ RULES = (
 ALIASES = {"iterations": "epochs", "learning_rate": "lr0", "image_size": "imgsz", "nncase_version": "nncase"}
 """What other platforms call them."""
 
-_BY_NAME = {rule.name: rule for rule in RULES}
+_NAMES = {rule.name for rule in RULES}
 
 
 def rules_of(task: str) -> tuple[Rule, ...]:
@@ -257,18 +260,16 @@ def check_parameters(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         own = ALIASES.get(name, name)
-        if own not in _BY_NAME:
+        if own not in _NAMES:
             near = difflib.get_close_matches(name, [*known, *ALIASES], 1)
             meant = f" (did you mean {near[0]}?)" if near else ""
             raise BadInputError(f"unknown parameter {name}{meant}: known are {', '.join(sorted(known))}")
-        rule = _BY_NAME[own]
-        if rule.tasks and task not in rule.tasks:
-            raise BadInputError(
-                f"parameter {own} is of {', '.join(rule.tasks)}, this project is of {task}: leave it out"
-            )
+        if own not in known:
+            tasks = ", ".join(one for rule in RULES if rule.name == own for one in rule.tasks)
+            raise BadInputError(f"parameter {own} is of {tasks}, this project is of {task}: leave it out")
         if own in found and name != own:
             raise BadInputError(f"{name} and {own} are the same parameter: give one of them")
-        found[own] = rule.read(value)
+        found[own] = known[own].read(value)
     if "stop_epochs" in found:
         found.setdefault("stop_change", STOP_CHANGE)
     return found
@@ -292,7 +293,7 @@ def changed_settings(
         BadInputError: as `check_parameters`, also for the name of one to take back.
     """
     gone = _taken_back(given)
-    if unknown := sorted(gone - _BY_NAME.keys()):
+    if unknown := sorted(gone - _NAMES):
         check(task, {unknown[0]: ""})  # says which are known
     return {name: value for name, value in settings.items() if name not in gone} | check(task, given)
 

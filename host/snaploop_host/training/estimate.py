@@ -25,7 +25,7 @@ from typing import Any
 from ..domain.durations import duration_text
 from ..domain.photo_labels import WHOLE_PHOTO_TASKS
 from ..domain.scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
-from ..domain.training_parameters import DOCTR_DB, OWN_NETWORK, SCRATCH
+from ..domain.training_parameters import DOCTR_CRNN, DOCTR_DB, OWN_NETWORK, SCRATCH
 from .errors import TooLongError, TrainingError
 from .job_spec import Parameters, Photo, TrainingJob, read_job, typical_size
 from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name, yardstick_s
@@ -58,6 +58,7 @@ REFERENCE = {
     OCR_DETECT: Reference(320 * 192, 0.12, 8.0, 1.5),
     f"{OCR_DETECT} {DOCTR_DB}": Reference(320 * 192, 1.2, 30.0, 9.0),
     OCR_RECOGNIZE: Reference(160 * 32, 0.06, 8.0, 0.4),
+    f"{OCR_RECOGNIZE} {DOCTR_CRNN}": Reference(128 * 32, 0.1, 19.0, 1.4),
 }
 OTHER_S = 4.0  # prepare, export, float scores, report
 

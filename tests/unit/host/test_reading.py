@@ -110,11 +110,11 @@ def test_start_tells_every_step_its_character():
 def test_warm_start_keeps_the_letters_that_both_know():
     torch = pytest.importorskip("torch")
     from snaploop_host.training.ocr_recognize.network import LineNetwork
-    from snaploop_host.training.ocr_recognize.train import start_from
+    from snaploop_host.training.ocr_recognize.networks import start_warm
 
     old, new = LineNetwork(5), LineNetwork(6)
     fresh = new.head.weight.clone()
-    start_from(new, "cab1", {"network": old.state_dict(), "characters": "abc"})
+    start_warm(new, "cab1", {"network": old.state_dict(), "characters": "abc"})
     for position, before in ((1, 3), (2, 1), (3, 2), (5, 4)):  # c a b and the blank
         assert torch.equal(new.head.weight[position], old.head.weight[before])
     assert torch.equal(new.head.weight[4], fresh[4])

@@ -16,6 +16,7 @@ from torch import nn
 
 from ...domain.preprocess import Preprocess
 from ...domain.scores import METRICS, Score
+from ...domain.training_parameters import OWN_NETWORK
 from ..device import halving_the_batch
 from ..epoch_curve import EpochCurve
 from ..errors import TrainingError
@@ -108,6 +109,25 @@ def write_best(file: Path, fitted: Fitted, beside: Mapping[str, Any]) -> None:
     partial = file.with_suffix(".part")
     torch.save({"network": fitted.weights, "epoch": fitted.best_epoch, **beside}, partial)
     partial.replace(file)
+
+
+def read_warm(file: Path, task: str, network: str) -> dict[str, Any]:
+    """`read_best` for a training of the network with this name.
+
+    Raises:
+        TrainingError: it is none of this task's, or of another network.
+    """
+    held = read_best(file, task)
+    if (other := network_in(held)) != network:
+        raise TrainingError(
+            f"weights {file} are of the network {other}, not {network}: train with network={other}, or from scratch"
+        )
+    return held
+
+
+def network_in(held: Mapping[str, Any]) -> str:
+    """The name of the network whose weights a best.pt holds; before there was a choice it was our own."""
+    return str(held.get("name", OWN_NETWORK))
 
 
 def read_best(file: Path, task: str) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from ...domain.scores import OCR_DETECT, Score
 from ...domain.text_metrics import TrueText, score_found_text
 from ..job_spec import Parameters, TrainingJob
 from ..ocr.quads import read_rgb
-from ..ocr.teach import teach
+from ..ocr.teach import read_warm, teach
+from ..ocr.weights import weights_to_start_from
 from ..task import Folders, Report
 from .network import map_loss
-from .networks import build_network, start_warm
+from .networks import build_network
 from .pictures import PlacedPhotos, TextPhoto, changed, read_split
 from .task import MOST_VALIDATION_PICTURES, planned_epochs
 from .text_map import decode_map, draw_maps
-from .weights import weights_to_start_from
 
 LR_FROM_SCRATCH, LR_KNOWN = 0.003, 0.001
 VALIDATION_BATCH = 8
@@ -42,7 +42,7 @@ def train(
         torch.manual_seed(parameters.seed)
         network = build_network(parameters.network)
         if weights and is_warm:
-            start_warm(network, parameters.network, weights)
+            network.load_state_dict(read_warm(weights, OCR_DETECT, parameters.network)["network"])
         elif weights:
             from .doctr_network import take_over
 

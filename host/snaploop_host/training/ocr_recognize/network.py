@@ -1,10 +1,12 @@
 """The network that reads a line: convolutions only, one column of features for every 4 px of width.
 
-Half a million parameters. No recurrence: the KPU's LSTM is approximate, and transformers do not compile (nncase-k230.md §0, §4).
-Called by `ocr_recognize.train` and `ocr_recognize.task`.
+Half a million parameters. No recurrence, which costs the KPU more calls; transformers do not compile (nncase-k230.md §0, §4).
+Called by `ocr_recognize.networks`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -17,6 +19,8 @@ CONTEXT = 7  # columns that a character's decision looks at, in each of two laye
 
 class LineNetwork(nn.Module):
     """Pixels (N, 3, 32, W) in 0…1 to logits (N, W/4, labels); W a multiple of 32."""
+
+    last = "head"  # the layer that tells characters apart
 
     def __init__(self, labels: int) -> None:
         """With random weights, for so many outputs (characters and two)."""
@@ -99,6 +103,23 @@ class ReadingLoss(nn.Module):
         weights = torch.ones(logits.shape[2], device=logits.device)
         weights[-1] = BLANK_WEIGHT
         return weights
+
+
+def kept_rows(own: torch.Tensor, given: torch.Tensor, old: Sequence[str], new: Sequence[str]) -> torch.Tensor:
+    """Weights of a last layer, a row for each label: of labels that both have the given ones, of others our own.
+
+    Args:
+        own: (new labels, …).
+        given: (old labels, …).
+        old: what the rows of `given` stand for, the blank "" last.
+        new: `dictionary.labels_of`; its first label is never taught, whatever it starts from.
+    """
+    rows = {label: number for number, label in enumerate(old)}  # of two empty labels the last: the blank
+    kept = own.clone()
+    for number, label in enumerate(new):
+        if label in rows and number > 0:
+            kept[number] = given[rows[label]]
+    return kept
 
 
 def _convolution(inputs: int, outputs: int, size: int | tuple[int, int], groups: int = 1) -> nn.Sequential:

@@ -19,6 +19,7 @@ from ...domain.text_labels import is_readable
 from ...domain.text_metrics import Reading, TrueReading, reading_qualities, score_readings, tally_readings
 from ..errors import TrainingError
 from ..job_spec import TrainingJob, chosen_epochs
+from ..ocr.weights import provide_weights, weights_to_start_from
 from ..task import Effort, Folders, Outputs, Pixels, Report
 from .dictionary import characters_of, labels_of, read_steps
 from .lines import Lines, input_width, read_lines, write_lines
@@ -50,7 +51,7 @@ class OcrRecognizeTask:
         characters = characters_of(job)
         self.input_wh(job)
         notes = write_lines(job, folders.data)
-        return [*notes, f"the dictionary has {len(characters)} characters: {characters[:80]}"]
+        return [*notes, f"the dictionary has {len(characters)} characters: {characters[:80]}", *provide_weights(job)]
 
     def effort(self, job: TrainingJob) -> Effort:
         """Counted in lines, photographed and drawn."""
@@ -90,7 +91,7 @@ class OcrRecognizeTask:
     def export(self, job: TrainingJob, folders: Folders) -> None:
         """One output, (1, W/4, labels), logits."""
         from ..write_onnx import write_onnx
-        from .train import trained_network
+        from .networks import trained_network
 
         network = trained_network(folders.artifacts / "best.pt", characters_of(job))
         write_onnx(network, folders.artifacts / "model.onnx", *self.input_wh(job), ["steps"])
@@ -136,9 +137,9 @@ class OcrRecognizeTask:
 
 def planned_epochs(job: TrainingJob, lines: int, characters: int) -> int:
     """Epochs at most for so many photographed lines; a larger alphabet takes longer to tell apart."""
-    is_warm = job.warm_start is not None
-    epochs = chosen_epochs(job.parameters, max(lines, EPOCH_LINES), is_warm)
-    if job.parameters.epochs is None and not is_warm:
+    is_known = weights_to_start_from(job) is not None
+    epochs = chosen_epochs(job.parameters, max(lines, EPOCH_LINES), is_known)
+    if job.parameters.epochs is None and not is_known:
         epochs += math.ceil(STEPS_PER_CHARACTER * characters * job.parameters.batch / max(lines, EPOCH_LINES))
     return epochs
 

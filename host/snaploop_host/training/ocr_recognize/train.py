@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,18 @@ from ...domain.scores import OCR_RECOGNIZE, Score
 from ...domain.text_metrics import score_readings
 from ..job_spec import Parameters, TrainingJob
 from ..ocr.quads import read_rgb
-from ..ocr.teach import read_best, teach
+from ..ocr.teach import read_warm, teach
+from ..ocr.weights import weights_to_start_from
 from ..task import Folders, Report
 from .dictionary import labels_of, read_steps
 from .lines import Line, Lines, changed, read_lines
-from .network import LineNetwork, ReadingLoss
+from .network import ReadingLoss
+from .networks import build_network, start_warm
 from .size import STEP_PX
 from .synthetic import FONT_PX, Typesetter
 from .task import EPOCH_LINES, MOST_VALIDATION_LINES, planned_epochs
 
-LR_FROM_SCRATCH, LR_WARM = 0.003, 0.001
+LR_FROM_SCRATCH, LR_KNOWN = 0.003, 0.001
 FLAT_SHARE = 0.6  # of a start from scratch
 ENOUGH_LINES = 600  # photographed ones; with fewer, drawn ones fill the epochs up
 DRAWN_AT_LEAST = 0.25  # of a batch while there are not enough
@@ -42,15 +43,21 @@ def train(
     typesetter = Typesetter(characters, [line.text for line in lines])
     drawn = drawn_share(len(lines)) if typesetter.texts else 0.0
     _tell(report, len(lines), drawn, typesetter)
-    is_warm = job.warm_start is not None
-    default_rate = LR_WARM if is_warm else LR_FROM_SCRATCH
+    weights, is_warm = weights_to_start_from(job), job.warm_start is not None
+    default_rate = LR_KNOWN if weights else LR_FROM_SCRATCH
     epochs = planned_epochs(job, len(lines), len(characters))
 
     def make_network() -> nn.Module:
         torch.manual_seed(parameters.seed)
-        network = LineNetwork(len(labels_of(characters)))
-        if job.warm_start:
-            start_from(network, characters, read_best(job.warm_start, OCR_RECOGNIZE))
+        network = build_network(parameters.network, characters)
+        if weights and is_warm:
+            start_warm(network, characters, read_warm(weights, OCR_RECOGNIZE, parameters.network))
+        elif weights:
+            from .doctr_network import take_over
+
+            fitted, tensors, unknown = take_over(network, weights, characters)
+            new = f"; new to it: {unknown[:80]}" if unknown else ""
+            report("note", text=f"{fitted} of {tensors} tensors are from {weights}{new}")
         return network
 
     def batches_of(size: int) -> LineBatches:
@@ -61,17 +68,18 @@ def train(
         folders,
         report,
         make_network,
-        ReadingLoss(0 if is_warm else round(FLAT_SHARE * epochs * len(batches_of(parameters.batch)))),
+        ReadingLoss(0 if weights else round(FLAT_SHARE * epochs * len(batches_of(parameters.batch)))),
         batches_of,
         parameters.batch,
         Validation(folders, width, characters, preprocess),
         preprocess,
         epochs,
         parameters.lr0 if parameters.lr0 is not None else default_rate,
-        "warm" if is_warm else "scratch",
-        {"task": OCR_RECOGNIZE, "characters": characters},
+        "warm" if is_warm else ("pretrained" if weights else "scratch"),
+        {"task": OCR_RECOGNIZE, "characters": characters, "name": parameters.network},
     )
-    return result | {"lines": len(lines), "drawn_share": round(drawn, 2), "dictionary": characters}
+    told = {"lines": len(lines), "drawn_share": round(drawn, 2), "dictionary": characters}
+    return result | told | {"network": parameters.network}
 
 
 def drawn_share(lines: int) -> float:
@@ -79,27 +87,6 @@ def drawn_share(lines: int) -> float:
     if lines >= ENOUGH_LINES:
         return 0.0
     return max(DRAWN_AT_LEAST, MOST_DRAWN * (1 - lines / ENOUGH_LINES))
-
-
-def start_from(network: LineNetwork, characters: str, held: dict[str, Any]) -> None:
-    """Take over the weights of an earlier model; its dictionary may differ, then characters that both have keep what was learnt."""
-    weights = dict(held["network"])
-    old, new = labels_of(held["characters"]), labels_of(characters)
-    rows = {label: number for number, label in enumerate(old)}  # of the two empty labels the last: the blank
-    for name in ("head.weight", "head.bias"):
-        kept = network.state_dict()[name].clone()
-        for number, label in enumerate(new):
-            if label in rows and number > 0:
-                kept[number] = weights[name][rows[label]]
-        weights[name] = kept
-    network.load_state_dict(weights)
-
-
-def trained_network(file: Path, characters: str) -> LineNetwork:
-    """The network of a best.pt, in evaluation mode."""
-    network = LineNetwork(len(labels_of(characters)))
-    network.load_state_dict(read_best(file, OCR_RECOGNIZE)["network"])
-    return network.eval()
 
 
 class LineBatches:

@@ -1,4 +1,7 @@
-"""Which weights a run starts from: a file in `weights/`, else the library's own when there is a network. No torch until one is fetched."""
+"""Which weights a run starts from: a file in `weights/`, else the library's own when there is a network. No torch until one is fetched.
+
+Called by the two text tasks.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,10 @@ def provide_weights(job: TrainingJob) -> list[str]:
         return [f"{name} starts from scratch: {WANTS_PHOTOS}"]
     if (found := weights_to_start_from(job)) is not None:
         return [f"{name} starts from {found}"]
-    from .doctr_network import address
+    from .doctr_library import published
 
     try:
-        fetched = download(address(), WEIGHTS_FOLDER)
+        fetched = download(published(name)["url"], WEIGHTS_FOLDER)
     except DownloadError as error:
         mend = f"{error}; put {error.file} into {WEIGHTS_FOLDER}/"
         return [f"{name} starts from scratch ({mend}): {WANTS_PHOTOS}"]

@@ -220,6 +220,23 @@ def test_draw_image_scales_and_blends(parts):
     assert pixels[5, 45].tolist() == pytest.approx([100, 50, 25], abs=2)
 
 
+def test_a_copied_picture_is_recorded_with_what_it_says(parts):
+    below, above = _new(parts, px.ARGB8888), _new(parts, px.ARGB8888, (30, 12))
+    parts.call("image.draw", above, "rectangle", [0, 0, 30, 12, [255, 1, 2, 3], 1, True], {})
+    parts.call("image.draw", above, "line", [1, 2, 3, 4], {})
+    parts.call("image.draw_string", above, 4, 1, 8, "red", [255, 255, 255, 255], None)
+    parts.call("image.draw_image", below, above, 20, -5, 1.0, 1.0, 256)
+    picture, copied = parts.board.images.get(below), parts.board.images.get(above)
+    assert np.array_equal(picture.pixels[0:7, 20:50], copied.pixels[5:12])
+    assert not picture.pixels[7:].any() and not picture.pixels[:, :20].any()
+    assert [call[:5] for call in picture.drawn] == [
+        ("image", 20, -5, 30, 12),
+        ("rectangle", 20, -5, 30, 12),
+        ("line", 21, -3, 23, -1),
+        ("string", 24, -4, 8, "red"),
+    ]
+
+
 def test_released_images_say_so(parts):
     handle = _new(parts, px.RGB888)
     parts.board.handles.drop(handle)

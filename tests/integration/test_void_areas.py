@@ -160,6 +160,26 @@ def test_labelme_counts_what_it_ignores_as_minus_one(host, tmp_path):
     assert (rasterise(photo_of(imported(host, folder))) != scene()).mean() < 0.02
 
 
+@pytest.mark.parametrize("names", ["road\nline\n", "background\nroad\nline\n"])
+def test_training_ids_of_cityscapes_begin_with_the_first_class(host, tmp_path, names):
+    picture = tmp_path / "set/leftImg8bit/val/x/a_leftImg8bit.png"
+    mask = tmp_path / "set/gtFine/val/x/a_gtFine_labelTrainIds.png"
+    for path in (picture, mask):
+        path.parent.mkdir(parents=True)
+    save(tmp_path / "other", "a", scene())
+    Image.open(tmp_path / "other/images/a.jpg").save(picture)
+    has_background = names.startswith("background")
+    whole = np.where(scene() == 0, 1, scene())
+    Image.fromarray(scene() if has_background else np.where(whole == VOID, VOID, whole - 1).astype(np.uint8)).save(mask)
+    Image.fromarray(scene()).save(mask.with_name("a_gtFine_color.png"))
+    (tmp_path / "set/classes.txt").write_text(names)
+    sample = imported(host, tmp_path / "set")
+    assert host.store.project_named("scene").classes == CLASSES
+    assert (rasterise(photo_of(sample)) != (scene() if has_background else whole)).mean() < 0.02
+    Image.fromarray(scene()).save(mask.with_name("a_gtFine_labelIds.png"))
+    assert MaskFolder(tmp_path / "set")._pairs[0][1].name == "a_gtFine_labelIds.png"
+
+
 def test_the_command_says_it_and_a_mask_of_void_alone_is_no_use(host, tmp_path):
     folder = a_set(tmp_path / "set", 2)
     save(folder, "bad", np.full((SIZE[1], SIZE[0]), VOID, np.uint8), 9)

@@ -1,7 +1,8 @@
 """Segmentation sets with masks: for each picture a PNG of its size in which every pixel tells its class, by number or by colour.
 
-Found are JPEGImages with SegmentationClass (VOC), images with masks or labels, leftImg8bit with gtFine (Cityscapes, *_labelIds.png), and
-NAME.jpg beside NAME.png or NAME_mask.png. Palette and grey masks hold class numbers; 0 is the background. Masks of only 0 and 255 have one
+Found are JPEGImages with SegmentationClass (VOC), images with masks or labels, leftImg8bit with gtFine (Cityscapes, *_labelIds.png or
+*_labelTrainIds.png), and NAME.jpg beside NAME.png or NAME_mask.png. Palette and grey masks hold class numbers; 0 is the background, in
+training ids the first class. Masks of only 0 and 255 have one
 class. RGB masks need their colours named: labelmap.txt (`name:r,g,b`, CVAT and VOC), class_dict.csv (name,r,g,b) or meta.json
 (Supervisely). Without any file of names the classes are those of the project, else class1, class2 ...
 
@@ -32,7 +33,11 @@ VOID = 255  # the number, here and in training
 VOC_BORDER = (224, 224, 192)
 MOST_VOID = 0.25  # of all pixels; CamVid, Cityscapes, ADE20K and VOC leave 3 to 11 per cent out
 MASK_FOLDERS = ("masks", "mask", "labels", "annotations", "segmentationclass", "gtfine", "gt", "masks_machine", "ann")
-MASK_ENDS = ("_gtfine_labelids", "_labelids", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
+FROM_ZERO = (
+    "_gtfine_labeltrainids",
+    "_labeltrainids",
+)  # number 0 is the first class there; taken where there is nothing else
+MASK_ENDS = (*FROM_ZERO, "_gtfine_labelids", "_labelids", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
 PICTURE_ENDS = ("_leftimg8bit",)
 OTHER_FOLDERS = ("segmentationobject", "masks_human", "masks_instances")  # pictures for the eye, or of single things
 NAME_FILES = ("labelmap.txt", "class_dict.csv", "meta.json", "classes.txt", "labels.txt", "class_names.txt")
@@ -75,6 +80,7 @@ class MaskFolder:
         file = names or next((path for name in NAME_FILES for path in sorted(folder.rglob(name))), None)
         if file is not None:
             self._colours, self._by_number = _named(file)
+        self._first = 0 if 0 in self._by_number else 1  # what number 0 of training ids becomes
         numbers = self._numbers()
         if file is None:
             found = {number: f"class{number}" for number in sorted(numbers - {VOID})}
@@ -138,7 +144,7 @@ class MaskFolder:
         if image.mode == "P" and self._colours:
             return self._of_colours(image.convert("RGB"), mask.name, _numbered(image))
         if image.mode not in ("RGB", "RGBA"):
-            grey = _numbered(image)
+            grey = self._from_one(image, mask)
             if self._is_binary:
                 number = min(self._by_number)
                 return grey.point(lambda value: number if value == VOID else 0), {number: self._by_number[number]}
@@ -183,6 +189,13 @@ class MaskFolder:
             numbers[np.asarray(palette) == VOID] = VOID
         return Image.fromarray(numbers), {number: label for label, number in classes.items()}
 
+    def _from_one(self, image: Image.Image, mask: Path) -> Image.Image:
+        """The numbers of a mask that is not in colours, those of training ids one up: 0 is the background everywhere else."""
+        grey = _numbered(image)
+        if not self._first or not mask.stem.lower().endswith(FROM_ZERO):
+            return grey
+        return grey.point(lambda value: value if value == VOID else value + 1)
+
     def _is_black_the_ground(self) -> bool:
         """Whether what is called void can only be the background: black or 0, nothing else is called so, and much of the masks."""
         names = {*self._colours.values(), *self._by_number.values()}
@@ -209,7 +222,7 @@ class MaskFolder:
             except BadInputError:
                 continue  # told, with the mask's name, by `pictures`
             if image.mode not in ("RGB", "RGBA"):
-                found |= set(_numbered(image).tobytes())
+                found |= set(self._from_one(image, mask).tobytes())
         return found - {0} or {VOID}
 
 
@@ -246,8 +259,9 @@ def _pairs(folder: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
         end = next((end for end in MASK_ENDS if stem.endswith(end)), None)
         if path.suffix.lower() == ".png" and (end or below & set(MASK_FOLDERS)):
             key = stem.removesuffix(end or "")
-            if "_gtfine" not in key:  # colour and instance pictures of Cityscapes
-                masks[key] = path
+            if "_gtfine" in key or (end in FROM_ZERO and key in masks):  # colour and instance pictures of Cityscapes
+                continue
+            masks[key] = path
         else:
             photos.append(path)
     by_stem = {path.stem.lower(): path for path in photos if path.suffix.lower() == ".png"}

@@ -56,7 +56,7 @@ def show(rows: Sequence[dict[str, Any]], columns: dict[str, str], as_json: bool,
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in columns.values():
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # names are to be typed: none is cut short
     for row in rows:
         table.add_row(*(_text(row.get(field)) for field in columns))
     Console().print(table)

@@ -25,6 +25,7 @@ from snaploop_package import (
     pictures_in,
     read_config,
     tint,
+    with_room,
 )
 
 AI_SIZE = (640, 360)
@@ -259,15 +260,19 @@ def draw(canvas, model: Model, found: dict, scale_x: float = 1, scale_y: float =
         colour = _colour(model.labels.index(label) if label in model.labels else line, opaque)
         text = "{} {:.2f}".format(label, score)
         canvas.draw_string_advanced(10, 10 + line * (TEXT_PX + 8), TEXT_PX + 4, text, color=colour)
+    texts = found.get("texts", ())
     for number, (quad, _) in enumerate(found.get("quads", ())):
         colour = _colour(number, opaque)
+        if texts:
+            x, y = int(min(quad[::2]) * scale_x), int(min(quad[1::2]) * scale_y)
+            canvas.draw_string_advanced(max(0, x), max(0, y - TEXT_PX - 4), TEXT_PX, texts[number], color=colour)
         for corner in range(4):
             x0, y0 = quad[2 * corner], quad[2 * corner + 1]
             x1, y1 = quad[(2 * corner + 2) % 8], quad[(2 * corner + 3) % 8]
             ends = int(x0 * scale_x), int(y0 * scale_y), int(x1 * scale_x), int(y1 * scale_y)
             canvas.draw_line(*ends, color=colour, thickness=3)
-    for line, text in enumerate(found.get("texts", ())):
-        canvas.draw_string_advanced(10, 10 + line * (TEXT_PX + 8), TEXT_PX, text, color=_colour(line, opaque))
+    if texts and not found.get("quads"):  # of a picture that is one line: in the bar below it
+        canvas.draw_string_advanced(10, canvas.height() - TEXT_PX - 8, TEXT_PX, texts[0], color=_colour(0, opaque))
     if found.get("mask") is not None:
         _draw_mask(canvas, found["mask"])
 
@@ -298,7 +303,7 @@ def lines(found: dict) -> "list[str]":
     said = ["{} {:.2f} at {},{} size {}x{}".format(*box) for box in found.get("boxes", ())]
     said += ["{} {:.2f}".format(label, score) for label, score in found.get("labels", ())]
     said += ["text area {}".format(quad) for quad, _ in found.get("quads", ())]
-    said += ["text {!r}".format(text) for text in found.get("texts", ())]
+    said += ["text '{}'".format(text) for text in found.get("texts", ())]
     if "vector" in found:
         first = ", ".join(["{:.3f}".format(value) for value in found["vector"][:4]])
         said.append("vector of {} numbers: {}, ...".format(len(found["vector"]), first))
@@ -400,6 +405,8 @@ def image(role: str, path=None, folder=None, threshold=None, save=True, kmodel=N
     for line in lines(found):
         print(" ", line)
     if save:
+        if role == "ocrrec":
+            picture = with_room(picture, TEXT_PX + 16)
         draw(picture, reader.model, found)
         result = path[: path.rfind(".")] + "_result.jpg"
         picture.to_rgb565().save(result, quality=90)

@@ -171,6 +171,18 @@ def find_display() -> str:
     return "lcd"
 
 
+def with_room(picture, below_px: int):
+    """An RGB888 copy of a picture with a dark bar below it, for words about a line of text that fills the picture."""
+    import image
+
+    rows = picture.to_numpy_ref()
+    height, width = rows.shape[0], rows.shape[1]
+    page = image.Image(max(width, 320), height + below_px, image.RGB888)
+    page.clear()
+    page.to_numpy_ref()[:height, :width] = rows
+    return page
+
+
 def tint(picture, regions) -> None:
     """Colour a photo (an RGB888 image) by half where `regions`, (h, w, 3) uint8 of its size, have the firmware's colours.
 

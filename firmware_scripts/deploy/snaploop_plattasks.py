@@ -8,7 +8,16 @@ import gc
 import os
 import time
 
-from snaploop_package import DeployError, find_display, find_package, find_picture, label_of, pictures_in, tint
+from snaploop_package import (
+    DeployError,
+    find_display,
+    find_package,
+    find_picture,
+    label_of,
+    pictures_in,
+    tint,
+    with_room,
+)
 
 try:
     from libs.PipeLine import PipeLine
@@ -87,7 +96,7 @@ def _draw(role: str, app, words, canvas, found, mode: str) -> None:
     if words is not None:
         words.draw_result(canvas, found["boxes"], found["texts"])
     elif role == "ocrrec":
-        canvas.draw_string_advanced(10, 10, 24, found["text"], color=(255, 0, 0))
+        canvas.draw_string_advanced(10, canvas.height() - 32, 24, found["text"], color=(255, 255, 255))
     elif role == "seg" and mode == "image":  # the class only draws on the video's layer
         tint(canvas, found["mask"].to_numpy_ref())
     else:
@@ -153,6 +162,8 @@ def image(role: str, path=None, folder=None, kmodel=None, debug_mode=0):
     size = [frame.shape[2], frame.shape[1]]
     app, words = _apps(role, "image", folder, size, size, kmodel, debug_mode)
     found = _run(role, app, words, frame)
+    if role == "ocrrec":
+        picture = with_room(picture, 40)
     _draw(role, app, words, picture, found, "image")
     print(path, _told(found))
     result = path[: path.rfind(".")] + "_result.jpg"
@@ -164,5 +175,12 @@ def image(role: str, path=None, folder=None, kmodel=None, debug_mode=0):
     return found
 
 
-def _told(found: dict) -> dict:
-    return {key: found[key] for key in found if key not in ("crop_images", "mask")}
+def _told(found: dict) -> str:
+    """An answer in words; names as they are, where MicroPython's own dict would escape every letter that is not ASCII."""
+    said = []
+    for key, value in found.items():
+        if key in ("crop_images", "mask"):
+            continue
+        is_names = isinstance(value, list) and value and isinstance(value[0], str)
+        said.append("{} {}".format(key, ", ".join(value) if is_names else value))
+    return "; ".join(said) or "regions"

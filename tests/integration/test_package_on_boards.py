@@ -193,7 +193,11 @@ def test_image_scripts_find_their_own_package_and_mark_its_picture(packed, twins
         assert "Traceback" not in said[task] and re.search(SAYS[task], said[task]), said[task]
         folder = tmp_path / "sd" / places[task].removeprefix("/sdcard").lstrip("/") / "mp_deployment_source" / "images"
         with Image.open(folder / "test_result.jpg") as marked, Image.open(folder / "test.jpg") as plain:
-            changed = np.abs(np.asarray(marked.convert("RGB"), int) - np.asarray(plain.convert("RGB"), int)).max(2) > 40
+            shown = np.asarray(marked.convert("RGB"), int)
+            if task == "ocr_recognize":  # the word stands below the line, in a bar of its own
+                assert shown.shape[0] > plain.height and (shown[plain.height :].max(2) > 150).any()
+                continue
+            changed = np.abs(shown - np.asarray(plain.convert("RGB"), int)).max(2) > 40
         rows, columns = np.nonzero(changed)
         left, top, right, bottom = columns.min(), rows.min(), columns.max(), rows.max()
         if task == "detect":
@@ -283,7 +287,7 @@ def test_scripts_for_firmware_with_libs_hand_over_what_its_classes_want(packed, 
         assert "Traceback" not in said[task] and where in said[task] and "saved" in said[task], said[task]
         if task in VIDEO:
             assert f"{app} video" in said[f"{task} video"] and f"deinit {app}" in said[f"{task} video"]
-    assert "'texts': ['k230']" in said["chain video"]
+    assert "texts k230" in said["chain video"]
     tinted = next((tmp_path / "sd").glob(f"{places['segment'].removeprefix('/sdcard/')}/*/images/test_result.jpg"))
     with Image.open(tinted) as marked, Image.open(tinted.with_name("test.jpg")) as plain:
         more_green = (np.asarray(marked, int) - np.asarray(plain, int))[..., 1] > 40

@@ -31,6 +31,7 @@ from .whole_photo.pictures import stretch
 
 ENLARGED, TEXT_PX = 2, 15  # model inputs are small
 TEXT_PAD = 0
+LEAST_SHARE = 0.002  # of the picture: smaller regions are crumbs at an edge, nothing that anybody would count
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def findings(run: FinishedRun, answer: Any, threshold: float) -> list[Finding]:
     elif isinstance(answer, LabelProbabilities):
         found += [Finding(label, float(value)) for label, value in zip(labels, answer.values, strict=True)]
     elif isinstance(answer, ClassMap):
-        return _regions(answer, labels)
+        return _regions(answer, labels, max(threshold, LEAST_SHARE))
     elif isinstance(answer, FoundText):
         quads = zip(answer.polygons, answer.scores, strict=True)
         found += [Finding("text", float(score), np.asarray(quad, float)) for quad, score in quads]
@@ -117,13 +118,14 @@ def findings(run: FinishedRun, answer: Any, threshold: float) -> list[Finding]:
     return sorted((one for one in found if one.score >= threshold), key=lambda one: -one.score)
 
 
-def _regions(answer: ClassMap, labels: list[str]) -> list[Finding]:
+def _regions(answer: ClassMap, labels: list[str], least_share: float) -> list[Finding]:
     found = []
     for index in range(1, len(labels)):  # the first is the background
         mask = (answer.classes == index).astype(np.uint8)
         for outline in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
             share = float(cv2.contourArea(outline)) / mask.size
-            found.append(Finding(labels[index], share, outline.reshape(-1, 2).astype(float)))
+            if share >= least_share:
+                found.append(Finding(labels[index], share, outline.reshape(-1, 2).astype(float)))
     return sorted(found, key=lambda one: -one.score)
 
 

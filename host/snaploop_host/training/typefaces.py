@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 DEJAVU = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf")
 NO_CHARACTER = "\U0010fffd"  # private use: every font draws its box for it
+DARK = 3 * 90  # sum of a colour's channels
 _FONT_FOLDERS = ("/usr/share/fonts", "~/.local/share/fonts", "~/.fonts")
 _FONTS_OF_THE_EAST = ("*SourceHanSans*", "NotoSansCJK*", "NotoSansSC*", "wqy-*", "DroidSansFallback*")
 
@@ -56,11 +57,12 @@ def write(
         corner: x of its left end, y of the line it stands on, in px.
         colour: of the letters, in the picture's order of channels.
         size_px: height of the font.
-        edge_px: width of a black edge around the letters.
+        edge_px: width of an edge around the letters, black or, of dark ones, white.
     """
     page = Image.fromarray(image)
+    edge = (0, 0, 0) if sum(colour) > DARK else (255, 255, 255)
     ImageDraw.Draw(page).text(
-        corner, text, colour, font_for(text, size_px), anchor="ls", stroke_width=edge_px, stroke_fill=(0, 0, 0)
+        corner, text, colour, font_for(text, size_px), anchor="ls", stroke_width=edge_px, stroke_fill=edge
     )
     image[:] = np.asarray(page)
 

@@ -24,7 +24,7 @@ BOXES = Detections(
     np.array([[1, 2, 11, 22], [5, 5, 9, 9]], np.float32), np.array([0.9, 0.3], np.float32), np.array([1, 2])
 )
 MAP = np.zeros((32, 64), np.uint8)
-MAP[4:20, 8:40] = 2
+MAP[2:30, 4:60] = 2
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ MAP[4:20, 8:40] = 2
         (ClassProbabilities(np.array([0.1, 0.2, 0.7])), [("green", 0.7)]),
         (ClassProbabilities(np.array([0.4, 0.3, 0.3])), []),
         (LabelProbabilities(np.array([0.2, 0.6, 0.8])), [("green", 0.8), ("red", 0.6)]),
-        (ClassMap(MAP), [("green", 15 * 31 / MAP.size)]),
+        (ClassMap(MAP), [("green", 27 * 55 / MAP.size)]),
         (FoundText([np.array([[0, 0], [9, 0], [9, 4], [0, 4]], np.float32)], np.array([0.8])), [("text", 0.8)]),
         (Reading("k230", 0.75), [("k230", 0.75)]),
         (Embedding(np.ones(4)), [("a vector of 4 numbers", 1.0)]),
@@ -75,6 +75,13 @@ def test_command_without_a_model_says_so(tmp_path):
     assert "no model yet" in str(done.exception)
     done = CliRunner().invoke(app, ["test", str(Path(tmp_path / "missing.jpg")), "--data", str(tmp_path)])
     assert done.exit_code == 2
+
+
+def test_crumbs_are_no_regions_and_the_threshold_is_a_share():
+    crumbs = MAP.copy()
+    crumbs[30:32, 61:63] = 1
+    assert [one.label for one in findings(RUN, ClassMap(crumbs), 0.0)] == ["green"]
+    assert findings(RUN, ClassMap(crumbs), 0.8) == []
 
 
 def test_names_of_pictures_tell_them_apart():

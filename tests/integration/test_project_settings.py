@@ -43,6 +43,14 @@ def host(board):
     return board.host
 
 
+@pytest.fixture
+def plain(tmp_path):
+    """A host without photos."""
+    host = make_host(tmp_path)
+    yield host
+    host.close()
+
+
 @contextlib.asynccontextmanager
 async def served(host):
     async with TestClient(TestServer(web_application(host, NoPorts(), None))) as client:
@@ -99,15 +107,15 @@ def test_set_show_list_and_take_back(host):
         ([], "say what every training of lights shall use, such as `snaploop projects set lights gate=0.02`"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_kept(host, settings, words):
+def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_kept(plain, settings, words):
     done = (
-        snaploop(host, "projects", "set", "lights", "batch=4", *settings)
+        snaploop(plain, "projects", "set", "lights", "batch=4", *settings)
         if settings
-        else snaploop(host, "projects", "set", "lights")
+        else snaploop(plain, "projects", "set", "lights")
     )
     assert isinstance(done.exception, BadInputError) and words in str(done.exception)
     assert "\n" not in str(done.exception)
-    assert host.store.project(1).settings == {}
+    assert plain.store.project(1).settings == {}
 
 
 def test_what_a_run_gives_lies_over_what_the_project_has():
@@ -129,9 +137,9 @@ def test_what_a_run_gives_lies_over_what_the_project_has():
     assert changed_settings("detect", {}, {"stop_epochs": 9}) == check_parameters("detect", {"stop_epochs": 9})
 
 
-def test_the_command_says_what_a_run_takes_from_the_project(host):
-    host.store.set_settings(1, {"gate": 0.02, "epochs": 7})
-    assert host.train.settings_used(1, {"epochs": 9}) == {"gate": 0.02}
+def test_the_command_says_what_a_run_takes_from_the_project(plain):
+    plain.store.set_settings(1, {"gate": 0.02, "epochs": 7})
+    assert plain.train.settings_used(1, {"epochs": 9}) == {"gate": 0.02}
 
 
 def test_api_and_page(host):

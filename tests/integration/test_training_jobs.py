@@ -243,3 +243,23 @@ def test_training_needs_boxes_and_known_classes(tmp_path):
     with pytest.raises(CannotTrainError, match="blue"):
         host.train.start(1)
     host.close()
+
+
+def test_run_whose_command_was_closed_is_told_of_by_the_next_one(host, folder):
+    from typer.testing import CliRunner
+
+    from snaploop_host.cli.main import app
+
+    run = host.train.start(1)
+    host.train.step()  # the process begins; from here on nobody looks after it
+    deadline = time.monotonic() + 60
+    while host.jobs.is_running(run.id):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert host.store.run(run.id).state == "running"
+    with sole_trainer(host.config):  # a daemon would tell by itself
+        said = CliRunner().invoke(app, ["runs", "--json", "--data", str(folder)])
+        assert json.loads(said.output)[0]["state"] == "running"
+    said = CliRunner().invoke(app, ["runs", "--json", "--data", str(folder)])
+    assert json.loads(said.output)[0]["state"] == "succeeded"
+    assert host.store.offered_model(1).run_id == run.id

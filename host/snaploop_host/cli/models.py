@@ -10,7 +10,7 @@ import typer
 
 from ..domain.projects import check_task
 from ..domain.scores import METRIC_TITLES
-from .options import DataOption, JsonOption, ProjectFilter, opened, show
+from .options import DataOption, JsonOption, ProjectFilter, caught_up, opened, show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def list_models(project: ProjectFilter = None, data: DataOption = None, as_json:
     """Models with their float and kmodel scores, as `snaploop models` alone lists them."""
     from ..services.overview import Overview
 
-    with opened(data) as host:
+    with caught_up(data) as host:
         rows = Overview(host.store, host.train).models(host.store.project_named(project) if project else None)
         live = {board.name: board.model for board in host.store.boards()}
     if not as_json:

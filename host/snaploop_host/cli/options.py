@@ -36,6 +36,18 @@ def opened(data: Path | None) -> Iterator[Host]:
         host.close()
 
 
+@contextlib.contextmanager
+def caught_up(data: Path | None) -> Iterator[Host]:
+    """The same; where no daemon looks after the jobs, first told what became of those whose command was closed meanwhile."""
+    from ..app import sole_trainer
+    from ..errors import ConflictError
+
+    with opened(data) as host:
+        with contextlib.suppress(ConflictError), sole_trainer(Config(data_dir(data))):  # else somebody looks after them
+            host.train.catch_up()
+        yield host
+
+
 def show(rows: Sequence[dict[str, Any]], columns: dict[str, str], as_json: bool, empty: str) -> None:
     """A list as JSON or as a table.
 

@@ -56,7 +56,9 @@ def augment(
 
 
 def resume(
-    run_id: Annotated[int, typer.Argument(help="Number of a cancelled or failed run.")],
+    run_id: Annotated[
+        int, typer.Argument(help="Number of a cancelled or failed run, or of one whose command was closed.")
+    ],
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for the end (a daemon works on without).")
     ] = True,
@@ -70,7 +72,9 @@ def resume(
     daemon = daemon_address(folder)
     with opened(data) as host:
         if daemon is None:
-            work_alone(host, Config(folder), lambda: host.train.go_on(run_id).id, as_json)
+            # A run whose command was closed works on: it is looked after again.
+            is_active = host.store.run(run_id).is_active
+            work_alone(host, Config(folder), lambda: run_id if is_active else host.train.go_on(run_id).id, as_json)
             return
         ask_daemon(daemon, f"/api/runs/{run_id}/resume", {})
         if not as_json:

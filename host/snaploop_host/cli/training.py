@@ -16,7 +16,7 @@ from ..domain.projects import check_task
 from ..domain.scores import scores_text
 from ..domain.training_parameters import PRESETS, settings_text
 from ..errors import BadInputError, HostError
-from .options import DataOption, JsonOption, ProjectFilter, ago, opened, show
+from .options import DataOption, JsonOption, ProjectFilter, ago, caught_up, opened, show
 
 if TYPE_CHECKING:
     from ..app import Host
@@ -161,7 +161,7 @@ def runs(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOp
     """Trainings, newest first."""
     from ..services.overview import Overview
 
-    with opened(data) as host:
+    with caught_up(data) as host:
         rows = Overview(host.store, host.train).runs(host.store.project_named(project) if project else None)
     if not as_json:
         rows = [

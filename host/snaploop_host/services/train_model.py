@@ -189,6 +189,13 @@ class TrainModel:
                     self._store.save_run(replace(run, attempts=run.attempts + 1))
                     self._jobs.start(run.id)
 
+    def catch_up(self) -> None:
+        """Take what running jobs said while nobody looked after them, and end those that are done. Starts nothing."""
+        with self._lock:
+            for run in self._store.active_runs():
+                if run.state == RUNNING:
+                    self._follow(run)
+
     def step(self) -> None:
         """Take what running jobs said, end runs that are done, start the next in the queue."""
         with self._lock:

@@ -200,6 +200,7 @@ class FirmwareDetector:
         self._input = (manifest.input_w, manifest.input_h)
         self._photo = (placement.source_w, placement.source_h)
         self._sizes = [self._size(stride) for stride in STRIDES]
+        self._shapes = [None] * len(STRIDES)  # of outputs that had the right size
         self.garbage = 1 + 4 * sum(self._sizes) // GARBAGE_BYTES  # all three outputs are fetched with every frame
 
     def set_score(self, permille: int) -> None:
@@ -216,11 +217,10 @@ class FirmwareDetector:
 
     def _decode(self, output, frame):
         outputs = []
-        for level, size in enumerate(self._sizes):
+        for level in range(len(STRIDES)):
             tensor = output(level)
-            if count_of(tensor) != size:  # the C function would read beyond its end
-                text = "output for stride {} has shape {}, the manifest says {} numbers"
-                raise ValueError(text.format(STRIDES[level], tensor.shape, size))
+            if tensor.shape != self._shapes[level]:
+                self._check_size(tensor, level)
             if self.checks_finite:
                 check_finite(tensor, "outputs")
             outputs.append(tensor)
@@ -235,9 +235,18 @@ class FirmwareDetector:
             x0, y0 = x0 if x0 > 0 else 0, y0 if y0 > 0 else 0
             x1, y1 = x1 if x1 < width else width, y1 if y1 < height else height
             if x1 - x0 >= 1 and y1 - y0 >= 1:
-                boxes.append(_as_xywh((score, int(index), x0, y0, x1, y1)))
+                left, top = int(x0 + 0.5), int(y0 + 0.5)
+                wide, high = int(x1 + 0.5) - left, int(y1 + 0.5) - top
+                boxes.append((int(index), int(score * 1000 + 0.5), left, top, wide or 1, high or 1))
         boxes.sort(key=_by_score, reverse=True)
         return boxes[:MOST_DETECTIONS]
+
+    def _check_size(self, tensor, level):
+        """Refuse what the C function would read beyond its end; the shape of what is right is not looked at again."""
+        if count_of(tensor) != self._sizes[level]:
+            text = "output for stride {} has shape {}, the manifest says {} numbers"
+            raise ValueError(text.format(STRIDES[level], tensor.shape, self._sizes[level]))
+        self._shapes[level] = tensor.shape
 
     def _size(self, stride):
         """How many numbers the output for this stride has."""

@@ -38,7 +38,7 @@ class Tags:
 
     def box(self, x, y, width, height, colour, name, more="") -> None:
         """A box with its name; `more` (a score) is never cut."""
-        self._canvas.rectangle(x, y, width, height, colour, thickness=BOX_THICKNESS_PX)
+        self._canvas.rectangle(x, y, width, height, colour, BOX_THICKNESS_PX)
         self.name(x, y, width, height, colour, name, more)
 
     def name(self, x, y, width, height, colour, name, more="") -> None:
@@ -58,10 +58,13 @@ class Tags:
     def _place(self, x, y, width, height, wide):
         """The first free place: above the box, below it, inside it; at its left edge, then at its right one; then further off."""
         rightmost = layout.PHOTO_W - wide
+        above = y - HEIGHT_PX
+        lowest = layout.PHOTO_H - HEIGHT_PX
+        if 0 <= x <= rightmost and self._top <= above <= lowest and self._is_free(x, above, wide):
+            return x, above  # as most of them
         left = min(max(x, 0), rightmost)
         right = min(max(x + width - wide, 0), rightmost)
-        above, below = y - HEIGHT_PX, y + height
-        lowest = layout.PHOTO_H - HEIGHT_PX
+        below = y + height
         if len(self._placed) < MOST_PLACED:
             for at_x in (left, right):
                 for at_y in (above, below, y):

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 DEJAVU = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf")
 NO_CHARACTER = "\U0010fffd"  # private use: every font draws its box for it
-DARK = 3 * 90  # sum of a colour's channels
+LUMA, DARK = (0.299, 0.587, 0.114), 110  # brightness of a colour 0…255; of red, green and blue in pictures that are RGB
 _FONT_FOLDERS = ("/usr/share/fonts", "~/.local/share/fonts", "~/.fonts")
 _FONTS_OF_THE_EAST = ("*SourceHanSans*", "NotoSansCJK*", "NotoSansSC*", "wqy-*", "DroidSansFallback*")
 
@@ -54,15 +54,16 @@ def write(
     Args:
         image: where to.
         text: what.
-        corner: x of its left end, y of the line it stands on, in px.
+        corner: x of its left end, y of the line it stands on, in px; moved left where it would not end inside the picture.
         colour: of the letters, in the picture's order of channels.
         size_px: height of the font.
         edge_px: width of an edge around the letters, black or, of dark ones, white.
     """
     page = Image.fromarray(image)
-    edge = (0, 0, 0) if sum(colour) > DARK else (255, 255, 255)
+    edge = (0, 0, 0) if np.dot(colour, LUMA) > DARK else (255, 255, 255)
+    place = (max(0, min(corner[0], page.width - width_of(text, size_px) - edge_px)), corner[1])
     ImageDraw.Draw(page).text(
-        corner, text, colour, font_for(text, size_px), anchor="ls", stroke_width=edge_px, stroke_fill=edge
+        place, text, colour, font_for(text, size_px), anchor="ls", stroke_width=edge_px, stroke_fill=edge
     )
     image[:] = np.asarray(page)
 

@@ -29,3 +29,10 @@ def test_letters_stand_on_their_line_in_their_colour():
     assert rows.max() in (29, 30) and columns.min() in range(3, 10)
     assert (drawn("H").reshape(-1, 3).max(axis=0) == (255, 200, 0)).all()
     assert 0 < width_of("a", 24) < width_of("aaa", 24)
+
+
+def test_words_end_inside_the_picture_and_dark_ones_have_a_light_edge():
+    picture = np.full((40, 60, 3), 90, np.uint8)
+    write(picture, "ab", (55, 30), (20, 20, 60), 16, edge_px=1)
+    _, columns, _ = np.nonzero(picture != 90)
+    assert 20 < columns.min() < 50 and picture.max() > 240

@@ -257,9 +257,11 @@ def test_run_whose_command_was_closed_is_told_of_by_the_next_one(host, folder):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert host.store.run(run.id).state == "running"
-    with sole_trainer(host.config):  # a daemon would tell by itself
+    with sole_trainer(host.config):  # who holds this will tell
         said = CliRunner().invoke(app, ["runs", "--json", "--data", str(folder)])
         assert json.loads(said.output)[0]["state"] == "running"
     said = CliRunner().invoke(app, ["runs", "--json", "--data", str(folder)])
     assert json.loads(said.output)[0]["state"] == "succeeded"
     assert host.store.offered_model(1).run_id == run.id
+    said = CliRunner().invoke(app, ["runs", "--data", str(folder)])
+    assert f"\nrun {run.id}: passed: on " in said.output

@@ -28,6 +28,7 @@ SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="A parameter of the training, such as lr0=0.001 or batch=16; may be repeated."),
 ]
+TOLD = 10  # runs whose last word is shown below the table
 _POLL_S = 1.0
 
 
@@ -181,9 +182,11 @@ def runs(project: ProjectFilter = None, data: DataOption = None, as_json: JsonOp
         "epochs": "epochs",
         "score": "score",
         "when": "made",
-        "text": "",
     }
     show(rows, columns, as_json, "no run yet: start one with `snaploop train --project NAME`")
+    for row in () if as_json else rows[:TOLD]:
+        if row["text"]:
+            print(f"run {row['id']}: {row['text']}")
 
 
 def parameters_of(settings: list[str], option: str = "--set ") -> dict[str, Any]:

@@ -205,9 +205,13 @@ def parameters_of(settings: list[str], option: str = "--set ") -> dict[str, Any]
 
 def watch(host: Host, run_id: int, as_json: bool = False) -> None:
     """Print progress until the run ends (with `as_json` the run alone); exit code 1 when it brought no model to the boards."""
-    said, of_time = "", ""
+    said, of_time, notes = "", "", 0
     while True:
         run = host.store.run(run_id)
+        told = [event for event in host.train.events(run_id) if event.get("kind") == "note"]
+        for event in () if as_json else told[notes:]:
+            print(f"run {run.id}: {event.get('text', '')}", flush=True)
+        notes = len(told)
         line = f"run {run.id}: {run.state} {run.stage}"
         if run.epochs:
             line += f", epoch {run.epoch} of {run.epochs}"

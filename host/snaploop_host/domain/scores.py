@@ -23,6 +23,8 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 JUDGED: Mapping[str, tuple[str, ...]] = {task: names[:1] for task, names in METRICS.items()} | {DETECT: METRICS[DETECT]}
 """Task → the metrics of which a kmodel may lose no more than the gate's limit."""
 
+BY_LUCK = 1.5  # times what guessing scores: a handful of pictures brings that much by luck
+
 _HEADLINES: Mapping[str, str] = {DETECT: "map50"}
 
 METRIC_TITLES: Mapping[str, str] = {
@@ -110,3 +112,15 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_rounded(one) for one in value]
     return value
+
+
+def guessing_text(task: str, values: Mapping[str, float], classes: int) -> str:
+    """For people, when a trained model is hardly better than guessing, so that a passed gate means nothing; else ""."""
+    name = METRICS[task][0]
+    guessed = {CLASSIFY: BY_LUCK / max(1, classes), EMBED: BY_LUCK / max(1, classes), OCR_RECOGNIZE: 0.0}.get(task)
+    if guessed is None or values.get(name, 1.0) > guessed:
+        return ""
+    return (
+        f"the trained model is hardly better than guessing ({METRIC_TITLES[name]} {values[name]:.3f}): "
+        "label more photos, train for more epochs, or start from pretrained weights"
+    )

@@ -36,7 +36,7 @@ from ..compiling.nncase_environment import nncase_version
 from ..domain.durations import duration_text
 from ..domain.gate import choose
 from ..domain.run_report import REFUSED, RungTried
-from ..domain.scores import Score, scores_text
+from ..domain.scores import Score, guessing_text, scores_text
 from .errors import BadJobError, GateRefusedError, JobCancelled, TooLongError, TrainingError
 from .estimate import check_limit, estimate, learn
 from .job_events import EventWriter, FinishedStages, write_whole
@@ -176,6 +176,8 @@ def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
             f"the trained model finds next to nothing ({scores_text(float_score.values)} on {float_score.images} validation pictures): "
             "label more photos, or train for more epochs"
         )
+    if doubt := guessing_text(task.name, float_score.values, len(job.classes)):
+        report("note", text=doubt)
     calibration_file, available = prepare_calibration(
         task.examples(job, folders, "train"), folders.compile, job.parameters.seed
     )

@@ -146,7 +146,27 @@ async def test_run_report_manifest_command_and_page_tell_of_the_changed_network(
         for address in (f"models/{model.short}", f"runs/{run.id}"):
             page = " ".join((await (await client.get(f"/projects/colours/{address}")).text()).split())
             assert f"So it got {WHAT} for 0 s: top-1 accuracy 0.933" in page
+            assert "in the simulator, training on 0 s." in page and f"<dd>{WHAT}: uint8, 60 samples</dd>" in page
             assert "The kmodel is of that network; the float model in the table is the one before" in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "begin", "end"),
+    [
+        (
+            "undecided",
+            "passed, undecided: on",
+            f"quantising: {WHAT}: uint8, 60 samples; that rests on one photo, label more",
+        ),
+        ("forced", "forced: on", f"by way 7 of quantising: {WHAT}: uint8, 60 samples"),
+    ],
+)
+def test_every_verdict_that_lets_a_kmodel_through_names_the_way(host, verdict, begin, end):
+    run, folder = done(host, gate=0.15)
+    file = folder / "artifacts" / "result.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"verdict": verdict}))
+    model = host.train.publisher.publish(host.store.run(run.id))
+    assert model.gate_text.startswith(begin) and end in model.gate_text
 
 
 def test_another_look_at_the_model_holds_it_against_the_network_before_as_the_gate_did(host, tmp_path):

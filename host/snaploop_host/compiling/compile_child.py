@@ -39,7 +39,7 @@ def main() -> None:
     if spec["equalise"]:
         model, rescaled = _equalised(model, pictures)
         if rescaled:
-            notes.append(f"{rescaled} layers equalised")
+            notes.append(f"{rescaled} layer{'s' if rescaled > 1 else ''} equalised")
             content = model.SerializeToString()
     if spec["mixed"]:
         scheme, wide = _mixed_scheme(spec, content, model, samples, pictures)

@@ -184,17 +184,15 @@ def _gate_text(report: RunReport) -> str:
         f"on {report.evaluated_images} validation photos the kmodel scores {gained} "
         f"against the float model (may lose {report.gate_limit_points:.3f})"
     )
-    if report.verdict == UNDECIDED:
-        return f"passed, undecided: {text}; that rests on one photo, label more of them to know"
-    if report.verdict == FORCED:
-        return f"forced: {text}"
-    if verdict == "refused" and len(report.rungs) > 1:
+    if verdict == "refused" and report.verdict != FORCED and len(report.rungs) > 1:
         tried = len(report.rungs)
         return f"refused: {text}; the best of {tried} ways to quantise. Label more varied photos, or raise the limit (gate)"
-    if verdict == "passed" and len(report.rungs) > 1 and report.rung:
-        place = [rung.name for rung in report.rungs].index(report.rung) + 1
-        return f"passed: {text}, by way {place} of quantising: {report.rung}"
-    return f"{verdict}: {text}"
+    names = [rung.name for rung in report.rungs]
+    if len(names) > 1 and report.rung in names:
+        text += f", by way {names.index(report.rung) + 1} of quantising: {report.rung}"
+    if report.verdict == UNDECIDED:
+        return f"passed, undecided: {text}; that rests on one photo, label more of them to know"
+    return f"{FORCED if report.verdict == FORCED else verdict}: {text}"
 
 
 def _check_file(path: Path, digest: str, size: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
 from virtual_k230.postprocess import aicube, yolo
 
 for package in ("torch", "torchvision", "ultralytics"):
@@ -25,6 +26,12 @@ quick = settings(max_examples=15, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 STRIDES = [8, 16, 32]
 frames = st.sampled_from([[640, 360], [360, 640], [320, 320], [1280, 720]])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def apart(tmp_path_factory):
+    """ultralytics writes no settings into the home directory, and Pillow's open stays Pillow's for the tests that follow."""
+    isolate_ultralytics(tmp_path_factory.mktemp("settings"))
 
 
 @pytest.fixture(scope="module")

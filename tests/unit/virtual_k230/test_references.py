@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.virtual_parts import VirtualParts
+from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
 from virtual_k230 import ai2d
 from virtual_k230.postprocess import boxes, yolo
 
@@ -23,6 +24,12 @@ for package in ("torch", "torchvision", "ultralytics"):
 quick = settings(max_examples=40, deadline=None)
 sizes = st.integers(2, 70)
 seeds = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def apart(tmp_path_factory):
+    """ultralytics writes no settings into the home directory, and Pillow's open stays Pillow's for the tests that follow."""
+    isolate_ultralytics(tmp_path_factory.mktemp("settings"))
 
 
 @pytest.fixture(scope="module")

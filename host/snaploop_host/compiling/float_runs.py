@@ -92,8 +92,10 @@ def rounding_errors(model: onnx.ModelProto, ranges: Mapping[str, np.ndarray], pi
 
 
 def rounded(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """`values` as 8 bits over `limits` hold them: (2,) for all, or (rows, 2) for each first index."""
-    shape = (-1, *[1] * (values.ndim - 1)) if limits.ndim == 2 else (1,) * values.ndim
+    """`values` as 8 bits over `limits` hold them: (2,) for all, or (rows, 2) for each first index, of a MatMul's for each last one."""
+    shape = [1] * values.ndim
+    if limits.ndim == 2:
+        shape[0 if len(limits) == len(values) else -1] = -1
     low = np.minimum(limits[..., 0], 0).reshape(shape).astype(np.float32)
     high = np.maximum(limits[..., 1], 0).reshape(shape).astype(np.float32)
     step = np.maximum((high - low) / 255, 1e-30)

@@ -57,3 +57,9 @@ def test_rounding_stays_within_half_a_step_and_keeps_zero(limits):
     assert (np.abs(result - values) <= np.reshape(step, (-1, 1)) * 0.5001 + 1e-6).all()
     assert (result[:, 0] == 0).all()
     assert rounded(np.float32([[9.0], [9.0]]), limits).max() <= np.max(limits) + np.max(step)
+
+
+def test_weights_of_a_matmul_are_rounded_column_by_column():
+    limits = np.array([[0.0, 1.0], [-2.0, 5.0]])
+    values = np.random.default_rng(0).uniform(-1, 1, (5, 2)).astype(np.float32)  # two outputs of five inputs
+    assert (rounded(values, limits) == rounded(values.T, limits).T).all()

@@ -51,5 +51,7 @@ def mark_with_package(
         said = board.wait_for("all done", timeout=300)
     assert "Traceback" not in said, said
     with Image.open(photo.with_name("test_result.jpg")) as marked, Image.open(photo) as plain:
+        if marked.size != plain.size:  # a line with its text below it: a picture of its own
+            return said, np.ones((marked.height, marked.width), bool)
         difference = np.asarray(marked.convert("RGB"), int) - np.asarray(plain.convert("RGB"), int)
     return said, np.abs(difference).max(axis=2) > 40

@@ -9,6 +9,12 @@ import pytest
 from snaploop_host.training.download import DownloadError, download
 
 
+@pytest.fixture(autouse=True)
+def direct(monkeypatch):
+    """A proxy of the machine's knows nothing of the test's server."""
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @pytest.fixture
 def site():
     """A web server: `site.files` by name; a name that begins with "slow" is never answered."""

@@ -78,6 +78,23 @@ class OnnxEngine:
             TensorSpec("uint8" if each.type == "tensor(float)" else _dtype(each), self._sides(each)) for each in given
         ]
         self.outputs = [TensorSpec(_dtype(each), self._sides(each)) for each in self._session.get_outputs()]
+        noted = self._session.get_modelmeta().custom_metadata_map
+        self._mean, self._std = (self._noted(noted, name, usual) for name, usual in (("mean", 0.0), ("std", 1.0)))
+
+    def _noted(self, noted: dict[str, str], name: str, usual: float) -> Array:
+        """What a channel 0…1 is normalised with, from the file's metadata ("0.485,0.456,0.406"): (3, 1, 1), or one number for all."""
+        text = noted.get(name, str(usual))
+        try:
+            values = np.array([float(one) for one in text.split(",")], np.float32)
+        except ValueError as error:
+            raise SimulatorError(f"{self._path}: metadata {name}={text} is not numbers with commas between") from error
+        return values.reshape(-1, 1, 1)
+
+    def _scaled(self, pixels: Array) -> Array:
+        """uint8 pixels as the twin wants them; a kmodel does that itself."""
+        unit = pixels.astype(np.float32) / np.float32(255)
+        is_planes = unit.ndim == 4 and unit.shape[1] in (len(self._mean), len(self._std))
+        return (unit - self._mean) / self._std if is_planes else unit
 
     def _sides(self, tensor: Any) -> tuple[int, ...]:
         """Its shape; a first side that the file leaves open (the batch) is 1, as in every kmodel."""
@@ -95,7 +112,7 @@ class OnnxEngine:
             SimulatorError: onnxruntime cannot compute it.
         """
         feeds = {
-            name: array.astype(np.float32) / np.float32(255) if takes_float and array.dtype == np.uint8 else array
+            name: self._scaled(array) if takes_float and array.dtype == np.uint8 else array
             for name, takes_float, array in zip(self._names, self._takes_float, inputs, strict=True)
         }
         try:

@@ -14,6 +14,7 @@ import pytest
 from fakes.tiny_kmodel import INPUT_SHAPE, OUTPUT_SHAPE, CannotCompileError, compile_tiny
 from fakes.virtual_parts import VirtualParts, error_of
 from virtual_k230.kmodel import KmodelError, check_kmodel
+from virtual_k230.kpu import OnnxEngine
 
 FROM_PATH = ("EOFError", "KPU load model failed from path.")
 
@@ -319,3 +320,18 @@ def test_tensors_are_copies_and_the_version_follows_the_firmware():
     assert parts.call("nn.version") == "2.11.0"
     assert VirtualParts(profile="B").call("nn.version") == "2.9.0"
     assert VirtualParts(profile="B", nncase_version="2.11.0").call("nn.version") == "2.11.0"
+
+
+@pytest.mark.parametrize("noted", [{}, {"mean": "0.5,0.25,0", "std": "0.5,0.25,2"}])
+def test_a_twin_gets_what_its_metadata_says(tmp_path, noted):
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'snaploop[train]'")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install onnxruntime")
+    sides = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, 2, 2]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", sides[:1], sides[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    for name, value in noted.items():
+        model.metadata_props.add(key=name, value=value)
+    onnx.save(model, str(tmp_path / "twin.onnx"))
+    engine = OnnxEngine(tmp_path / "twin.onnx")
+    (said,) = engine.run([np.full((1, 3, 2, 2), 255, np.uint8)])
+    assert np.allclose(said[0, :, 0, 0], [1, 3, 0.5] if noted else [1, 1, 1])

@@ -112,7 +112,8 @@ class WholePhotoTask(ABC):
         from .network import load_weights
 
         network = self.folded(load_weights(folders.artifacts / "best.pt"), job)
-        write_onnx(network, folders.artifacts / "model.onnx", *self.input_wh(job), [self.output_name])
+        size_wh, outputs = self.input_wh(job), [self.output_name]
+        write_onnx(network, folders.artifacts / "model.onnx", *size_wh, outputs, self.preprocess)
 
     def examples(self, job: TrainingJob, folders: Folders, side: str) -> StretchedExamples:
         """The photos of "train" or "val" that have what the task wants, stretched."""

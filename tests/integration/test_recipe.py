@@ -102,7 +102,9 @@ def test_no_start_from_a_model_of_another_network(host, monkeypatch):
     result = host.config.data_dir / "jobs" / str(run.id) / "artifacts" / "result.json"
     held = json.loads(result.read_text())
     result.write_text(json.dumps(held | {"training": {"network": "db_mobilenet_v3_large"}}))
-    with pytest.raises(CannotTrainError, match=r"start=warm: .* is of the network db_mobilenet_v3_large, not own: give"):
+    with pytest.raises(
+        CannotTrainError, match=r"start=warm: .* is of the network db_mobilenet_v3_large, not own: give"
+    ):
         host.train.start(1, {"start": "warm"})
     assert host.train.start(1).warm_start_run_id is None
 

@@ -99,3 +99,24 @@ def test_command_names_what_is_not_there(tmp_path):
     make_host(tmp_path).close()
     done = CliRunner().invoke(app, ["package", "0123456789ab", "--data", str(tmp_path)])
     assert "no model 0123456789ab" in str(done.exception)
+
+
+def test_two_classes_are_told_apart_at_one_half(tmp_path):
+    with contextlib.closing(make_host(tmp_path / "host")) as host:
+        host.store.add_project("pair", "classify", ("cup", "pot"), 1.0)
+        board = pair_client(host, board_id="b0a4d001", project="pair")
+        for number in range(8):
+            board.send_sample(f"b1-{number:06}", jpeg(number), [Box(("cup", "pot")[number % 2], 0, 0, 64, 36)])
+        run = host.train.start(host.store.project_named("pair").id)
+        scores = {"images": 2, "values": {"top1": 1.0, "macro_f1": 1.0}}
+        golden = bytes(3 * 96 * 96)
+        write_artifacts(
+            host.jobs.artifact(run.id, "x").parent, task="classify", head="logits", labels=["cup", "pot"], input=[96, 96],
+            float_score=scores, kmodel_score=scores,
+            golden={"input_sha256": sha256(golden).hexdigest(), "input_bytes": len(golden), "answer": {"scores_permille": [900, 100]}},
+        )  # fmt: skip
+        (host.jobs.artifact(run.id, "golden_input.bin")).write_bytes(golden)
+        model = host.train.publisher.publish(run)
+        archive = packer(host).write(model.short, tmp_path / "out")
+    config = json.loads((archive.with_suffix("") / "mp_deployment_source" / "deploy_config.json").read_text())
+    assert config["confidence_threshold"] == 0.5

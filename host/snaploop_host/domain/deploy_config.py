@@ -12,8 +12,6 @@ from .preprocess import IMAGENET, UNIT_RANGE, Preprocess
 from .scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
 
 CHIP = "k230"
-SURER_OF_TWO = 0.5
-"""Threshold of two classes, which have one number: scripts take it for the line between both, any other would favour one of them."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def deploy_config(manifest: Mapping[str, Any], kmodel_name: str) -> dict[str, An
         "img_size": [width, height],
         "num_classes": len(labels),
         "categories": labels,
-        "confidence_threshold": SURER_OF_TWO if manifest["task"] == CLASSIFY and len(labels) == 2 else score,
+        "confidence_threshold": score,
         "nms_threshold": round(manifest["iou_permille"] / 1000, 3),
         "mean": list(role.preprocess.mean),
         "std": list(role.preprocess.std),

@@ -22,7 +22,7 @@ from typing import Any
 from ..domain.datasets import DatasetItem
 from ..domain.deploy_config import ROLES, deploy_config
 from ..domain.models import Model
-from ..domain.scores import EMBED, METRIC_TITLES, OCR_RECOGNIZE
+from ..domain.scores import CLASSIFY, EMBED, METRIC_TITLES, OCR_RECOGNIZE
 from ..errors import ConflictError
 from ..ports import Blobs, Jobs, Pictures, Store
 
@@ -30,6 +30,9 @@ FIRST_VERSION, LIBS_VERSION = "1_2_2", "1_3"
 SHARED = "snaploop_package.py"  # goes into every script, so that each is one file
 LIBRARY_PHOTOS = 3  # of each thing, for a metric-learning package to know it by
 SCRIPTS = {FIRST_VERSION: "snaploop_deploy.py", LIBS_VERSION: "snaploop_plattasks.py"}
+SURER_OF_TWO = (
+    0.5  # two classes have one number; scripts take the threshold for the line between them, any other favours one
+)
 _NO_VIDEO = (OCR_RECOGNIZE,)  # a line of text must fill the picture
 
 
@@ -99,7 +102,10 @@ class PackageModel:
         kmodel_name = f"{role.name}_{model.short}.kmodel"
         kmodel = self._blobs.path(model.digest).read_bytes()
         (source / kmodel_name).write_bytes(kmodel)
-        _write_json(source / "deploy_config.json", deploy_config(fields, kmodel_name))
+        config = deploy_config(fields, kmodel_name)
+        if model.task == CLASSIFY and config["num_classes"] == 2 and not model.is_imported:
+            config["confidence_threshold"] = SURER_OF_TWO
+        _write_json(source / "deploy_config.json", config)
         if model.task == OCR_RECOGNIZE:
             (source / "dict.txt").write_text("\n".join(fields["labels"]))
         ours = folder / "snaploop_model" / model.short

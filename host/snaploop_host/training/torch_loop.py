@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,33 @@ class Fitted:
     device: str
     bf16: bool
     steps_with_threads: dict[str, int]
+
+    def told(self, plan: Plan, start: str, batch: int, curve: EpochCurve, metrics: Sequence[str]) -> dict[str, Any]:
+        """What `training.task.Task.train` returns.
+
+        Args:
+            plan: what was planned.
+            start: "scratch", "pretrained" or "warm".
+            batch: that there was memory for.
+            curve: of all epochs.
+            metrics: of the task; the best epoch's are told as "val_…".
+        """
+        rows, best = curve.rows(), curve.metrics_of(self.best_epoch)
+        return {
+            "epochs": self.epochs,
+            "epochs_planned": plan.epochs,
+            "best_epoch": self.best_epoch,
+            "seconds": round(sum(row["seconds"] for row in rows), 2),
+            "start": start,
+            "start_metrics": curve.start_metrics,
+            "learning_rate": plan.rate,
+            "batch": batch,
+            "device": self.device,
+            "bf16": self.bf16,
+            "steps_with_threads": self.steps_with_threads,
+            **{f"val_{name}": best[name] for name in metrics},
+            "curve": rows,
+        }
 
 
 def fit(

@@ -74,21 +74,7 @@ def teach(
 
     fitted, batch = halving_the_batch(batch, report, attempt)
     write_best(folders.artifacts / "best.pt", fitted, beside)
-    rows = curve.rows()
-    return {
-        "epochs": fitted.epochs,
-        "epochs_planned": epochs,
-        "best_epoch": fitted.best_epoch,
-        "seconds": round(sum(row["seconds"] for row in rows), 2),
-        "start": start,
-        "start_metrics": curve.start_metrics,
-        "learning_rate": rate,
-        "batch": batch,
-        "device": fitted.device,
-        "bf16": fitted.bf16,
-        "steps_with_threads": fitted.steps_with_threads,
-        "curve": rows,
-    }
+    return fitted.told(plan, start, batch, curve, METRICS[job.task])
 
 
 def judge_by(

@@ -62,23 +62,8 @@ def train(
         lambda size: _fit(job, photos, judge, size, plan, start, folders.run, curve, report),
     )
     save_weights(folders.artifacts / "best.pt", fitted.weights)
-    rows = curve.rows()
-    best_metrics = curve.metrics_of(fitted.best_epoch)
-    return {
-        "epochs": fitted.epochs,
-        "epochs_planned": epochs,
-        "best_epoch": fitted.best_epoch,
-        "seconds": round(sum(row["seconds"] for row in rows), 2),
-        "start": "warm" if warm else ("pretrained" if start else "scratch"),
-        "start_metrics": curve.start_metrics,
-        "learning_rate": plan.rate,
-        "batch": batch,
-        "device": fitted.device,
-        "bf16": fitted.bf16,
-        "steps_with_threads": fitted.steps_with_threads,
-        **{f"val_{name}": best_metrics[name] for name in METRICS[SEGMENT]},
-        "curve": rows,
-    }
+    began = "warm" if warm else ("pretrained" if start else "scratch")
+    return fitted.told(plan, began, batch, curve, METRICS[SEGMENT])
 
 
 def _fit(

@@ -51,24 +51,7 @@ def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Repo
 
     fitted, batch = halving_the_batch(parameters.batch, report, attempt)
     networks.save_weights(folders.artifacts / "best.pt", task.name, job.classes, fitted.weights)
-    rows = curve.rows()
-    best_metrics = curve.metrics_of(fitted.best_epoch)
-    return {
-        "epochs": fitted.epochs,
-        "epochs_planned": epochs,
-        "best_epoch": fitted.best_epoch,
-        "seconds": round(sum(row["seconds"] for row in rows), 2),
-        "start": start,
-        "start_metrics": curve.start_metrics,
-        "backbone": BACKBONE,
-        "learning_rate": rate,
-        "batch": batch,
-        "device": fitted.device,
-        "bf16": fitted.bf16,
-        "steps_with_threads": fitted.steps_with_threads,
-        **{f"val_{name}": best_metrics[name] for name in METRICS[task.name]},
-        "curve": rows,
-    }
+    return fitted.told(plan, start, batch, curve, METRICS[task.name]) | {"backbone": BACKBONE}
 
 
 def _fit(

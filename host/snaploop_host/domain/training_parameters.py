@@ -21,6 +21,7 @@ AUTO, SCRATCH, PRETRAINED, WARM = "auto", "scratch", "pretrained", "warm"
 STARTS = (AUTO, SCRATCH, PRETRAINED, WARM)
 NETWORK = "network"
 OWN_NETWORK, DOCTR_DB, DOCTR_CRNN = "own", "db_mobilenet_v3_large", "crnn_mobilenet_v3_small"
+MOBILENET = "mobilenetv2_100"
 OPTIMIZERS = ("AdamW", "Adam", "SGD")
 STOP_CHANGE = 0.05  # when only stop_epochs is given: S0-11
 NORMAL = "normal"
@@ -213,6 +214,14 @@ RULES = (
         )
         for task, other in ((OCR_DETECT, DOCTR_DB), (OCR_RECOGNIZE, DOCTR_CRNN))
     ),
+    Rule(
+        NETWORK,
+        CHOICE,
+        "what learns: our own small one, quick from scratch, or timm's, which wants pretrained weights or many photos",
+        "the last model's, else timm's if weights/ has it, else own",
+        choices=(AUTO, OWN_NETWORK, MOBILENET),
+        tasks=(CLASSIFY, MULTILABEL, EMBED),
+    ),
     Rule("dictionary", TEXT, "all characters that may occur", "those of the labels", tasks=(OCR_RECOGNIZE,)),
     Rule("momentum", NUMBER, "of SGD; beta 1 of Adam and AdamW", "0.9", 0, 0.999),
     Rule("weight_decay", NUMBER, "pull of the weights towards 0", "0.0005", 0, 0.5),
@@ -278,6 +287,11 @@ def check_parameters(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters with what their preset sets; what is given itself wins."""
     return {**PRESETS[str(given.get("preset", NORMAL))], **given}
+
+
+def default_network(task: str) -> str:
+    """What parameter `network` is when nobody gives it."""
+    return AUTO if task in (CLASSIFY, MULTILABEL, EMBED) else OWN_NETWORK
 
 
 Check = Callable[[str, Mapping[str, Any]], dict[str, Any]]

@@ -32,6 +32,7 @@ from ..domain.training_parameters import (
     SCRATCH,
     WARM,
     check_parameters,
+    default_network,
     with_settings,
 )
 from ..errors import CannotTrainError, HostError
@@ -300,9 +301,9 @@ class TrainModel:
         Raises:
             CannotTrainError: start=warm, and there is none.
         """
-        start, network = given.get("start", AUTO), given.get(NETWORK, OWN_NETWORK)
+        start, network = given.get("start", AUTO), given.get(NETWORK, default_network(project.task))
         found = None if start in (SCRATCH, PRETRAINED) else self._last_good_run(project)
-        other = self._network_of(found) if found else network
+        other = self._network_of(found) if found and network != AUTO else network
         if start == WARM and found is None:
             raise CannotTrainError(
                 f"start=warm: {project.name} has no model of these classes to start from: give start=auto or scratch"
@@ -317,7 +318,8 @@ class TrainModel:
     def _network_of(self, run: Run) -> str:
         """The network that a finished run trained; of a task without a choice, and before there was one, it is our own."""
         result = json.loads(self._jobs.artifact(run.id, RESULT).read_bytes())
-        return str(result.get("training", {}).get(NETWORK, OWN_NETWORK))
+        trained = result.get("training", {})
+        return str(trained.get(NETWORK, trained.get("backbone", OWN_NETWORK)))  # "backbone": runs of older versions
 
     def _last_good_run(self, project: Project) -> Run | None:
         """The run of the last good model, when its classes are today's and its weights are still there."""

@@ -24,11 +24,12 @@ from typing import Any
 
 from ..domain.durations import duration_text
 from ..domain.photo_labels import WHOLE_PHOTO_TASKS
-from ..domain.scores import CLASSIFY, DETECT, EMBED, MULTILABEL, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
-from ..domain.training_parameters import DOCTR_CRNN, DOCTR_DB, OWN_NETWORK, SCRATCH
+from ..domain.scores import DETECT, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
+from ..domain.training_parameters import DOCTR_CRNN, DOCTR_DB, MOBILENET, OWN_NETWORK, SCRATCH
 from .errors import TooLongError, TrainingError
 from .job_spec import Parameters, Photo, TrainingJob, read_job, typical_size
 from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name, yardstick_s
+from .pretrained import network_of
 from .task import Effort, Folders, Task, task_named
 
 PROBE_PHOTOS = 2  # batches of them
@@ -48,12 +49,12 @@ class Reference:
     simulate_s: float
 
 
-_WHOLE = Reference(96 * 96, 0.06, 9.8, 0.3)
+_OWN = Reference(96 * 96, 0.03, 5.6, 0.2)
+_TIMMS = Reference(96 * 96, 0.06, 9.8, 0.3)
 REFERENCE = {
     DETECT: Reference(320 * 192, 0.15, 13.1, 2.7),
-    CLASSIFY: _WHOLE,
-    MULTILABEL: _WHOLE,
-    EMBED: _WHOLE,
+    **dict.fromkeys(WHOLE_PHOTO_TASKS, _OWN),
+    **dict.fromkeys((f"{task} {MOBILENET}" for task in WHOLE_PHOTO_TASKS), _TIMMS),
     SEGMENT: Reference(160 * 96, 0.07, 12.0, 0.6),
     OCR_DETECT: Reference(320 * 192, 0.12, 8.0, 1.5),
     f"{OCR_DETECT} {DOCTR_DB}": Reference(320 * 192, 1.2, 30.0, 9.0),
@@ -210,7 +211,7 @@ def learn(
 
 def _kind(job: TrainingJob) -> str:
     """What measurements are kept by: the task, and the network where it is another than our own."""
-    name = job.parameters.network
+    name = network_of(job)
     return job.task if name == OWN_NETWORK else f"{job.task} {name}"
 
 
@@ -256,7 +257,9 @@ def _small_job(job: TrainingJob, size_wh: tuple[int, int]) -> TrainingJob:
         return tuple(photos[index] for index in sorted(range(len(photos)), key=shape.__getitem__)[:count])
 
     given: Parameters = job.parameters
-    parameters = dataclasses.replace(given, stop_change=None, imgsz=max(size_wh), start=SCRATCH)
+    parameters = dataclasses.replace(
+        given, stop_change=None, imgsz=max(size_wh), start=SCRATCH, network=network_of(job)
+    )
     return dataclasses.replace(
         job,
         train=fittest(job.train, PROBE_PHOTOS * given.batch),

@@ -12,7 +12,16 @@ from typing import Any
 from snaploop_shared.letterbox import input_size
 
 from ..domain.models import GATE_IMAGES, GATE_LIMIT_POINTS
-from ..domain.training_parameters import AUTO, NORMAL, OWN_NETWORK, PRETRAINED, check_parameters, with_preset
+from ..domain.training_parameters import (
+    AUTO,
+    NETWORK,
+    NORMAL,
+    OWN_NETWORK,
+    PRETRAINED,
+    check_parameters,
+    default_network,
+    with_preset,
+)
 from ..errors import BadInputError
 from .errors import BadJobError
 
@@ -163,12 +172,12 @@ STEPS_FROM_SCRATCH = (
 STEPS_WARM = 130
 
 
-def chosen_epochs(parameters: Parameters, photos: int, warm: bool) -> int:
-    """Epochs to train: as asked, else enough for a fixed number of optimiser steps, within 20…300."""
+def chosen_epochs(parameters: Parameters, photos: int, warm: bool, more: float = 1.0) -> int:
+    """Epochs to train: as asked, else enough for a fixed number of optimiser steps (`more` times as many), within 20…300."""
     if parameters.epochs is not None:
         return parameters.epochs
     steps = STEPS_WARM if warm else STEPS_FROM_SCRATCH
-    per_epoch = math.ceil(photos / parameters.batch)
+    per_epoch = math.ceil(photos / parameters.batch) / more
     shortest = SHORTEST_RUN_EPOCHS // 2 if warm else SHORTEST_RUN_EPOCHS
     return min(max(math.ceil(steps / per_epoch), shortest), LONGEST_RUN_EPOCHS)
 
@@ -246,7 +255,7 @@ def _points(raw: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
 
 def _parameters(task: str, given: Mapping[str, Any]) -> Parameters:
     try:
-        return Parameters(**with_preset(check_parameters(task, given)))
+        return Parameters(**({NETWORK: default_network(task)} | with_preset(check_parameters(task, given))))
     except BadInputError as error:
         raise BadJobError(str(error)) from error
 

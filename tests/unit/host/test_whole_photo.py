@@ -1,6 +1,8 @@
 """Parts of classify, multilabel and embed: stretching, batches, weights, folding, what outputs mean, and refused data."""
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,18 +17,22 @@ import torch
 from fakes.shape_photos import NAMES, SIZE, jpeg, photo
 from snaploop_host.domain.classification_metrics import ClassProbabilities
 from snaploop_host.domain.multilabel_metrics import LabelProbabilities
+from snaploop_host.domain.training_parameters import MOBILENET, OWN_NETWORK
+from snaploop_host.training import pretrained
 from snaploop_host.training.classify.task import TASK as CLASSIFY
 from snaploop_host.training.detect.augment import Augmentation
+from snaploop_host.training.download import DownloadError
 from snaploop_host.training.embed.loss import NormalisedSoftmax
 from snaploop_host.training.embed.task import TASK as EMBED
 from snaploop_host.training.errors import BadDatasetError, BadJobError, TrainingError
 from snaploop_host.training.job_spec import read_job
 from snaploop_host.training.multilabel.task import TASK as MULTILABEL
+from snaploop_host.training.pretrained import pretrained_file
 from snaploop_host.training.task import Folders, task_named
 from snaploop_host.training.whole_photo import network as networks
 from snaploop_host.training.whole_photo import train as train_module
+from snaploop_host.training.whole_photo.base import planned_epochs
 from snaploop_host.training.whole_photo.pictures import VariedBatches, WholePhotos, balancing_odds, stretch, vary
-from snaploop_host.training.whole_photo.weights import pretrained_file
 
 
 def make_job(folder, task, train, val, classes=NAMES, **parameters):
@@ -138,7 +144,7 @@ def test_gate_of_many_things_holds_pairs(tmp_path):
 
 def test_two_logits_become_one_with_the_same_meaning(tmp_path):
     torch.manual_seed(0)
-    network = networks.build_network(2).eval()
+    network = networks.build_network(OWN_NETWORK, 2).eval()
     torch.nn.init.normal_(network.classifier.weight, std=0.5)
     pixels = torch.rand(2, 3, 96, 96)
     with torch.inference_mode():
@@ -152,7 +158,7 @@ def test_two_logits_become_one_with_the_same_meaning(tmp_path):
 def test_vectors_leave_the_network_with_their_middle_at_zero(tmp_path):
     """An untrained network answers all photos nearly alike; from the middle of them, they lie in all directions."""
     job = make_job(tmp_path, "embed", ONES * 4, ONES * 2)
-    network = networks.build_network(EMBED.outputs(job)).eval()
+    network = networks.build_network(OWN_NETWORK, EMBED.outputs(job)).eval()
     with torch.no_grad():
         getattr(network, networks.HEAD).bias.fill_(1.0)
     photos = EMBED.photos(job, "train")
@@ -164,29 +170,86 @@ def test_vectors_leave_the_network_with_their_middle_at_zero(tmp_path):
     assert after.mean(dim=0).abs().max() < 1e-4
 
 
-def test_weights_come_back_and_what_fits_is_taken_over(tmp_path):
-    network = networks.build_network(3)
-    networks.save_weights(tmp_path / "best.pt", "classify", NAMES, network.state_dict())
+@pytest.mark.parametrize("name", [OWN_NETWORK, MOBILENET])
+def test_weights_come_back_and_what_fits_is_taken_over(tmp_path, name):
+    network = networks.build_network(name, 3)
+    networks.save_weights(tmp_path / "best.pt", "classify", name, NAMES, network.state_dict())
+    assert networks.name_in(tmp_path / "best.pt") == name
     again = networks.load_weights(tmp_path / "best.pt")
-    assert all(torch.equal(one, again.state_dict()[name]) for name, one in network.state_dict().items())
-    wider = networks.build_network(5)
-    taken = networks.start_from(wider, tmp_path / "best.pt")
+    assert all(torch.equal(one, again.state_dict()[key]) for key, one in network.state_dict().items())
+    wider = networks.build_network(name, 5)
+    taken = networks.start_from(wider, name, tmp_path / "best.pt")
     assert taken == len(network.state_dict()) - 2  # all but the last layer's weight and bias
-    assert torch.equal(wider.conv_stem.weight, network.conv_stem.weight)
+    first = next(iter(network.state_dict()))
+    assert torch.equal(wider.state_dict()[first], network.state_dict()[first])
+
+
+def test_pretrained_weights_are_found_by_the_networks_name(tmp_path):
     plain = tmp_path / "mobilenetv2_100_ra.pth"
+    network = networks.build_network(MOBILENET, 3)
     torch.save(network.state_dict(), plain)
-    assert pretrained_file(tmp_path) == plain
-    assert networks.start_from(networks.build_network(3), plain) == len(network.state_dict())
+    assert pretrained_file(tmp_path, MOBILENET) == plain
+    assert networks.start_from(networks.build_network(MOBILENET, 3), MOBILENET, plain) == len(network.state_dict())
 
 
 def test_broken_weights_are_said(tmp_path):
     bad = tmp_path / "mobilenetv2_100.pth"
     bad.write_bytes(b"not weights")
+    network = networks.build_network(MOBILENET, 3)
     with pytest.raises(BadJobError, match=r"mobilenetv2_100\.pth cannot be read"):
-        networks.start_from(networks.build_network(3), bad)
+        networks.start_from(network, MOBILENET, bad)
     torch.save({"other": torch.zeros(3)}, bad)
     with pytest.raises(BadJobError, match=r"nothing in .* fits mobilenetv2_100"):
-        networks.start_from(networks.build_network(3), bad)
+        networks.start_from(network, MOBILENET, bad)
+    own = networks.build_network(OWN_NETWORK, 3)
+    networks.save_weights(tmp_path / "best.pt", "classify", OWN_NETWORK, NAMES, own.state_dict())
+    with pytest.raises(BadJobError, match="are of network=own, not mobilenetv2_100: train from scratch"):
+        networks.start_from(network, MOBILENET, tmp_path / "best.pt")
+
+
+def test_network_is_the_last_models_else_timms_where_its_weights_are_else_our_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "WEIGHTS_FOLDER", tmp_path / "weights")
+    monkeypatch.setattr(pretrained, "download", lambda *_: pytest.fail("nobody asked for it"))
+
+    def job(warm_start=None, **parameters):
+        made = make_job(tmp_path, "classify", ONES, ONES)
+        chosen = replace(made.parameters, network="auto", **parameters)
+        return replace(made, parameters=chosen, warm_start=warm_start)
+
+    assert pretrained.network_of(job()) == OWN_NETWORK and pretrained.weights_to_start_from(job()) is None
+    assert pretrained.provide_weights(job()) == []
+    scratch = job(batch=1)
+    timms = replace(scratch, parameters=replace(scratch.parameters, network=MOBILENET))
+    assert planned_epochs(scratch) > planned_epochs(timms)
+    (tmp_path / "weights").mkdir()
+    file = tmp_path / "weights" / "mobilenetv2_100_ra-00000000.pth"
+    file.write_bytes(b"weights")
+    assert pretrained.network_of(job()) == MOBILENET and pretrained.weights_to_start_from(job()) == file
+    assert pretrained.provide_weights(job()) == [f"mobilenetv2_100 starts from {file}"]
+    assert pretrained.network_of(job(start="scratch")) == OWN_NETWORK
+    best = tmp_path / "best.pt"
+    own = networks.build_network(OWN_NETWORK, 3)
+    networks.save_weights(best, "classify", OWN_NETWORK, NAMES, own.state_dict())
+    assert pretrained.network_of(job(best)) == OWN_NETWORK and pretrained.weights_to_start_from(job(best)) == best
+
+
+def test_weights_that_are_asked_for_are_fetched_and_without_a_network_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "WEIGHTS_FOLDER", tmp_path / "weights")
+    asked = []
+
+    def nothing(address, folder):
+        asked.append(address)
+        raise DownloadError(address.rpartition("/")[-1], "no network")
+
+    monkeypatch.setattr(pretrained, "download", nothing)
+    made = make_job(tmp_path, "classify", ONES, ONES)
+    job = replace(made, parameters=replace(made.parameters, network="auto", start="pretrained"))
+    (note,) = pretrained.provide_weights(job)
+    assert (
+        note.startswith("mobilenetv2_100 starts from scratch (no network; put mobilenetv2_100_")
+        and "network=own" in note
+    )
+    assert re.search(r"/mobilenetv2_100_\w+-[0-9a-f]{8}\.pth$", asked[0])
 
 
 def test_batch_is_halved_when_memory_is_short(tmp_path, monkeypatch):

@@ -13,28 +13,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..residual import Block, convolution
+
 CHANNELS = (16, 32, 64, 96, 128)  # at strides 2, 4, 8, 16, 32
 PYRAMID = 48
 RARE = -3.0  # logit that the maps begin with: most pixels are no text
-
-
-class Block(nn.Module):
-    """Two 3×3 convolutions and a way round them."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        """With `stride` in the first convolution."""
-        super().__init__()
-        self.first = _convolution(inputs, outputs, 3, stride)
-        self.second = nn.Sequential(nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
-        self.round = (
-            nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-            if stride > 1 or inputs != outputs
-            else nn.Identity()
-        )
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """The features, one step on."""
-        return functional.relu(self.second(self.first(features)) + self.round(features))
 
 
 class TextMapNetwork(nn.Module):
@@ -43,14 +26,14 @@ class TextMapNetwork(nn.Module):
     def __init__(self) -> None:
         """With random weights."""
         super().__init__()
-        self.stem = _convolution(3, CHANNELS[0], 3, 2)
+        self.stem = convolution(3, CHANNELS[0], 3, 2)
         pairs = itertools.pairwise(CHANNELS)
         self.stages = nn.ModuleList([Block(inputs, outputs, 2) for inputs, outputs in pairs])
         self.sides = nn.ModuleList([nn.Conv2d(channels, PYRAMID, 1) for channels in CHANNELS[1:]])
-        self.smooth = _convolution(PYRAMID, PYRAMID, 3, 1)
+        self.smooth = convolution(PYRAMID, PYRAMID, 3, 1)
         last = nn.ConvTranspose2d(16, 2, 2, 2)
         self.head = nn.Sequential(
-            _convolution(PYRAMID, 24, 3, 1),
+            convolution(PYRAMID, 24, 3, 1),
             nn.ConvTranspose2d(24, 16, 2, 2, bias=False),
             nn.BatchNorm2d(16),
             nn.ReLU(),
@@ -110,9 +93,3 @@ def map_loss(logits: torch.Tensor, maps: torch.Tensor) -> dict[str, torch.Tensor
         dice = 1 - (2 * (chance * positive).sum() + 1) / (chance.sum() + texts + 1)
         terms[name] = weight * (balanced + dice)
     return terms
-
-
-def _convolution(inputs: int, outputs: int, size: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )

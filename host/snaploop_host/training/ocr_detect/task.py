@@ -19,7 +19,7 @@ from ...domain.text_metrics import FoundText, TrueText, found_text_qualities, sc
 from ...domain.training_parameters import OWN_NETWORK
 from ..errors import TrainingError
 from ..job_spec import TrainingJob, chosen_epochs, model_input
-from ..ocr.weights import provide_weights, weights_to_start_from
+from ..pretrained import provide_weights, weights_to_start_from
 from ..task import Effort, Folders, Outputs, Pixels, Report
 from .pictures import PlacedPhotos, read_split, too_small, write_split
 

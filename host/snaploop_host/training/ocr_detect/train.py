@@ -17,7 +17,7 @@ from ...domain.text_metrics import TrueText, score_found_text
 from ..job_spec import Parameters, TrainingJob
 from ..ocr.quads import read_rgb
 from ..ocr.teach import read_warm, teach
-from ..ocr.weights import weights_to_start_from
+from ..pretrained import weights_to_start_from
 from ..task import Folders, Report
 from .network import map_loss
 from .networks import build_network

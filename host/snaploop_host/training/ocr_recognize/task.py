@@ -19,7 +19,7 @@ from ...domain.text_labels import is_readable
 from ...domain.text_metrics import Reading, TrueReading, reading_qualities, score_readings, tally_readings
 from ..errors import TrainingError
 from ..job_spec import TrainingJob, chosen_epochs
-from ..ocr.weights import provide_weights, weights_to_start_from
+from ..pretrained import provide_weights, weights_to_start_from
 from ..task import Effort, Folders, Outputs, Pixels, Report
 from .dictionary import characters_of, labels_of, read_steps
 from .lines import Lines, input_width, read_lines, write_lines

@@ -16,7 +16,7 @@ from ...domain.text_metrics import score_readings
 from ..job_spec import Parameters, TrainingJob
 from ..ocr.quads import read_rgb
 from ..ocr.teach import read_warm, teach
-from ..ocr.weights import weights_to_start_from
+from ..pretrained import weights_to_start_from
 from ..task import Folders, Report
 from .dictionary import labels_of, read_steps
 from .lines import Line, Lines, changed, read_lines

@@ -15,12 +15,12 @@ from ..detect.augment import augmentation_of
 from ..device import halving_the_batch
 from ..epoch_curve import EpochCurve
 from ..job_spec import Parameters, TrainingJob, chosen_patience
+from ..pretrained import network_of, weights_to_start_from
 from ..task import Folders, Report
 from ..torch_loop import Fitted, Judged, Plan, fit
 from . import network as networks
 from .base import MOST_VALIDATION_PHOTOS, planned_epochs
 from .pictures import VariedBatches, balancing_odds
-from .weights import BACKBONE, WEIGHTS_FOLDER, pretrained_file
 
 if TYPE_CHECKING:
     from .base import WholePhotoTask
@@ -33,7 +33,7 @@ DIGITS = 3  # of the metric: what differs less is decided by the validation loss
 def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Report) -> dict[str, Any]:
     """Train, write best.pt, and say how it went; see `training.task.Task.train`."""
     torch.manual_seed(job.parameters.seed)
-    start_weights = job.warm_start or (pretrained_file(WEIGHTS_FOLDER) if job.may_use_pretrained else None)
+    name, start_weights = network_of(job), weights_to_start_from(job)
     parameters = job.parameters
     epochs = planned_epochs(job)
     rate = parameters.lr0 if parameters.lr0 is not None else (LR_KNOWN if start_weights else LR_FROM_SCRATCH)
@@ -43,15 +43,15 @@ def train(task: WholePhotoTask, job: TrainingJob, folders: Folders, report: Repo
     judge = _Judge(task, job)
 
     def attempt(batch: int) -> Fitted:
-        network = networks.build_network(task.outputs(job))
+        network = networks.build_network(name, task.outputs(job))
         if start_weights:
-            networks.start_from(network, start_weights)
+            networks.start_from(network, name, start_weights)
         now = replace(parameters, batch=batch)
         return _fit(task, job, now, network, judge, plan, folders, curve, report)
 
     fitted, batch = halving_the_batch(parameters.batch, report, attempt)
-    networks.save_weights(folders.artifacts / "best.pt", task.name, job.classes, fitted.weights)
-    return fitted.told(plan, start, batch, curve, METRICS[task.name]) | {"backbone": BACKBONE}
+    networks.save_weights(folders.artifacts / "best.pt", task.name, name, job.classes, fitted.weights)
+    return fitted.told(plan, start, batch, curve, METRICS[task.name]) | {"network": name}
 
 
 def _fit(

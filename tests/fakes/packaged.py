@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -25,7 +26,7 @@ except Exception as error:
 
 
 def mark_with_package(
-    host_data: Path, project: str, folder: Path, picture: np.ndarray | None = None
+    host_data: Path, project: str, folder: Path, picture: np.ndarray | str | None = None
 ) -> tuple[str, np.ndarray]:
     """What the script says of a picture, and where it painted on it: (H, W) bool.
 
@@ -33,7 +34,7 @@ def mark_with_package(
         host_data: the host's data folder.
         project: whose offered model is packed.
         folder: to work in.
-        picture: H×W×3 uint8 RGB; without one the package's own is looked at.
+        picture: H×W×3 uint8 RGB, or the first one of the package that fits a pattern; without one the package's own to try is looked at.
     """
     with contextlib.closing(open_host(Config(host_data))) as host:
         digest = host.store.offered_model(host.store.project_named(project).id).digest
@@ -44,7 +45,9 @@ def mark_with_package(
         file.extractall(folder / "sd" / "my models")
     (script,) = (folder / "sd" / "my models").glob("*/*_image_1_2_2.py")
     photo = script.parent / "mp_deployment_source" / "images" / "test.jpg"
-    if picture is not None:
+    if isinstance(picture, str):
+        shutil.copy(min(script.parent.glob(picture)), photo)
+    elif picture is not None:
         Image.fromarray(picture).save(photo, quality=95)
     with contextlib.closing(VirtualK230(sd=folder / "sd", profile="D")) as board:
         board.start_source(RUN_IT.format(path="/sdcard/" + script.relative_to(folder / "sd").as_posix()))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,11 @@ except Exception as error:
 
 
 def mark_with_package(
-    host_data: Path, project: str, folder: Path, picture: np.ndarray | str | None = None
+    host_data: Path,
+    project: str,
+    folder: Path,
+    picture: np.ndarray | None = None,
+    change: Callable[[Path], None] = lambda source: None,
 ) -> tuple[str, np.ndarray]:
     """What the script says of a picture, and where it painted on it: (H, W) bool.
 
@@ -34,7 +38,8 @@ def mark_with_package(
         host_data: the host's data folder.
         project: whose offered model is packed.
         folder: to work in.
-        picture: H×W×3 uint8 RGB, or the first one of the package that fits a pattern; without one the package's own to try is looked at.
+        picture: H×W×3 uint8 RGB; without one the package's own is looked at.
+        change: called with the unpacked mp_deployment_source before the script runs.
     """
     with contextlib.closing(open_host(Config(host_data))) as host:
         digest = host.store.offered_model(host.store.project_named(project).id).digest
@@ -45,10 +50,9 @@ def mark_with_package(
         file.extractall(folder / "sd" / "my models")
     (script,) = (folder / "sd" / "my models").glob("*/*_image_1_2_2.py")
     photo = script.parent / "mp_deployment_source" / "images" / "test.jpg"
-    if isinstance(picture, str):
-        shutil.copy(min(script.parent.glob(picture)), photo)
-    elif picture is not None:
+    if picture is not None:
         Image.fromarray(picture).save(photo, quality=95)
+    change(photo.parents[1])
     with contextlib.closing(VirtualK230(sd=folder / "sd", profile="D")) as board:
         board.start_source(RUN_IT.format(path="/sdcard/" + script.relative_to(folder / "sd").as_posix()))
         said = board.wait_for("all done", timeout=300)

@@ -205,6 +205,9 @@ def test_broken_weights_are_said(tmp_path):
     networks.save_weights(tmp_path / "best.pt", "classify", OWN_NETWORK, NAMES, own.state_dict())
     with pytest.raises(BadJobError, match="are of network=own, not mobilenetv2_100: train from scratch"):
         networks.start_from(network, MOBILENET, tmp_path / "best.pt")
+    torch.save({"backbone": MOBILENET}, tmp_path / "best.pt")
+    with pytest.raises(BadJobError, match=r"best\.pt cannot be read"):
+        networks.start_from(network, MOBILENET, tmp_path / "best.pt")
 
 
 def test_network_is_the_last_models_else_timms_where_its_weights_are_else_our_own(tmp_path, monkeypatch):

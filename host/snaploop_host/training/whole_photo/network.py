@@ -66,11 +66,11 @@ def start_from(network: nn.Module, name: str, weights: Path) -> int:
     """
     given = _held(weights)
     if is_ours(weights):
+        if (other := _name(given)) != name:
+            raise BadJobError(
+                f"weights {weights} are of network={other}, not {name}: train from scratch, or give that network"
+            )
         given = given["weights"]
-    if is_ours(weights) and (other := name_in(weights)) != name:
-        raise BadJobError(
-            f"weights {weights} are of network={other}, not {name}: train from scratch, or give that network"
-        )
     own = network.state_dict()
     fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     if not fitting:
@@ -87,7 +87,7 @@ def _held(file: Path) -> dict[str, Any]:
     try:
         if is_ours(file):
             ours: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-            return ours
+            return {**ours, "weights": ours["weights"]}  # a file without them is none of ours
         plain: dict[str, Any] = load_state_dict(str(file), device="cpu", weights_only=True)
         return plain
     except Exception as error:  # boundary: torch, pickle and safetensors have no common error for a broken file
@@ -107,7 +107,11 @@ def name_in(file: Path) -> str:
     Raises:
         BadJobError: it cannot be read.
     """
-    return str(_held(file).get("backbone", MOBILENET))
+    return _name(_held(file))
+
+
+def _name(held: dict[str, Any]) -> str:
+    return str(held.get("backbone", MOBILENET))
 
 
 def save_weights(file: Path, task: str, name: str, classes: Sequence[str], weights: dict[str, torch.Tensor]) -> None:
@@ -119,8 +123,9 @@ def save_weights(file: Path, task: str, name: str, classes: Sequence[str], weigh
 
 def load_weights(file: Path) -> nn.Module:
     """The trained network of a best.pt, in evaluation mode."""
-    weights = _held(file)["weights"]
-    network = build_network(name_in(file), len(weights[f"{HEAD}.bias"]))
+    held = _held(file)
+    weights = held["weights"]
+    network = build_network(_name(held), len(weights[f"{HEAD}.bias"]))
     network.load_state_dict(weights)
     return network.eval()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
+
+os.environ["SNAPLOOP_OFFLINE"] = "1"  # trainings would fetch pretrained weights where there is a network
 
 _LINES: list[str] = []
 

@@ -153,9 +153,7 @@ def test_training_killed_after_its_last_epoch_is_not_trained_again(tmp_path):
 
     def run():
         reported.clear()
-        return train(
-            job, (96, 64), tmp_path / "data", tmp_path / "train", lambda kind, **fields: reported.append(kind), None
-        )
+        return train(job, (96, 64), tmp_path / "data", tmp_path / "train", lambda kind, **_: reported.append(kind))
 
     first = run()
     assert reported.count("epoch") == 2
@@ -197,7 +195,6 @@ def test_want_of_memory_halves_the_batch_and_says_so(tmp_path):
             tmp_path / "data",
             tmp_path / "train",
             lambda kind, **fields: notes.append(fields["text"]) if kind == "note" else None,
-            None,
             SmallMemory,
         )
 

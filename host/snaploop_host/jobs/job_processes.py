@@ -45,9 +45,10 @@ _SOURCE_ROOTS = (Path(__file__).resolve().parents[2], Path(__file__).resolve().p
 class JobProcesses:
     """Prepare, start, watch and stop the jobs below one folder."""
 
-    def __init__(self, folder: Path, worker: Sequence[str] = WORKER) -> None:
-        """Make the folder; `worker` is the command that gets a job folder as its argument."""
+    def __init__(self, folder: Path, worker: Sequence[str] = WORKER, weights: Path | None = None) -> None:
+        """Make the folder; `worker` is the command that gets a job folder as its argument, `weights` where pretrained ones are kept."""
         self._folder = folder
+        self._weights = weights
         self._worker = tuple(worker)
         self._children: dict[
             int, subprocess.Popen[bytes]
@@ -82,7 +83,7 @@ class JobProcesses:
                 command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                env=_environ(),
+                env=_environ(self._weights),
                 timeout=LONGEST_ANSWER_S,
                 check=False,
             )
@@ -121,7 +122,7 @@ class JobProcesses:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    env=_environ(),
+                    env=_environ(self._weights),
                 )
         except FileNotFoundError as error:
             raise MissingToolError(f"{error.filename} is not on this machine: install coreutils") from error
@@ -194,11 +195,13 @@ class JobProcesses:
         return pid if started is not None and _start_time(pid) == started else None
 
 
-def _environ() -> dict[str, str]:
+def _environ(weights: Path | None) -> dict[str, str]:
     """Ours, with our own sources first and output at once."""
     environ = dict(os.environ)
     environ["PYTHONPATH"] = os.pathsep.join([*map(str, _SOURCE_ROOTS), *filter(None, [environ.get("PYTHONPATH")])])
     environ["PYTHONUNBUFFERED"] = "1"
+    if weights is not None:
+        environ.setdefault("SNAPLOOP_WEIGHTS", str(weights))
     return environ
 
 

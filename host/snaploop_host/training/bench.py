@@ -238,7 +238,7 @@ def train_only(job_folder: Path, out: Path) -> None:
 
     job = read_job(job_folder / "job.json")
     write_layout(job, out / "data")
-    result = train(job, TASK.input_wh(job), out / "data", out / "train", lambda *_, **__: None, None)
+    result = train(job, TASK.input_wh(job), out / "data", out / "train", lambda *_, **__: None)
     (out / "result.json").write_text(json.dumps(result))
 
 

@@ -1,6 +1,6 @@
 """One file of weights from the web into a folder: checked, whole or not at all, and never waited for in vain.
 
-The address names the file and the first digits of its SHA-256 (`name-21748dd0.pt`), as torchvision and doctr publish weights.
+Checked by SHA-256: of the caller's, or by the digits of it that torchvision and doctr put into the file's name (`name-21748dd0.pt`).
 Standard library only.
 """
 
@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import http.client
 import logging
+import os
 import re
 import threading
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+OFFLINE = "SNAPLOOP_OFFLINE"  # environment variable: anything in it, and nothing is fetched
 STALLED_S = 15.0  # without a byte: there is no network, or none that helps
 POLL_S = 0.2
 CHUNK_BYTES = 1 << 16
@@ -34,19 +36,23 @@ class DownloadError(Exception):
         self.file = file
 
 
-def download(address: str, folder: Path, stalled_s: float = STALLED_S) -> Path:
+def download(address: str, folder: Path, sha256: str = "", stalled_s: float = STALLED_S) -> Path:
     """The file at `address`, in `folder`, which is made when it is not there.
 
     Args:
-        address: ends, before any "&", in "/NAME-DIGITS.ENDING", where DIGITS begin the file's SHA-256.
+        address: ends, before any "&", in the file's name: without `sha256` "/NAME-DIGITS.ENDING", where DIGITS begin it.
         folder: where it goes.
+        sha256: of the file, in hexadecimal digits.
         stalled_s: seconds without any progress after which it is given up; resolving the host's name counts too.
 
     Raises:
-        DownloadError: no network, no such file, not the file that was published, or the folder cannot be written.
+        DownloadError: $SNAPLOOP_OFFLINE is set, no network, no such file, not the file that was published, or the folder cannot be
+            written.
     """
     name = address.rpartition("/")[-1].split("&")[0]
-    attempt = _Attempt(address, name, folder)
+    if os.environ.get(OFFLINE):
+        raise DownloadError(name, f"{OFFLINE} is set")
+    attempt = _Attempt(address, name, folder, sha256 or _digits_in(name))
     worker = threading.Thread(target=attempt.run, daemon=True)  # a resolver that hangs cannot be told to stop
     worker.start()
     while worker.is_alive() and time.monotonic() - attempt.progress_at < stalled_s:
@@ -59,11 +65,16 @@ def download(address: str, folder: Path, stalled_s: float = STALLED_S) -> Path:
     return folder / name
 
 
+def _digits_in(name: str) -> str:
+    found = re.search(r"-([0-9a-f]{8,64})\.", name)
+    return found[1] if found else ""
+
+
 class _Attempt:
     """What the thread does, and how far it is."""
 
-    def __init__(self, address: str, name: str, folder: Path) -> None:
-        self.address, self.name, self.folder = address, name, folder
+    def __init__(self, address: str, name: str, folder: Path, sha256: str) -> None:
+        self.address, self.name, self.folder, self.sha256 = address, name, folder, sha256
         self.host = address.partition("//")[2].partition("/")[0]
         self.progress_at = time.monotonic()
         self.is_given_up = False
@@ -100,8 +111,7 @@ class _Attempt:
                     return
                 file.write(piece)
                 self.progress_at = time.monotonic()
-        published = re.search(r"-([0-9a-f]{8,64})\.", self.name)
-        if published is None or not digest.hexdigest().startswith(published[1]):
+        if not self.sha256 or not digest.hexdigest().startswith(self.sha256):
             self.reason = f"what {self.host} sent is not {self.name}: its SHA-256 begins with {digest.hexdigest()[:8]}"
             return
         partial.replace(self.folder / self.name)

@@ -1,7 +1,7 @@
 """How long a run will take, said before it trains: measured steps of the real network times what the plan asks for.
 
 The steps come from this machine's last run of the same task, input and batch, else from a probe: the real trainer on a few of the
-photos. Compiling and checking come from the machine's last run; before the first, from REFERENCE, scaled by how quick the probe was.
+photos. Compiling and checking come from the machine's last run; before the first, from REFERENCE, scaled by how quick and free it is.
 
 Called by `job` as its second stage, and as a process of its own by the daemon: `python -m snaploop_host.training.estimate JOB_DIR`
 prints one JSON object, for nothing of this may be imported there.
@@ -29,7 +29,7 @@ from ..domain.training_parameters import DOCTR_CRNN, DOCTR_DB, MOBILENET, OWN_NE
 from .errors import TooLongError, TrainingError
 from .job_spec import Parameters, Photo, TrainingJob, read_job, typical_size
 from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name, yardstick_s
-from .pretrained import network_of
+from .pretrained import ONE_NETWORK, network_of
 from .task import Effort, Folders, Task, task_named
 
 PROBE_PHOTOS = 2  # batches of them
@@ -41,27 +41,28 @@ SMALLEST_SIDE = 96
 
 @dataclass(frozen=True)
 class Reference:
-    """What a quiet two-core machine took (docs/lab_log.md): a step of batch 8, a compilation, a simulated picture; for an input of `px`."""
+    """What two quiet cores took (docs/lab_log.md) for an input of `px`: a compilation, and a simulated picture when both cores simulate."""
 
     px: int
-    step_s: float
     compile_s: float
     simulate_s: float
 
 
-_OWN = Reference(96 * 96, 0.03, 5.6, 0.2)
-_TIMMS = Reference(96 * 96, 0.06, 9.8, 0.3)
+_OWN = Reference(224 * 224, 5.1, 0.54)
+_TIMMS = Reference(96 * 96, 9.8, 0.3)
 REFERENCE = {
-    DETECT: Reference(320 * 192, 0.15, 13.1, 2.7),
+    DETECT: Reference(320 * 192, 13.1, 2.7),
     **dict.fromkeys(WHOLE_PHOTO_TASKS, _OWN),
     **dict.fromkeys((f"{task} {MOBILENET}" for task in WHOLE_PHOTO_TASKS), _TIMMS),
-    SEGMENT: Reference(160 * 96, 0.07, 12.0, 0.6),
-    OCR_DETECT: Reference(320 * 192, 0.12, 8.0, 1.5),
-    f"{OCR_DETECT} {DOCTR_DB}": Reference(320 * 192, 1.2, 30.0, 9.0),
-    OCR_RECOGNIZE: Reference(160 * 32, 0.06, 8.0, 0.4),
-    f"{OCR_RECOGNIZE} {DOCTR_CRNN}": Reference(128 * 32, 0.1, 19.0, 1.4),
+    SEGMENT: Reference(320 * 192, 18.8, 2.6),
+    OCR_DETECT: Reference(320 * 192, 6.3, 0.97),
+    f"{OCR_DETECT} {DOCTR_DB}": Reference(320 * 192, 30.0, 9.0),
+    OCR_RECOGNIZE: Reference(128 * 32, 3.3, 0.24),
+    f"{OCR_RECOGNIZE} {DOCTR_CRNN}": Reference(128 * 32, 19.0, 1.4),
 }
-OTHER_S = 4.0  # prepare, export, float scores, report
+REFERENCE_YARDSTICK_S, REFERENCE_CORES = 0.23, 2
+SIMULATOR_START_S = 0.12  # of a simulated picture; the rest goes with its pixels
+OTHER_S = 1.5  # prepare, export, float scores, report
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Estimate:
         fixed_s: of training, once.
         rest_s: everything but training.
         yardstick_s: how free the machine was (`machine.yardstick_s`).
+        another_rung_s: what each further way of quantising would take, if the first ones lose too much; not in `seconds`.
     """
 
     seconds: float
@@ -86,6 +88,7 @@ class Estimate:
     source: str
     rest_source: str
     yardstick_s: float = 0.0
+    another_rung_s: float = 0.0
 
     @property
     def text(self) -> str:
@@ -94,7 +97,8 @@ class Estimate:
         training = self.fixed_s + epochs * self.seconds_per_epoch
         return (
             f"estimated {duration_text(self.seconds)}: {duration_text(training)} to train {epochs} epochs "
-            f"(less when it ends early), {duration_text(self.rest_s)} to compile and check; {self.source}"
+            f"(less when it ends early), {duration_text(self.rest_s)} to compile and check "
+            f"(each further way of quantising: {duration_text(self.another_rung_s)} more); {self.source}"
         )
 
     def for_epochs(self, epochs: int) -> float:
@@ -130,13 +134,14 @@ def estimate(task: Task, job: TrainingJob, folders: Folders, measured: Measureme
     if rest is not None:
         rest = rest.at(yardstick)
     else:
-        rest, rest_source = _expected_rest(kind, size, batch, rate), "scaled from a known machine"
+        rest, rest_source = _expected_rest(kind, size, yardstick), "scaled from a known machine"
     effort = task.effort(job)
     pictures = min(job.gate.images, effort.all_validated)
     rest_s = rest.rungs * rest.compile_s + rest.looks * pictures * rest.simulate_s + rest.other_s
+    another_s = rest.compile_s + pictures * rest.simulate_s
     epoch_s = effort.steps * rate.step_s + effort.validated * rate.picture_s
     whole = probe_s + rate.fixed_s + effort.epochs * epoch_s + rest_s
-    return Estimate(whole, effort, epoch_s, rate.fixed_s, rest_s, probe_s, source, rest_source, yardstick)
+    return Estimate(whole, effort, epoch_s, rate.fixed_s, rest_s, probe_s, source, rest_source, yardstick, another_s)
 
 
 def check_limit(found: Estimate, job: TrainingJob, size_wh: tuple[int, int]) -> None:
@@ -212,16 +217,15 @@ def learn(
 def _kind(job: TrainingJob) -> str:
     """What measurements are kept by: the task, and the network where it is another than our own."""
     name = network_of(job)
-    return job.task if name == OWN_NETWORK else f"{job.task} {name}"
+    return job.task if name == OWN_NETWORK or job.task in ONE_NETWORK else f"{job.task} {name}"
 
 
-def _expected_rest(kind: str, size_wh: tuple[int, int], batch: int, rate: TrainingRate) -> RestRate:
-    known, pixels = REFERENCE[kind], size_wh[0] * size_wh[1]
-    slower = rate.step_s / (known.step_s * pixels / known.px * batch / 8)
-    if Path("/proc/driver/nvidia/version").exists():
-        slower = 1.0  # the steps ran on a GPU; compiler and simulator do not
-    slower = min(max(slower, 0.3), 5.0)
-    return RestRate(known.compile_s * slower, known.simulate_s * slower * pixels / known.px, OTHER_S * slower)
+def _expected_rest(kind: str, size_wh: tuple[int, int], yardstick: float) -> RestRate:
+    """From the reference: as much slower as a fixed piece of work is here and now; pictures are simulated side by side."""
+    known, slower = REFERENCE[kind], yardstick / REFERENCE_YARDSTICK_S
+    per_px = (known.simulate_s - SIMULATOR_START_S) / known.px
+    simulate = (SIMULATOR_START_S + per_px * size_wh[0] * size_wh[1]) * REFERENCE_CORES / len(os.sched_getaffinity(0))
+    return RestRate(known.compile_s * slower, simulate * slower, OTHER_S * slower)
 
 
 def _probe(task: Task, job: TrainingJob, folders: Folders, size_wh: tuple[int, int]) -> TrainingRate:

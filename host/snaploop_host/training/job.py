@@ -42,6 +42,7 @@ from .estimate import check_limit, estimate, learn
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
 from .machine import FILE, Measurements, machine_name, yardstick_s
+from .pretrained import settle, settled
 from .stopping import why_ended
 from .task import CanSoften, Folders, Report, Task, task_named
 from .ultralytics_runtime import isolate_ultralytics
@@ -88,7 +89,7 @@ def run_job(folder: Path, report: EventWriter) -> None:
         report("stage", stage=name, state="finished", seconds=round(time.monotonic() - started, 2))
         return result
 
-    stage("prepare", lambda: _prepare(task, job, folders, report))
+    job = settled(job, stage("prepare", lambda: _prepare(task, job, folders, report)))
     measured = Measurements(folder.parent / FILE, machine_name())
     estimated = stage("estimate", lambda: _estimate(task, job, folders, report, measured))
     training = stage("train", lambda: _train(task, job, folders, report))
@@ -105,7 +106,8 @@ def _prepare(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
     notes = task.prepare(job, folders)
     for note in notes:
         report("note", text=note)
-    return {"train": len(job.train), "val": len(job.val), "input": list(task.input_wh(job)), "notes": notes}
+    sizes = {"train": len(job.train), "val": len(job.val), "input": list(task.input_wh(job))}
+    return {**sizes, "notes": notes, **settle(job)}
 
 
 def _estimate(

@@ -195,4 +195,4 @@ def test_detection_whose_loss_is_no_number_ends_with_what_to_do(prepared):
 
     job, folders, _ = prepared("detect", lambda raw: raw["parameters"].update(epochs=2, batch=4, device="cpu", lr0=0.5))
     with pytest.raises(TrainingError, match=r"not a number any more in epoch 1: train with a smaller lr0 than 0\.5"):
-        train(job, TASK.input_wh(job), folders.data, folders.run, lambda *_, **__: None, None, Poisoned)
+        train(job, TASK.input_wh(job), folders.data, folders.run, lambda *_, **__: None, Poisoned)

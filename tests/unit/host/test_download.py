@@ -11,8 +11,9 @@ from snaploop_host.training.download import DownloadError, download
 
 @pytest.fixture(autouse=True)
 def direct(monkeypatch):
-    """A proxy of the machine's knows nothing of the test's server."""
+    """A proxy of the machine's knows nothing of the test's server; and fetching is what is tested here."""
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("SNAPLOOP_OFFLINE")
 
 
 @pytest.fixture
@@ -57,9 +58,27 @@ def test_weights_arrive_whole_or_not_at_all(site, tmp_path):
         ("slow-12345678.pt", "does not answer"),
     ):
         with pytest.raises(DownloadError, match=words) as refused:
-            download(f"{site.address}{wrong}&src=0", folder, 0.5 if wrong.startswith("slow") else 15)
+            download(f"{site.address}{wrong}&src=0", folder, stalled_s=0.5 if wrong.startswith("slow") else 15)
         assert refused.value.file == wrong
     assert [file.name for file in folder.iterdir()] == [name]
+
+
+def test_a_file_whose_name_says_nothing_is_checked_by_the_given_sha256(site, tmp_path):
+    site.files = {"yolo.pt": b"weights"}
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert download(f"{site.address}yolo.pt", tmp_path, digest).read_bytes() == b"weights"
+    with pytest.raises(DownloadError, match=r"is not yolo\.pt: its SHA-256 begins with"):
+        download(f"{site.address}yolo.pt", tmp_path / "other", "0" * 64)
+    with pytest.raises(DownloadError, match=r"is not yolo\.pt"):  # nobody says what it should be
+        download(f"{site.address}yolo.pt", tmp_path / "other")
+    assert not list((tmp_path / "other").iterdir())
+
+
+def test_nothing_is_fetched_offline(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("SNAPLOOP_OFFLINE", "1")
+    site.files = {"yolo.pt": b"weights"}
+    with pytest.raises(DownloadError, match="SNAPLOOP_OFFLINE is set"):
+        download(f"{site.address}yolo.pt", tmp_path, hashlib.sha256(b"weights").hexdigest())
 
 
 def test_no_network_and_no_folder_are_said(tmp_path):

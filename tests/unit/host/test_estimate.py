@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from snaploop_host.domain.durations import duration_text
 from snaploop_host.training import estimate as module
 from snaploop_host.training.errors import TooLongError
 from snaploop_host.training.estimate import Estimate, check_limit, estimate, learn
@@ -69,13 +70,9 @@ def test_parts_add_up_and_measured_ones_are_not_measured_again(measured, tmp_pat
 
 
 def test_probe_counts_for_a_while_and_scales_what_was_never_measured(measured, tmp_path, monkeypatch):
-    known = module.REFERENCE["detect"]
     probed = []
-    monkeypatch.setattr(module, "_probe", lambda *_: probed.append(1) or TrainingRate(2 * known.step_s, 0.05, 1.0))
+    monkeypatch.setattr(module, "_probe", lambda *_: probed.append(1) or TrainingRate(0.3, 0.05, 1.0))
     first = estimate(TASK, job(), Folders(tmp_path), measured)
-    assert first.rest_s == pytest.approx(
-        2 * (known.compile_s + 12 * known.simulate_s + module.OTHER_S)
-    )  # half as quick
     assert first.source == "measured by a probe" and first.rest_source == "scaled from a known machine"
     estimate(TASK, job(), Folders(tmp_path), measured)
     assert len(probed) == 1
@@ -85,6 +82,20 @@ def test_probe_counts_for_a_while_and_scales_what_was_never_measured(measured, t
     assert len(probed) == 2  # by now the machine may be freer, or not
     estimate(TASK, job(batch=4), Folders(tmp_path), measured)
     assert len(probed) == 3
+
+
+def test_what_was_never_measured_is_scaled_by_how_free_the_machine_is(measured, tmp_path, yardstick, monkeypatch):
+    monkeypatch.setattr(module, "_probe", lambda *_: TrainingRate(0.3, 0.05, 1.0))
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: {0, 1})
+    known = module.REFERENCE["detect"]
+    yardstick[0] = 2 * module.REFERENCE_YARDSTICK_S
+    found = estimate(TASK, job(), Folders(tmp_path), measured)
+    assert found.rest_s == pytest.approx(2 * (known.compile_s + 12 * known.simulate_s + module.OTHER_S))
+    assert found.another_rung_s == pytest.approx(2 * (known.compile_s + 12 * known.simulate_s))
+    assert f"each further way of quantising: {duration_text(found.another_rung_s)} more" in found.text
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(8)))
+    quicker = estimate(TASK, job(), Folders(tmp_path), measured)
+    assert quicker.another_rung_s == pytest.approx(2 * (known.compile_s + 12 * known.simulate_s / 4))
 
 
 def test_a_run_foretells_the_next(measured, tmp_path, monkeypatch):

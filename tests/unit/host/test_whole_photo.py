@@ -1,8 +1,6 @@
 """Parts of classify, multilabel and embed: stretching, batches, weights, folding, what outputs mean, and refused data."""
 
 import json
-import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,20 +16,16 @@ from fakes.shape_photos import NAMES, SIZE, jpeg, photo
 from snaploop_host.domain.classification_metrics import ClassProbabilities
 from snaploop_host.domain.multilabel_metrics import LabelProbabilities
 from snaploop_host.domain.training_parameters import MOBILENET, OWN_NETWORK
-from snaploop_host.training import pretrained
 from snaploop_host.training.classify.task import TASK as CLASSIFY
 from snaploop_host.training.detect.augment import Augmentation
-from snaploop_host.training.download import DownloadError
 from snaploop_host.training.embed.loss import NormalisedSoftmax
 from snaploop_host.training.embed.task import TASK as EMBED
 from snaploop_host.training.errors import BadDatasetError, BadJobError, TrainingError
 from snaploop_host.training.job_spec import read_job
 from snaploop_host.training.multilabel.task import TASK as MULTILABEL
-from snaploop_host.training.pretrained import pretrained_file
 from snaploop_host.training.task import Folders, task_named
 from snaploop_host.training.whole_photo import network as networks
 from snaploop_host.training.whole_photo import train as train_module
-from snaploop_host.training.whole_photo.base import planned_epochs
 from snaploop_host.training.whole_photo.pictures import VariedBatches, WholePhotos, balancing_odds, stretch, vary
 
 
@@ -123,10 +117,14 @@ def test_nothing_to_find_again_is_refused(tmp_path):
 
 def test_notes_tell_what_is_left_out_and_not_measured(tmp_path):
     job = make_job(tmp_path, "classify", [*ONES, *ONES, ()], ONES[:2])
-    assert CLASSIFY.prepare(job, Folders(tmp_path)) == [
+    *notes, start = CLASSIFY.prepare(job, Folders(tmp_path))
+    assert notes == [
         "1 photos without a class are left out",
         "class triangle has no validation photo: its score is not measured; take some more, at another time",
     ]
+    assert start.startswith(
+        "our own network learns from scratch (no weights: SNAPLOOP_OFFLINE is set; put mobilenetv2_100_"
+    )
     assert len(CLASSIFY.examples(job, Folders(tmp_path), "train")) == 6
 
 
@@ -184,14 +182,6 @@ def test_weights_come_back_and_what_fits_is_taken_over(tmp_path, name):
     assert torch.equal(wider.state_dict()[first], network.state_dict()[first])
 
 
-def test_pretrained_weights_are_found_by_the_networks_name(tmp_path):
-    plain = tmp_path / "mobilenetv2_100_ra.pth"
-    network = networks.build_network(MOBILENET, 3)
-    torch.save(network.state_dict(), plain)
-    assert pretrained_file(tmp_path, MOBILENET) == plain
-    assert networks.start_from(networks.build_network(MOBILENET, 3), MOBILENET, plain) == len(network.state_dict())
-
-
 def test_broken_weights_are_said(tmp_path):
     bad = tmp_path / "mobilenetv2_100.pth"
     bad.write_bytes(b"not weights")
@@ -208,51 +198,6 @@ def test_broken_weights_are_said(tmp_path):
     torch.save({"backbone": MOBILENET}, tmp_path / "best.pt")
     with pytest.raises(BadJobError, match=r"best\.pt cannot be read"):
         networks.start_from(network, MOBILENET, tmp_path / "best.pt")
-
-
-def test_network_is_the_last_models_else_timms_where_its_weights_are_else_our_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "WEIGHTS_FOLDER", tmp_path / "weights")
-    monkeypatch.setattr(pretrained, "download", lambda *_: pytest.fail("nobody asked for it"))
-
-    def job(warm_start=None, **parameters):
-        made = make_job(tmp_path, "classify", ONES, ONES)
-        chosen = replace(made.parameters, network="auto", **parameters)
-        return replace(made, parameters=chosen, warm_start=warm_start)
-
-    assert pretrained.network_of(job()) == OWN_NETWORK and pretrained.weights_to_start_from(job()) is None
-    assert pretrained.provide_weights(job()) == []
-    scratch = job(batch=1)
-    timms = replace(scratch, parameters=replace(scratch.parameters, network=MOBILENET))
-    assert planned_epochs(scratch) > planned_epochs(timms)
-    (tmp_path / "weights").mkdir()
-    file = tmp_path / "weights" / "mobilenetv2_100_ra-00000000.pth"
-    file.write_bytes(b"weights")
-    assert pretrained.network_of(job()) == MOBILENET and pretrained.weights_to_start_from(job()) == file
-    assert pretrained.provide_weights(job()) == [f"mobilenetv2_100 starts from {file}"]
-    assert pretrained.network_of(job(start="scratch")) == OWN_NETWORK
-    best = tmp_path / "best.pt"
-    own = networks.build_network(OWN_NETWORK, 3)
-    networks.save_weights(best, "classify", OWN_NETWORK, NAMES, own.state_dict())
-    assert pretrained.network_of(job(best)) == OWN_NETWORK and pretrained.weights_to_start_from(job(best)) == best
-
-
-def test_weights_that_are_asked_for_are_fetched_and_without_a_network_it_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "WEIGHTS_FOLDER", tmp_path / "weights")
-    asked = []
-
-    def nothing(address, folder):
-        asked.append(address)
-        raise DownloadError(address.rpartition("/")[-1], "no network")
-
-    monkeypatch.setattr(pretrained, "download", nothing)
-    made = make_job(tmp_path, "classify", ONES, ONES)
-    job = replace(made, parameters=replace(made.parameters, network="auto", start="pretrained"))
-    (note,) = pretrained.provide_weights(job)
-    assert (
-        note.startswith("mobilenetv2_100 starts from scratch (no network; put mobilenetv2_100_")
-        and "network=own" in note
-    )
-    assert re.search(r"/mobilenetv2_100_\w+-[0-9a-f]{8}\.pth$", asked[0])
 
 
 def test_batch_is_halved_when_memory_is_short(tmp_path, monkeypatch):

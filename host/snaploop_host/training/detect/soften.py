@@ -28,5 +28,5 @@ def soften(job: TrainingJob, input_wh: tuple[int, int], folders: Folders, onnx_f
     """Write the softened network's ONNX file; best.pt stays as it is."""
     folder = folders.job / "work" / "softened"
     again = replace(job, warm_start=folders.artifacts / "best.pt", parameters=softening_parameters(job))
-    result = train(again, input_wh, folders.data, folder, softly(report), None, SoftenedTrainer)
+    result = train(again, input_wh, folders.data, folder, softly(report), SoftenedTrainer)
     export_raw_heads(folder / result["weights"], onnx_file, *input_wh)

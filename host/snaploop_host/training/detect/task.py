@@ -20,9 +20,9 @@ from ...domain.preprocess import UNIT_RANGE
 from ...domain.scores import DETECT, Score
 from ..errors import TrainingError
 from ..job_spec import TrainingJob, chosen_epochs, model_input
+from ..pretrained import provide_weights
 from ..task import Effort, Folders, Outputs, Pixels, Report
 
-PRETRAINED = Path("weights/yolov8n.pt")  # used when somebody put it there; never downloaded
 LONGER_SIDE_PX = 320
 MOST_VALIDATION_PICTURES = 200  # per epoch; all of them are used by the gate's float figures
 SCORE_FLOOR = 0.001  # as in training's validation
@@ -45,7 +45,7 @@ class DetectTask:
         """YOLO's layout under `folders.data`."""
         from .yolo_layout import write_layout
 
-        return write_layout(job, folders.data)
+        return [*write_layout(job, folders.data), *provide_weights(job)]
 
     def effort(self, job: TrainingJob) -> Effort:
         """Every photo once in an epoch."""
@@ -58,8 +58,7 @@ class DetectTask:
         """Through ultralytics' trainer."""
         from .train import train
 
-        pretrained = PRETRAINED if job.may_use_pretrained and PRETRAINED.exists() else None
-        result = train(job, self.input_wh(job), folders.data, folders.run, report, pretrained)
+        result = train(job, self.input_wh(job), folders.data, folders.run, report)
         shutil.copyfile(folders.run / result.pop("weights"), folders.artifacts / "best.pt")
         return result
 

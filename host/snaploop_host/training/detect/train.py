@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..epoch_curve import EpochCurve
 from ..job_spec import Parameters, TrainingJob, chosen_epochs, chosen_patience
+from ..pretrained import weights_to_start_from
 from ..stopping import AS_GOOD
 from ..task import Report
 
@@ -29,7 +30,6 @@ def train(
     layout: Path,
     folder: Path,
     report: Report,
-    pretrained: Path | None,
     trainer_class: type[QuickDetectionTrainer] | None = None,
 ) -> dict[str, Any]:
     """Train and return what result.json says about it: best.pt's path under `folder`, epochs, curve, seconds, and the best epoch's scores.
@@ -40,7 +40,6 @@ def train(
         layout: folder written by `yolo_layout.write_layout`.
         folder: the library's run folder; `weights/last.pt` in it is resumed from.
         report: called as report("epoch", **fields).
-        pretrained: weights to start from when the job names no warm start.
         trainer_class: another than the usual trainer.
 
     Raises:
@@ -52,7 +51,7 @@ def train(
     from ..device import BFLOAT16, chosen_device, halving_the_batch
     from .trainer import QuickDetectionTrainer
 
-    start_weights = job.warm_start or pretrained
+    start_weights = weights_to_start_from(job)
     warm = job.warm_start is not None
     parameters = job.parameters
     epochs = chosen_epochs(parameters, len(job.train), warm)

@@ -23,9 +23,9 @@ from ...domain.segmentation_metrics import ClassMap, score_segmentation, segment
 from ..errors import BadDatasetError, TrainingError
 from ..job_spec import Photo, TrainingJob, chosen_epochs, model_input
 from ..photo_check import check_photo
+from ..pretrained import provide_weights
 from ..task import Effort, Examples, Folders, Outputs, Pixels, Report
 
-PRETRAINED = Path("weights/yolo26n-sem.pt")  # used when somebody put it there; never downloaded
 LONGER_SIDE_PX = 320
 MOST_VALIDATION_PHOTOS = 100  # per epoch; all of them are used by the gate's float figures
 UNDECIDED_LOGITS = 0.5  # a pixel whose two best classes are this close may flip on the board
@@ -72,7 +72,7 @@ class SegmentTask:
             for photo in photos:
                 check_photo(photo)
                 check_outlines(photo, job.classes)
-        return _notes(job)
+        return [*_notes(job), *provide_weights(job)]
 
     def effort(self, job: TrainingJob) -> Effort:
         """Every photo once in an epoch; a batch is no larger than the photos are many."""
@@ -85,13 +85,7 @@ class SegmentTask:
         """With a loop of our own: the library's stays at background when things are small."""
         from .train import train
 
-        return train(
-            job,
-            self.input_wh(job),
-            folders,
-            report,
-            PRETRAINED if job.may_use_pretrained and PRETRAINED.exists() else None,
-        )
+        return train(job, self.input_wh(job), folders, report)
 
     def varied(self, job: TrainingJob, folders: Folders, photos: int, variants: int) -> list[list[Pixels]]:
         """Regions tinted in the colours of their classes."""

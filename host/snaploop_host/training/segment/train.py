@@ -20,6 +20,7 @@ from ..detect.augment import augmentation_of
 from ..device import halving_the_batch
 from ..epoch_curve import EpochCurve
 from ..job_spec import TrainingJob, chosen_epochs, chosen_patience
+from ..pretrained import weights_to_start_from
 from ..task import Folders, Report
 from ..torch_loop import Fitted, Judged, Plan, fit
 from .loss import BalancedLoss, class_weights
@@ -31,9 +32,7 @@ LR_FROM_SCRATCH, LR_KNOWN = 0.002, 0.0005
 VALIDATION_BATCH = 8
 
 
-def train(
-    job: TrainingJob, input_wh: tuple[int, int], folders: Folders, report: Report, pretrained: Path | None
-) -> dict[str, Any]:
+def train(job: TrainingJob, input_wh: tuple[int, int], folders: Folders, report: Report) -> dict[str, Any]:
     """Train into `folders.artifacts / "best.pt"`; returns what result.json says about it.
 
     Args:
@@ -41,12 +40,11 @@ def train(
         input_wh: the model's input.
         folders: of the job.
         report: called as report("epoch", **fields).
-        pretrained: weights to start from when the job names no warm start.
 
     Raises:
         TrainingError: the loss is not a number any more, or there is no memory for a single photo.
     """
-    warm, start = job.warm_start is not None, job.warm_start or pretrained
+    warm, start = job.warm_start is not None, weights_to_start_from(job)
     epochs = chosen_epochs(job.parameters, len(job.train), warm)
     plan = Plan(
         epochs=epochs,

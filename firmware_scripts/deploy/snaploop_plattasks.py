@@ -104,6 +104,7 @@ def _draw(role: str, app, words, canvas, found, mode: str) -> None:
 
 
 def _apps(role: str, mode: str, folder, frame_size: list, display_size: list, kmodel, debug_mode):
+    """The class of the role, of "ocr" also the one that reads, and the names of the package's classes."""
     first = "ocrdet" if role == "ocr" else role
     folders = (folder, None) if folder is None or isinstance(folder, str) else folder
     place = find_package(first, folders[0], kmodel)
@@ -115,7 +116,7 @@ def _apps(role: str, mode: str, folder, frame_size: list, display_size: list, km
         app.config_preprocess()
     if role == "ml":
         _learn(app, place)
-    return app, words
+    return app, words, read_json(place + "/deploy_config.json").get("categories")
 
 
 def video(role: str, folder=None, display=None, seconds=None, frames=None, kmodel=None, debug_mode=0) -> int:
@@ -131,7 +132,7 @@ def video(role: str, folder=None, display=None, seconds=None, frames=None, kmode
     """
     pipeline = PipeLine(rgb888p_size=FRAME_SIZE, display_mode=display or find_display())
     pipeline.create()
-    app, words = _apps(role, "video", folder, FRAME_SIZE, pipeline.get_display_size(), kmodel, debug_mode)
+    app, words, labels = _apps(role, "video", folder, FRAME_SIZE, pipeline.get_display_size(), kmodel, debug_mode)
     done, started = 0, time.ticks_ms()
     try:
         while (frames is None or done < frames) and (
@@ -142,8 +143,9 @@ def video(role: str, folder=None, display=None, seconds=None, frames=None, kmode
             _draw(role, app, words, pipeline.osd_img, found, "video")
             pipeline.show_image()
             done += 1
-            if done == 1:
-                print("the first picture:", _told(found))
+            if done % 30 == 1:
+                fps = 1000 * done / max(1, time.ticks_diff(time.ticks_ms(), started))
+                print("{:.1f} frames/s: {}".format(fps, ", ".join(lines(found, labels)[:3])))
             gc.collect()
     finally:
         for one in (app, words):
@@ -160,12 +162,14 @@ def image(role: str, path=None, folder=None, kmodel=None, debug_mode=0):
     path = find_picture(path, place)
     frame, picture = read_image(path)
     size = [frame.shape[2], frame.shape[1]]
-    app, words = _apps(role, "image", folder, size, size, kmodel, debug_mode)
+    app, words, labels = _apps(role, "image", folder, size, size, kmodel, debug_mode)
     found = _run(role, app, words, frame)
     if role == "ocrrec":
         picture = with_room(picture, 40)
     _draw(role, app, words, picture, found, "image")
-    print(path, _told(found))
+    print(path)
+    for line in lines(found, labels):
+        print(" ", line)
     result = path[: path.rfind(".")] + "_result.jpg"
     picture.to_rgb565().save(result)
     print("saved", result)
@@ -175,12 +179,20 @@ def image(role: str, path=None, folder=None, kmodel=None, debug_mode=0):
     return found
 
 
-def _told(found: dict) -> str:
-    """An answer in words; names as they are, where MicroPython's own dict would escape every letter that is not ASCII."""
+def lines(found: dict, labels: list) -> "list[str]":
+    """An answer of the vendor's classes in words, one thing per line and as snaploop_deploy says it; DetectionApp knows numbers only."""
     said = []
-    for key, value in found.items():
-        if key in ("crop_images", "mask"):
-            continue
-        is_names = isinstance(value, list) and value and isinstance(value[0], str)
-        said.append("{} {}".format(key, ", ".join(value) if is_names else value))
-    return "; ".join(said) or "regions"
+    for index, score, box in zip(found.get("idx", ()), found.get("scores", ()), found.get("boxes", ())):
+        x0, y0, x1, y1 = [int(value) for value in box]
+        place = "at {},{} size {}x{}".format(x0, y0, x1 - x0, y1 - y0)
+        said.append("{} {:.2f} {}".format(labels[int(index)], float(score), place))
+    if found.get("label"):
+        said.append("{} {:.2f}".format(found["label"], float(found["score"])))
+    said += ["{} {:.2f}".format(*one) for one in zip(found.get("labels", ()), found.get("scores", ()))]
+    if "crop_images" in found:
+        said += ["text area {}".format([int(value) for value in quad]) for quad in found["boxes"]]
+    texts = found.get("texts", ()) or ([found["text"]] if "text" in found else ())
+    said += ["text '{}'".format(text) for text in texts]
+    if found.get("mask") is not None:
+        said.append("regions of {}x{} pixels".format(found["mask"].width(), found["mask"].height()))
+    return said or ["nothing found"]

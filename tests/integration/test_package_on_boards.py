@@ -287,7 +287,12 @@ def test_scripts_for_firmware_with_libs_hand_over_what_its_classes_want(packed, 
         assert "Traceback" not in said[task] and where in said[task] and "saved" in said[task], said[task]
         if task in VIDEO:
             assert f"{app} video" in said[f"{task} video"] and f"deinit {app}" in said[f"{task} video"]
-    assert "texts k230" in said["chain video"]
+        words = {"detect": r"green 0\.90 at 1,2 size 30x42\s+red 0\.50", "ocr_recognize": "text 'k230'"}.get(
+            task, "0.90|text area|regions"
+        )
+        assert re.search("cup|tea pot" if task == "embed" else words, said[task]), said[task]
+    assert "frames/s: green 0.90 at 1,2 size 30x42, red 0.50" in said["detect video"]
+    assert "text 'k230'" in said["chain video"]
     tinted = next((tmp_path / "sd").glob(f"{places['segment'].removeprefix('/sdcard/')}/*/images/test_result.jpg"))
     with Image.open(tinted) as marked, Image.open(tinted.with_name("test.jpg")) as plain:
         more_green = (np.asarray(marked, int) - np.asarray(plain, int))[..., 1] > 40

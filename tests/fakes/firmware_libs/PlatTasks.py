@@ -71,7 +71,9 @@ class DetectionApp(_App):
         super().__init__(mode, kmodel_path, model_input_size, *sizes)
 
     def answer(self):
-        return {"boxes": [[1, 2, 3, 4]], "scores": [0.9], "idx": [0]}
+        found = [[1, 2, 31, 44], [5, 6, 7, 8]]
+        idx, scores = np.array([1, 0], dtype=np.int16), np.array([0.9, 0.5])
+        return {"boxes": np.array(found, dtype=np.int16), "scores": scores, "idx": idx}
 
 
 class SegmentationApp(_App):

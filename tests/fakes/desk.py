@@ -87,11 +87,11 @@ class Desk:
             yield self.url
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0, self.daemon_log.read_text()
+            assert process.wait(WAIT_S) == 0, self.daemon_log.read_text()
 
     def api(self, path: str) -> Any:
         """The daemon's answer."""
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=WAIT_S) as answer:
             return json.loads(answer.read())
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
@@ -99,7 +99,7 @@ class Desk:
         request = urllib.request.Request(
             self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
             return json.loads(answer.read())
 
     def deployment(self) -> dict[str, Any]:

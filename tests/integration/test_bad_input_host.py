@@ -197,7 +197,7 @@ def test_usb_port_that_does_not_exist_or_is_held(tmp_path):
                 time.sleep(0.05)
             assert states == {held: "busy", str(missing): "waiting"}
             process.send_signal(signal.SIGTERM)
-            log = process.communicate(timeout=20)[1]
+            log = process.communicate(timeout=60)[1]
     assert log.count(f"{held} is held by another program: close it") == 1
     assert log.count(f"{missing} is not there (no such port): waiting for it") == 1
     os.close(master)

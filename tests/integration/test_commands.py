@@ -49,11 +49,11 @@ def serving(data, *more):
         yield json.loads(line), process
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, process.stderr.read()
+        assert process.wait(60) == 0, process.stderr.read()
 
 
 def fetched(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return json.loads(answer.read())
 
 
@@ -194,7 +194,7 @@ def test_beyond_loopback_asks_for_the_token_that_it_prints(tmp_path):
         request = urllib.request.Request(
             said["url"] + "/api/health", headers={"Authorization": f"Bearer {said['token']}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.status == 200
         assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
         snaploop("projects", "add", "lights", "--classes", "red", "--data", tmp_path)

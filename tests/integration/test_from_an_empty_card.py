@@ -116,12 +116,12 @@ class Person:
         self.page, self.url = page, url
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return json.loads(answer.read())
 
     def send(self, method: str, path: str, body: bytes, kind: str = "application/json") -> None:
         request = urllib.request.Request(self.url + path, body, {"Content-Type": kind}, method=method)
-        urllib.request.urlopen(request, timeout=20).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
     def drawn(self, layer: str) -> list[Any]:
         return list(self.get(f"/drawn?layer={layer}")["calls"])

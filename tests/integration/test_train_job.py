@@ -122,7 +122,7 @@ def test_cancelled_training_goes_on_where_it_was(tmp_path, start):
     again = start(folder)
     wait_for_epoch(folder, again, reached + 1)
     again.send_signal(signal.SIGKILL)
-    again.wait(30)
+    again.wait(60)
     skipped = [event["stage"] for event in events(folder, "stage") if event["state"] == "skipped"]
     assert skipped == ["prepare", "estimate"]
     assert [event["epoch"] for event in events(folder, "epoch")].count(1) == 1  # a cancelled run does not begin again

@@ -35,7 +35,7 @@ def host(folder):
     host.close()
 
 
-def follow(host, run, until=lambda run: not run.is_active, seconds=20.0):
+def follow(host, run, until=lambda run: not run.is_active, seconds=120.0):
     deadline = time.monotonic() + seconds
     while not until(run):
         assert time.monotonic() < deadline, run
@@ -172,7 +172,7 @@ def test_next_daemon_adopts_a_running_job(host, folder):
     again.train.resume()
     assert again.store.run(run.id).attempts == 1
     (folder / "jobs" / str(run.id) / "go").touch()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while again.jobs.is_running(run.id) and time.monotonic() < deadline:
         with_zombie_reaped()
         time.sleep(0.02)
@@ -223,7 +223,7 @@ def test_supervisor_works_alone_and_only_once_per_folder(host):
             pass
         supervisor = Supervisor(host.train)
         run = host.train.start(1)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while host.store.run(run.id).is_active and time.monotonic() < deadline:
             time.sleep(0.1)
         supervisor.close()

@@ -111,7 +111,7 @@ def test_serve_announces_itself_and_ends_cleanly_at_sigterm(tmp_path: Path) -> N
         assert busy.returncode == 2
         assert "address already in use" in busy.stderr
         child.send_signal(signal.SIGTERM)
-        assert child.wait(20) == 0
+        assert child.wait(60) == 0
         assert not Path(said["pty"]).exists()
 
 
@@ -133,7 +133,7 @@ def test_shell_is_the_repl_in_a_terminal() -> None:
         os.write(ours, b"print(6 * 7)\r")
         until(b"\r\n42\r\n>>> ")
         os.write(ours, b"\x1d")
-        assert shell.wait(20) == 0
+        assert shell.wait(60) == 0
     finally:
         shell.kill()
         os.close(ours)

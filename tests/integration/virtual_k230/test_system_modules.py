@@ -301,7 +301,7 @@ def test_tls_both_ways(board: VirtualK230, tmp_path: Path) -> None:
             f"s.connect(('127.0.0.1', {listener.getsockname()[1]}))\ns = ussl.wrap_socket(s, server_hostname='test')\n"
             "s.write(b'hello')\nprint(s.read())\ns.close()\n"
         )
-        thread.join(5)
+        thread.join(60)
     assert said.splitlines() == ["connect success", "b'got hello'"]
 
 

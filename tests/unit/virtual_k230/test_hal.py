@@ -40,7 +40,7 @@ class Wire:
 
     def close(self) -> None:
         os.close(self.request_write)
-        self.thread.join(5)
+        self.thread.join(60)
         self.requests.close()
         os.close(self.reply_read)
         os.close(self.reply_write)

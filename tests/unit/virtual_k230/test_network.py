@@ -39,7 +39,7 @@ def echo_port() -> Iterator[int]:
     yield listener.getsockname()[1]
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-    thread.join(5)
+    thread.join(60)
 
 
 JOIN = "import network, socket, select, time\nwlan = network.WLAN(network.STA_IF)\nwlan.connect('home', 'secretkey')\n"

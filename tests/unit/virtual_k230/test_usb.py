@@ -75,7 +75,7 @@ def test_a_slow_reader_loses_nothing(usb: UsbPort) -> None:
     while len(received) < len(sent):
         received += os.read(fd, 3000)
         time.sleep(0.0005)
-    writer.join(5)
+    writer.join(60)
     assert received == sent
     os.close(fd)
 

@@ -134,6 +134,46 @@ def test_import_of_icdar_files_in_a_folder_of_their_own(host, tmp_path):
     assert (report.added, report.problems) == (1, [])
 
 
+@pytest.mark.parametrize(
+    ("lines", "text", "points"),
+    [
+        ("10,10,90,12,90,32,10,30,Latin,Caf\u0065\u0301, bar", "Café, bar", 4),  # MLT; letters composed
+        ("10,10,90,12,90,32,10,30,None,\u00a0a\u3000b\u200b ", "a b", 4),
+        ('10 10 90 32 "EXIT"', "EXIT", 4),  # ICDAR 2013
+        ('10, 10, 90, 32, "say ""no"""', 'say ""no""', 4),
+        ("10,10,90,12,90,32,10,30", "", 4),  # localisation only
+    ],
+)
+def test_other_lines_of_icdar(host, tmp_path, lines, text, points):
+    (tmp_path / "b.jpg").write_bytes(picture(2))
+    (tmp_path / "gt_b.txt").write_text(lines, encoding="utf-8")
+    assert host.importer.run("icdar", TextFolder(tmp_path)).problems == []
+    (sample,) = host.store.samples(host.store.project_named("icdar").id)
+    assert [(box.text, len(box.points)) for box in sample.boxes] == [(text, points)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("rec/a.jpg\tno. 12!\nrec/b.jpg\t银杏\n", ["no. 12!", "银杏"]),
+        ('rec/a.jpg, "say \\"no\\""\r\nrec/b.jpg, "x, y"\r\n', ['say "no"', "x, y"]),
+        ("rec/a.jpg EXIT now\nrec/b.jpg 7", ["EXIT now", "7"]),
+    ],
+)
+@pytest.mark.parametrize("as_file", [False, True])
+def test_lists_of_lines_that_are_cut_out_already(host, tmp_path, lines, said, as_file):
+    (tmp_path / "rec").mkdir()
+    for number, name in enumerate("ab"):
+        (tmp_path / "rec" / f"{name}.jpg").write_bytes(picture(90 * number))
+    (tmp_path / "rec_gt.txt").write_text(lines, encoding="utf-8")
+    (tmp_path / "dict.txt").write_text("1\n2\n")
+    report = host.importer.run("words", TextFolder(tmp_path / "rec_gt.txt" if as_file else tmp_path))
+    assert (report.added, report.problems) == (2, [])
+    samples = sorted(host.store.samples(host.store.project_named("words").id), key=lambda one: one.name)
+    assert [one.name for one in samples] == ["rec-a.jpg", "rec-b.jpg"]
+    assert [(box.text, box.w, box.h) for one in samples for box in one.boxes] == [(text, *SIZE) for text in said]
+
+
 def test_folder_of_something_else_is_refused(tmp_path):
-    with pytest.raises(HostError, match=r"holds neither Label.txt \(PPOCRLabel\) nor pictures"):
+    with pytest.raises(HostError, match=r"holds neither Label.txt \(PPOCRLabel\), nor pictures"):
         TextFolder(tmp_path)

@@ -116,7 +116,9 @@ def import_samples(
     folders: Annotated[
         Path | None,
         typer.Option(
-            "--folders", metavar="DIR", help="A folder of pictures per class; a new project is one of classify."
+            "--folders",
+            metavar="DIR|ZIP",
+            help="A folder of pictures per class, perhaps below train and val; a new project is one of classify.",
         ),
     ] = None,
     texts: Annotated[
@@ -124,7 +126,15 @@ def import_samples(
         typer.Option(
             "--texts",
             metavar="DIR",
-            help="PPOCRLabel's Label.txt or ICDAR's gt_*.txt; a new project is one of ocr_recognize.",
+            help="PPOCRLabel's Label.txt, ICDAR's gt_*.txt, or a list of cut-out lines; a new project is one of ocr_recognize.",
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE|DIR|ZIP",
+            help="A table (CSV or JSON) of pictures and their labels, or with a column of 0 and 1 per label.",
         ),
     ] = None,
     yolo: Annotated[
@@ -149,6 +159,14 @@ def import_samples(
         Path | None,
         typer.Option("--names", metavar="FILE", help="With --masks: what the numbers or colours of masks are called."),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="|".join(TASK_TITLES),
+            help="What a new project is of; default: see each kind of data set.",
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -158,16 +176,20 @@ def import_samples(
 
     from ..storage.zip_folder import opened_folder
 
-    given = {"voc": voc, "folders": folders, "texts": texts, "yolo": yolo, "coco": coco, "masks": masks}
+    given = {"voc": voc, "folders": folders, "texts": texts, "yolo": yolo, "coco": coco, "masks": masks, "csv": csv}
     asked = {kind: path for kind, path in given.items() if path is not None}
     if len(asked) != 1:
         raise BadInputError(f"say what to import: one of {', '.join(f'--{kind}' for kind in given)}, with a folder")
     if names is not None and (masks is None or not names.is_file()):
         raise BadInputError(f"--names {names} goes with --masks and must be a file")
     ((kind, path),) = asked.items()
+    if task is not None:
+        check_task(task)
     with opened(data) as host, opened_folder(path) as folder:
         known = next((one for one in host.store.projects() if one.name == project), None)
-        report = host.importer.run(project, _annotated(kind, folder, names, known))
+        if known is not None and task not in (None, known.task):
+            raise BadInputError(f"project {project} is of {known.task}, not {task}: import into another project")
+        report = host.importer.run(project, _annotated(kind, folder, names, known, task), task)
     if as_json:
         print(json.dumps(dataclasses.asdict(report), indent=1))
     else:
@@ -180,10 +202,13 @@ def import_samples(
         raise typer.Exit(4)
 
 
-def _annotated(kind: str, folder: Path, names: Path | None, project: Project | None) -> AnnotatedFolder:
+def _annotated(
+    kind: str, folder: Path, names: Path | None, project: Project | None, task: str | None
+) -> AnnotatedFolder:
     """The reader of this kind of data set, for a project that may not exist yet."""
     from ..storage.class_folders import ClassFolders
     from ..storage.coco_folder import CocoFolder
+    from ..storage.label_table import LabelTable
     from ..storage.mask_folder import MaskFolder
     from ..storage.text_folder import TextFolder
     from ..storage.voc_folder import VocFolder
@@ -192,11 +217,12 @@ def _annotated(kind: str, folder: Path, names: Path | None, project: Project | N
     if kind == "masks":
         return MaskFolder(folder, names, project.classes if project else ())
     if kind == "coco":
-        return CocoFolder(folder, project.task if project else None)
+        return CocoFolder(folder, project.task if project else task)
     readers: dict[str, Callable[[Path], AnnotatedFolder]] = {
         "voc": VocFolder,
         "folders": ClassFolders,
         "texts": TextFolder,
         "yolo": YoloFolder,
+        "csv": LabelTable,
     }
     return readers[kind](folder)

@@ -44,20 +44,26 @@ class ImportSamples:
         self._pictures = pictures
         self._clock = clock
 
-    def run(self, project_name: str, folder: AnnotatedFolder) -> ImportReport:
+    def run(self, project_name: str, folder: AnnotatedFolder, task: str | None = None) -> ImportReport:
         """What became of the pictures. A project that does not exist is made, with the classes that the folder names.
+
+        Args:
+            project_name: where to.
+            folder: what.
+            task: of a project that is made; None: the folder's own.
 
         Raises:
             BadInputError: the folder holds no pictures.
             StorageFullError: no room; what was added before stays.
         """
-        project = self._project(project_name, folder)
+        project = self._project(project_name, folder, task or folder.task)
         report = ImportReport()
+        here = {sample.photo: sample for sample in self._store.samples(project.id)}
         for picture in folder.pictures():
             try:
                 if isinstance(picture, str):
                     raise BadInputError(picture)
-                self._add(project, picture, report)
+                self._add(project, picture, report, here)
             except BadInputError as error:
                 report.problems.append(str(error))
         logger.info(
@@ -69,18 +75,17 @@ class ImportSamples:
         )
         return report
 
-    def _project(self, name: str, folder: AnnotatedFolder) -> Project:
+    def _project(self, name: str, folder: AnnotatedFolder, task: str) -> Project:
         try:
             return self._store.project_named(name)
         except NotFoundError:
             classes = folder.class_names()
             if not classes:
                 raise
-            return self._store.add_project(
-                check_project_name(name), folder.task, check_classes(classes, folder.task), self._clock()
-            )
+            return self._store.add_project(check_project_name(name), task, check_classes(classes, task), self._clock())
 
-    def _add(self, project: Project, picture: AnnotatedPicture, report: ImportReport) -> None:
+    def _add(self, project: Project, picture: AnnotatedPicture, report: ImportReport, here: dict[str, Sample]) -> None:
+        """Take one picture; `here`: the project's samples by their photo; what is added now has no id yet."""
         try:
             width, height = self._pictures.check_photo(picture.data)
         except BadInputError as error:
@@ -98,9 +103,15 @@ class ImportSamples:
         void = _cut(picture.void, width, height) if project.task == SEGMENT else ()
         digest = self._blobs.add(picture.data)
         report.with_void += bool(void)
-        if digest in self._store.revisions(project.id, [digest]):
+        if (known := here.get(digest)) is not None:
             report.known += 1
-            self._renew_void(project, digest, void)
+            if void and known.id:  # older versions took them for background; the labels of a photo that is here stay
+                self._store.set_void(known.id, void)
+            if _said(boxes) != _said(known.boxes):
+                report.problems.append(
+                    f"{picture.name} is the same photo as {known.name}, which is {_said(known.boxes)} here and {_said(boxes)} "
+                    "in the folder: the labels here stay; correct the one that is wrong"
+                )
             return
         now_s = self._clock()
         self._store.add_photo(digest, len(picture.data), SOURCE, None, now_s)
@@ -110,13 +121,15 @@ class ImportSamples:
             0, project.id, name, digest, size, width, height, 1, LABELLED, boxes, SOURCE, SOURCE, now_s, void
         )
         self._store.put_sample(sample)
+        here[digest] = sample
         report.added += 1
 
-    def _renew_void(self, project: Project, digest: str, void: tuple[Polygon, ...]) -> None:
-        """Give a photo that is here its void areas, which older versions took for background; its labels stay."""
-        if void:
-            known = next(one for one in self._store.samples(project.id) if one.photo == digest)
-            self._store.set_void(known.id, void)
+
+def _said(boxes: Sequence[Box]) -> str:
+    """What a photo's labels say it shows: its classes, and what is written there."""
+    kinds = sorted({box.class_name for box in boxes})
+    texts = sorted(box.text for box in boxes if box.text)
+    return " and ".join(kinds + [repr(text) for text in texts]) or "without labels"
 
 
 def _checked(box: Box, number: int, picture: str, project: Project, width: int, height: int) -> Box:

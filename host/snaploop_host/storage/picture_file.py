@@ -1,7 +1,8 @@
 """What all importers ask of a picture file: is it there, not too large, and how large is what it shows.
 
 Phones store pictures as the sensor lies and say in an EXIF tag how to turn them. Some programs heed the tag, some do not, boards never:
-what is imported is turned once, here, and carries no tag any more.
+what is imported is turned once, here, and carries no tag any more. What the store does not keep (BMP, WebP, TIFF, more than 8 bits a
+channel) becomes a JPEG or PNG here.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..errors import BadInputError
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+UNREADABLE_SUFFIXES = (".heic", ".heif", ".avif", ".jxl", ".dng", ".gif")  # pictures to people, and not read here
 MAX_PICTURE_BYTES = 64 * 1024 * 1024
-_TURNED_QUALITY = 95  # of a JPEG that has to be written again
+_REWRITTEN_QUALITY = 95  # of a JPEG that has to be written again
+_KEPT_FORMATS = ("JPEG", "MPO", "PNG")  # MPO: a JPEG with a second picture behind it, as some phones write
+_DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "F")  # Pillow clips them to white where OpenCV scales them
+_SIXTEEN_BITS = 65535.0
 
 
 def picture_files(folder: Path) -> Iterator[Path]:
@@ -51,24 +57,46 @@ def read_picture(
         raise BadInputError(f"{name}: no readable picture ({error}): replace the file and import again") from error
 
 
+def refusal(name: str) -> str:
+    """What is said of a picture with one of UNREADABLE_SUFFIXES."""
+    return f"{name}: pictures of this kind are not read here: save it as JPEG and import again"
+
+
 def _upright(data: bytes, stated_px: tuple[int, int] | None) -> tuple[bytes, tuple[int, int]]:
     with Image.open(io.BytesIO(data)) as image:
         size = image.size
-        if image.getexif().get(ExifTags.Base.Orientation, 1) not in range(2, 9):
+        is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+        if not is_turned and image.format in _KEPT_FORMATS and image.mode not in _DEEP_MODES:
             return data, size
-        turned = ImageOps.exif_transpose(image)
-        if stated_px == size != turned.size:
-            turned = image.copy()  # labelled as it is stored: only the tag goes
-            exif = turned.getexif()
-            exif.pop(ExifTags.Base.Orientation)
-            turned.info["exif"] = exif.tobytes()
+        upright = _eight_bits(image)
+        if is_turned:
+            turned = ImageOps.exif_transpose(upright)
+            if stated_px == size != turned.size:
+                turned = upright.copy()  # labelled as it is stored: only the tag goes
+                exif = turned.getexif()
+                exif.pop(ExifTags.Base.Orientation)
+                turned.info["exif"] = exif.tobytes()
+            upright = turned
         out = io.BytesIO()
         if image.format == "PNG":
-            turned.save(out, "PNG", exif=turned.info.get("exif", b""))
+            upright.save(out, "PNG", exif=upright.info.get("exif", b""))
         else:
-            upright = turned if turned.mode in ("L", "RGB") else turned.convert("RGB")
-            upright.save(out, "JPEG", quality=_TURNED_QUALITY, subsampling=0, exif=turned.info.get("exif", b""))
-        return out.getvalue(), turned.size
+            plain = upright if upright.mode in ("L", "RGB") else upright.convert("RGB")
+            plain.save(out, "JPEG", quality=_REWRITTEN_QUALITY, subsampling=0, exif=upright.info.get("exif", b""))
+        return out.getvalue(), upright.size
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The picture with 8 bits a channel: of 16-bit grey the upper half, of deeper kinds the range up to their brightest."""
+    if image.mode not in _DEEP_MODES:
+        return image
+    values = np.asarray(image).astype(np.float64)
+    brightest = max(float(values.max()), 1.0)
+    if image.mode != "F" and brightest <= _SIXTEEN_BITS:
+        brightest = _SIXTEEN_BITS
+    grey = Image.fromarray((values.clip(0) * (255 / brightest)).astype(np.uint8))
+    grey.info = dict(image.info)
+    return grey
 
 
 def read_names(path: Path) -> list[str]:

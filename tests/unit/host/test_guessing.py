@@ -13,6 +13,8 @@ from snaploop_host.domain.scores import guessing_text
         ("classify", {"top1": 0.1}, 12, True),
         ("classify", {"top1": 0.25}, 12, False),
         ("classify", {"top1": 0.5}, 2, True),
+        ("classify", {"top1": 0.92, "macro_f1": 0.48}, 2, True),
+        ("classify", {"top1": 0.92, "macro_f1": 0.7}, 2, False),
         ("embed", {"recall_at_1": 0.1}, 10, True),
         ("embed", {"recall_at_1": 0.8}, 10, False),
         ("ocr_recognize", {"accuracy": 0.0}, 1, True),

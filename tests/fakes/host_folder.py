@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fakes.board_client import BoardClient
+from fakes.board_client import BoardClient, jpeg
 from snaploop_host.app import Host, open_host
 from snaploop_host.config import Config
 from snaploop_host.domain.training_parameters import check_parameters
+from snaploop_shared.sample_record import Box
 
 CLASSES = ("red", "yellow", "green")
 PRETENDING_WORKER = (sys.executable, str(Path(__file__).with_name("pretending_worker.py")))
@@ -37,6 +39,21 @@ def pair_client(host: Host, road: str = "usb", board_id: str = "a1b2c3d4", proje
     """A paired board that asks the host directly."""
     board, _ = host.pair.pair(board_id, "desk", project)
     return BoardClient(board.id, board.key, lambda data: host.board_api.handle(data, road))
+
+
+@contextlib.contextmanager
+def board_with_photos(folder: Path) -> Iterator[BoardClient]:
+    """A board whose host, its `host`, has twelve labelled photos: six of red, five of yellow, one of green; runs end with it."""
+    host = make_host(folder)
+    board = pair_client(host)
+    board.host = host  # type: ignore[attr-defined]
+    for number in range(12):
+        name = "green" if number == 3 else ("red", "yellow")[number % 2]
+        board.send_sample(f"b{number}-000000", jpeg(number), [Box(name, 1, 1, 20, 20)])
+    yield board
+    for run in host.store.runs():
+        host.jobs.stop(run.id)
+    host.close()
 
 
 def write_artifacts(

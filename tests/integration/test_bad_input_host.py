@@ -16,6 +16,7 @@ import serial
 
 from fakes.board_client import jpeg
 from fakes.desk import ENVIRON, ROOT
+from fakes.voc_files import voc_xml
 from integration.test_commands import fetched, serving, snaploop
 from integration.test_train_job import events, make_job
 
@@ -47,11 +48,7 @@ def refused(done, code):
 def voc_picture(folder, name, data, box=(5, 5, 20, 20)):
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.jpg").write_bytes(data)
-    corners = "".join(
-        f"<{side}>{value}</{side}>" for side, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
-    )
-    xml = f"<annotation><object><name>red</name><bndbox>{corners}</bndbox></object></annotation>"
-    (folder / f"{name}.xml").write_text(xml)
+    (folder / f"{name}.xml").write_text(voc_xml([("red", *box)]))
 
 
 def test_folder_without_pictures(tmp_path):

@@ -129,6 +129,11 @@ def test_a_zip_that_leads_out_is_not_unpacked(tmp_path):
         pass
 
 
+def test_names_that_yaml_takes_for_switches_and_numbers_stay_names(tmp_path):
+    for names in ("names: [no, on, 007]\n", "names: {0: no, 1: on, 2: 007}\n"):
+        assert YoloFolder(yolo(tmp_path / "set", "", names=names)).class_names() == ("no", "on", "007")
+
+
 # -- COCO ---------------------------------------------------------------------------------------------------------------
 
 
@@ -159,12 +164,66 @@ def test_coco_boxes_are_in_the_order_of_category_ids(host, tmp_path):
 
 def test_coco_outlines_go_into_a_project_of_segment(host, tmp_path):
     host.store.add_project("regions", "segment", ("apple", "pear"), 1.0)
-    folder = coco(tmp_path / "set", [BOXED, BOXED | {"iscrowd": 1, "segmentation": {"counts": [1], "size": [2, 2]}}])
-    report = host.importer.run("regions", CocoFolder(folder / "labels.json", "segment"))
-    assert report.added == 1 and report.problems == [
-        "a.jpg: 1 crowd regions are left out, the rest of the picture is kept"
-    ]
+    with_a_speck = BOXED | {"segmentation": [*BOXED["segmentation"], [1, 1, 9, 1, 20, 1]]}
+    report = host.importer.run("regions", CocoFolder(coco(tmp_path / "set", [with_a_speck]) / "labels.json", "segment"))
+    assert (report.added, report.problems) == (1, [])
     assert boxes(host, "regions") == {"a.jpg": [("pear", 8, 4, 20, 30, 4)]}
+
+
+def ring_in_run_lengths():
+    """A ring of 64x48, and its run lengths down the columns as numbers."""
+    rows, columns = np.mgrid[:48, :64]
+    distance = np.hypot(rows - 24, columns - 30)
+    ring = (distance < 18) & (distance > 8)
+    flat = np.concatenate([[0], ring.T.ravel(), [2]]).astype(int)
+    changes = np.flatnonzero(np.diff(flat))
+    return ring, np.diff(np.concatenate([[0], changes])).tolist()
+
+
+def packed(counts):
+    """Run lengths as pycocotools writes them."""
+    text = ""
+    for at, count in enumerate(counts):
+        value, is_more = count - (counts[at - 2] if at > 2 else 0), True
+        while is_more:
+            bits, value = value & 31, value >> 5
+            is_more = value != (-1 if bits & 16 else 0)
+            text += chr((bits | 32 if is_more else bits) + 48)
+    return text
+
+
+@pytest.mark.parametrize("crowd", [0, 1])
+@pytest.mark.parametrize("form", [list, packed])
+def test_coco_run_lengths_become_regions_with_their_holes(host, tmp_path, form, crowd):
+    host.store.add_project("regions", "segment", ("apple", "pear"), 1.0)
+    ring, counts = ring_in_run_lengths()
+    one = BOXED | {"iscrowd": crowd, "segmentation": {"size": [48, 64], "counts": form(counts)}}
+    report = host.importer.run("regions", CocoFolder(coco(tmp_path / "set", [one]), "segment"))
+    assert (report.added, report.problems) == (1, [])
+    ((sample,), mask) = (host.store.samples(host.store.project_named("regions").id), ring * 2)
+    assert (drawn(sample, ("apple", "pear")) != mask).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "words"),
+    [
+        ({"size": [48, 32], "counts": [48 * 32]}, "has run lengths of [48, 32], the picture has [48, 64]"),
+        ({"size": [48, 64], "counts": [7, 8]}, "has run lengths of 15 px, the picture has 3072"),
+        ({"size": [48, 64], "counts": "\n"}, "run lengths that cannot be read"),
+        ({"size": [48, 64], "counts": "P"}, "the last number is cut off"),
+        ({"size": [48, 64], "counts": ["x"]}, "run lengths that cannot be read"),
+    ],
+)
+def test_run_lengths_that_are_not_of_this_picture(host, tmp_path, segmentation, words):
+    host.store.add_project("regions", "segment", ("apple", "pear"), 1.0)
+    folder = coco(tmp_path / "set", [BOXED | {"segmentation": segmentation}])
+    report = host.importer.run("regions", CocoFolder(folder, "segment"))
+    assert report.added == 0 and len(report.problems) == 1 and words in report.problems[0]
+
+
+def test_crowds_are_no_boxes(host, tmp_path):
+    report = host.importer.run("fruit", CocoFolder(coco(tmp_path / "set", [BOXED, BOXED | {"iscrowd": 1}])))
+    assert report.problems == ["a.jpg: 1 crowd regions are left out, the rest of the picture is kept"]
 
 
 @pytest.mark.parametrize(
@@ -316,7 +375,10 @@ def test_numbers_are_called_as_the_project_or_the_given_file_says(host, tmp_path
     [
         (two_things()[:24], "a.jpg has 64x48 px, its mask a.png 64x24: save the mask in the picture's size"),
         (two_things() * 3, "a.png: number 3 is none of the 2 classes (road, line)"),
-        (np.stack([two_things()] * 3, axis=2), "is in colours that nothing names: put labelmap.txt"),
+        (
+            (two_things()[..., None] * (40, 80, 9)).astype(np.uint8),
+            "is in colours that nothing names: put labelmap.txt",
+        ),
         (None, "a.png: no readable mask"),
     ],
 )
@@ -331,6 +393,15 @@ def test_bad_mask_gets_one_line_and_the_good_picture_is_kept(host, tmp_path, mas
     report = host.importer.run("scene", MaskFolder(tmp_path / "set", tmp_path / "names.txt"))
     assert report.added == 1 and report.problems[0].startswith("lonely.jpg: no mask for it")
     assert len(report.problems) == 2 and words in report.problems[1]
+
+
+def test_white_on_black_may_be_saved_as_colours(host, tmp_path):
+    mask = np.where(two_things() > 0, 255, 0).astype(np.uint8)
+    put(tmp_path / "set" / "images" / "a.jpg")
+    save(np.stack([mask] * 3, axis=-1), tmp_path / "set" / "masks" / "a.bmp")
+    assert host.importer.run("leaf", MaskFolder(tmp_path / "set")).problems == []
+    (sample,) = host.store.samples(host.store.project_named("leaf").id)
+    assert (drawn(sample, ("class1",)) == (mask > 0)).all()
 
 
 def test_colours_that_nobody_named_and_maps_that_name_nothing(host, tmp_path):
@@ -384,14 +455,10 @@ def test_turned_photos_are_stored_upright_once(host, tmp_path):
     ("stated", "box", "red"), [((40, 24), [0, 0, 8, 8], (4, 4)), ((24, 40), [0, 32, 8, 8], (4, 36))]
 )
 def test_labels_say_whether_their_tool_had_turned_the_photo(host, tmp_path, stated, box, red):
-    (tmp_path / "a.jpg").write_bytes(phone_photo())
-    coco = {
-        "images": [{"id": 1, "file_name": "a.jpg", "width": stated[0], "height": stated[1]}],
-        "annotations": [{"image_id": 1, "category_id": 1, "bbox": box}],
-        "categories": [{"id": 1, "name": "corner"}],
-    }
-    (tmp_path / "a.json").write_text(json.dumps(coco))
-    assert host.importer.run("corners", CocoFolder(tmp_path)).problems == []
+    images = [{"id": 20250000001, "file_name": "a.jpg", "width": stated[0], "height": stated[1]}]
+    folder = coco(tmp_path, [{"category_id": 3, "bbox": box}], images=images)
+    (folder / "IMAGES" / "a.jpg").write_bytes(phone_photo())
+    assert host.importer.run("corners", CocoFolder(folder)).problems == []
     ((sample, image),) = stored(host, "corners").values()
     assert image.size == stated and 0x112 not in image.getexif() and is_red(image, *red)
     (found,) = sample.boxes

@@ -6,6 +6,7 @@ import pytest
 
 from fakes.board_client import jpeg
 from fakes.host_folder import make_host
+from fakes.voc_files import voc_xml
 from snaploop_host.errors import BadInputError, CannotTrainError
 from snaploop_host.storage.class_folders import ClassFolders
 from snaploop_host.storage.voc_folder import VocFolder
@@ -28,13 +29,7 @@ def voc(tmp_path):
 
 def add(voc, name, boxes=(("red", 5, 5, 20, 20),), data=None, size=(64, 36), xml=None):
     (voc / "JPEGImages" / f"{name}.jpg").write_bytes(jpeg(len(list(voc.rglob("*.jpg")))) if data is None else data)
-    objects = "".join(
-        f"<object><name>{label}</name><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
-        for label, x0, y0, x1, y1 in boxes
-    )
-    shape = f"<size><width>{size[0]}</width><height>{size[1]}</height></size>"
-    text = f"<annotation><filename>{name}.jpg</filename>{shape}{objects}</annotation>"
-    (voc / "Annotations" / f"{name}.xml").write_text(text if xml is None else xml)
+    (voc / "Annotations" / f"{name}.xml").write_text(voc_xml(boxes, size) if xml is None else xml)
 
 
 def problems(host, voc):
@@ -80,6 +75,7 @@ def test_empty_folder_and_no_folder(tmp_path):
         ({"boxes": (("red", "wide", 5, 20, 20),)}, "no readable bndbox"),
         ({"size": (640, 360)}, "annotated as 640x360"),
         ({"xml": "<annotation><obj"}, "not well-formed"),
+        ({"xml": '<?xml version="1.0" encoding="gb2312"?><annotation/>'}, "save it as UTF-8"),
         ({"xml": '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>'}, "entities"),
     ],
 )
@@ -117,6 +113,19 @@ def test_flat_folder(host, tmp_path):
     (flat / "JPEGImages").rmdir()
     (flat / "Annotations").rmdir()
     assert host.importer.run("lights", VocFolder(flat)).added == 1
+
+
+def test_folders_of_a_split_as_roboflow_exports_them(host, tmp_path, voc):
+    add(voc, "a")
+    add(voc, "b", data=jpeg(5))
+    for side, name in (("train", "a"), ("valid", "b")):
+        (tmp_path / "set" / side).mkdir(parents=True)
+        for folder, suffix in (("JPEGImages", "jpg"), ("Annotations", "xml")):
+            (voc / folder / f"{name}.{suffix}").rename(tmp_path / "set" / side / f"same.{suffix}")
+    folder = VocFolder(tmp_path / "set")
+    assert host.importer.run("lights", folder).problems == []
+    assert [one.name for one in host.store.samples(1)] == ["train-same.jpg", "valid-same.jpg"]
+    assert folder.path_of("valid-same.jpg") == tmp_path / "set" / "valid" / "same.jpg"
 
 
 def test_folder_per_class_makes_a_project_of_classify(host, tmp_path):

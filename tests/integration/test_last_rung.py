@@ -11,14 +11,12 @@ import sys
 
 import numpy as np
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from typer.testing import CliRunner
 
 from fakes.board_client import jpeg
 from fakes.host_folder import make_host, pair_client
+from fakes.served_page import served
 from integration.test_gate_stage import Softer, means_onnx
-from integration.test_web import NoPorts
-from snaploop_host.app import web_application
 from snaploop_host.cli.main import app
 from snaploop_host.compiling.kmodel_compiler import Kmodel
 from snaploop_host.training import evaluate as evaluation
@@ -142,7 +140,7 @@ async def test_run_report_manifest_command_and_page_tell_of_the_changed_network(
     shown = CliRunner().invoke(app, ["models", "show", model.short, "--data", str(host.config.data_dir)]).stdout
     assert f"the kmodel is of the network with {WHAT} for 0 s: top-1 accuracy 0.933" in shown
     assert f"* {WHAT}: uint8, 60 samples: passed" in shown and "trained.onnx: " in shown
-    async with TestClient(TestServer(web_application(host, NoPorts(), None))) as client:
+    async with served(host) as client:
         for address in (f"models/{model.short}", f"runs/{run.id}"):
             page = " ".join((await (await client.get(f"/projects/colours/{address}")).text()).split())
             assert f"So it got {WHAT} for 0 s: top-1 accuracy 0.933" in page
@@ -186,6 +184,6 @@ async def test_change_that_does_not_help_is_told_and_not_taken(host, monkeypatch
     assert model.gate_text.startswith("refused: ") and "the best of 8 ways to quantise" in model.gate_text
     shown = CliRunner().invoke(app, ["models", "show", model.short, "--data", str(host.config.data_dir)]).stdout
     assert f"no better was the network with {WHAT} for 0 s: top-1 accuracy 0.333" in shown
-    async with TestClient(TestServer(web_application(host, NoPorts(), None))) as client:
+    async with served(host) as client:
         page = await (await client.get(f"/projects/colours/runs/{run.id}")).text()
         assert "That was no better, and the kmodel is of the network before." in page

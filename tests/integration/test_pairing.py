@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import time
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from fakes.board_client import BoardClient, jpeg
 from fakes.cable import Cable
 from fakes.host_folder import make_host, pair_client, write_artifacts
-from integration.test_web import NoPorts
-from snaploop_host.app import web_application
+from fakes.served_page import served
 from snaploop_host.errors import ConflictError, NotFoundError
 from snaploop_host.links.host_beacon import HostBeacon
 from snaploop_host.links.usb_bridge import UsbBridge
@@ -40,12 +37,6 @@ def host(tmp_path):
     host = make_host(tmp_path / "data")
     yield host
     host.close()
-
-
-@contextlib.asynccontextmanager
-async def served(host, token=None):
-    async with TestClient(TestServer(web_application(host, NoPorts(), token))) as client:
-        yield client
 
 
 def signed(path, board_id, key, counter=7, arguments=None, body=b"", method="POST"):
@@ -263,7 +254,7 @@ def asked(port, data, seconds=0.4):
 
 def test_beacon_tells_paired_boards_where_the_host_is(host, beacon):
     board = pair_client(host)
-    answer = asked(beacon, encode_question(board.board_id, NONCE, board.key), 3)
+    answer = asked(beacon, encode_question(board.board_id, NONCE, board.key), 60)
     assert decode_answer(answer, board.board_id, NONCE, board.key) == ("127.0.0.1", beacon)
 
 

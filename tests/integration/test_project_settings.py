@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 
 import pytest
 import sqlalchemy as sa
-from aiohttp.test_utils import TestClient, TestServer
 from typer.testing import CliRunner
 
-from fakes.board_client import jpeg
-from fakes.host_folder import make_host, pair_client
-from integration.test_web import NoPorts
-from snaploop_host.app import web_application
+from fakes.host_folder import board_with_photos, make_host
+from fakes.served_page import served
 from snaploop_host.cli.main import app
 from snaploop_host.domain.training_parameters import changed_settings, check_parameters, with_settings
 from snaploop_host.errors import BadInputError
 from snaploop_host.storage.database import upgrade
 from snaploop_host.training.job_spec import read_job
 from snaploop_shared import messages
-from snaploop_shared.sample_record import Box
 
 
 @pytest.fixture
 def board(tmp_path):
-    """A board of a host with twelve labelled photos."""
-    host = make_host(tmp_path)
-    board = pair_client(host)
-    board.host = host
-    for number in range(12):
-        board.send_sample(f"b{number}-000000", jpeg(number), [Box(("red", "yellow")[number % 2], 1, 1, 20, 20)])
-    yield board
-    for run in host.store.runs():
-        host.jobs.stop(run.id)
-    host.close()
+    with board_with_photos(tmp_path) as board:
+        yield board
 
 
 @pytest.fixture
@@ -49,12 +36,6 @@ def plain(tmp_path):
     host = make_host(tmp_path)
     yield host
     host.close()
-
-
-@contextlib.asynccontextmanager
-async def served(host):
-    async with TestClient(TestServer(web_application(host, NoPorts(), None))) as client:
-        yield client
 
 
 def snaploop(host, *arguments):
@@ -87,7 +68,7 @@ def test_set_show_list_and_take_back(host):
     done = snaploop(host, "projects", "set", "lights", "gate=", "batch=4", "--json")
     assert json.loads(done.stdout) == {"name": "lights", "settings": {"preset": "strong", "batch": 4}}
     shown = snaploop(host, "projects", "show", "lights").stdout
-    assert "project lights (detect: boxes around things)\nclasses: red 6, yellow 6, green 0 labelled\n" in shown
+    assert "project lights (detect: boxes around things)\nclasses: red 6, yellow 5, green 1 labelled\n" in shown
     assert "photos: 12 (12 labelled)\nevery training uses preset=strong, batch=4: change it with" in shown
     assert json.loads(snaploop(host, "projects", "show", "lights", "--json").stdout)["settings"]["batch"] == 4
     assert "preset=strong" in snaploop(host, "projects", "list").stdout

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import time
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from typer.testing import CliRunner
 
 from fakes.board_client import jpeg
 from fakes.host_folder import make_host, pair_client
-from snaploop_host.app import web_application
+from fakes.served_page import served
 from snaploop_host.cli.main import app
 from snaploop_host.errors import ConflictError
 from snaploop_shared.sample_record import Box
@@ -71,17 +69,6 @@ MORE = {
 }
 
 
-class NoPorts:
-    def state(self):
-        return []
-
-    def pause(self, port, seconds):
-        return False
-
-    def resume(self, port):
-        return False
-
-
 @pytest.fixture
 def host(tmp_path):
     host = make_host(tmp_path)
@@ -111,12 +98,6 @@ def refused(host):
         host.train.step()
         time.sleep(0.02)
     return host.store.models(1)[0]
-
-
-@contextlib.asynccontextmanager
-async def served(host):
-    async with TestClient(TestServer(web_application(host, NoPorts(), None))) as client:
-        yield client
 
 
 async def test_page_of_a_model_shows_everything_of_its_report(host):

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 import re
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from fakes.board_client import BoardClient, jpeg
 from fakes.host_folder import make_host, pair_client
-from snaploop_host.app import web_application
+from fakes.served_page import NoPorts, served
 from snaploop_shared import messages
 from snaploop_shared.pairing import parse_invitation
 from snaploop_shared.portable import sha256_hex
 from snaploop_shared.sample_record import Box
-
-
-class NoPorts:
-    """A host without a board on its one port."""
-
-    port_state = "waiting"
-
-    def state(self):
-        return [{"port": "/dev/ttyACM0", "state": self.port_state, "requests": 0}]
-
-    def pause(self, port, seconds):
-        return port == "/dev/ttyACM0"
-
-    def resume(self, port):
-        return self.pause(port, 0)
 
 
 @pytest.fixture
@@ -40,12 +23,6 @@ def host(tmp_path):
     host = make_host(tmp_path)
     yield host
     host.close()
-
-
-@contextlib.asynccontextmanager
-async def served(host, token=None, ports=None):
-    async with TestClient(TestServer(web_application(host, ports or NoPorts(), token))) as client:
-        yield client
 
 
 def fill(host, count=9):

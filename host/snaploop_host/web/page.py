@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jinja2
@@ -122,11 +122,7 @@ async def post_train(request: web.Request) -> web.StreamResponse:
     context, name = request.app[CONTEXT], request.match_info["name"]
     project = context.store.project_named(name)
     given = given_in(await request.post(), project.settings)
-    try:
-        await asyncio.to_thread(context.train.start, project.id, given)
-    except HostError as error:
-        return await _page(context, name, error, {"given": given})
-    raise web.HTTPSeeOther(f"/projects/{name}")
+    return await _done(context, name, lambda: context.train.start(project.id, given), {"given": given})
 
 
 async def post_settings(request: web.Request) -> web.StreamResponse:
@@ -134,11 +130,11 @@ async def post_settings(request: web.Request) -> web.StreamResponse:
     context, name = request.app[CONTEXT], request.match_info["name"]
     project = context.store.project_named(name)
     given = given_in(await request.post())
-    try:
+
+    def keep() -> None:
         context.store.set_settings(project.id, check_parameters(project.task, given))
-    except HostError as error:
-        return await _page(context, name, error, {"given": given})
-    raise web.HTTPSeeOther(f"/projects/{name}")
+
+    return await _done(context, name, keep, {"given": given})
 
 
 async def post_estimate(request: web.Request) -> web.StreamResponse:
@@ -156,31 +152,30 @@ async def post_estimate(request: web.Request) -> web.StreamResponse:
 
 async def post_resume(request: web.Request) -> web.StreamResponse:
     """Go on with the run in the address."""
-    context, name = request.app[CONTEXT], request.match_info["name"]
-    try:
-        await asyncio.to_thread(context.train.go_on, int(request.match_info["run"]))
-    except HostError as error:
-        return await _page(context, name, error)
-    raise web.HTTPSeeOther(f"/projects/{name}")
+    context, run_id = request.app[CONTEXT], int(request.match_info["run"])
+    return await _done(context, request.match_info["name"], lambda: context.train.go_on(run_id))
 
 
 async def post_cancel(request: web.Request) -> web.StreamResponse:
     """Cancel the run in the address."""
-    context, name = request.app[CONTEXT], request.match_info["name"]
-    try:
-        await asyncio.to_thread(context.train.cancel, int(request.match_info["run"]))
-    except HostError as error:
-        return await _page(context, name, error)
-    raise web.HTTPSeeOther(f"/projects/{name}")
+    context, run_id = request.app[CONTEXT], int(request.match_info["run"])
+    return await _done(context, request.match_info["name"], lambda: context.train.cancel(run_id))
 
 
 async def post_offer(request: web.Request) -> web.StreamResponse:
     """Offer the model in the address again."""
-    context, name = request.app[CONTEXT], request.match_info["name"]
+    context, model = request.app[CONTEXT], request.match_info["model"]
+    return await _done(context, request.match_info["name"], lambda: context.train.publisher.offer_again(model))
+
+
+async def _done(
+    context: Context, name: str, action: Callable[[], object], more: Mapping[str, Any] | None = None
+) -> web.StreamResponse:
+    """Do it and go back to the project's page; what speaks against it stands on the page, with `more` as it was typed."""
     try:
-        await asyncio.to_thread(context.train.publisher.offer_again, request.match_info["model"])
+        await asyncio.to_thread(action)
     except HostError as error:
-        return await _page(context, name, error)
+        return await _page(context, name, error, more)
     raise web.HTTPSeeOther(f"/projects/{name}")
 
 

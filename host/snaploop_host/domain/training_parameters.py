@@ -139,7 +139,7 @@ class Rule:
             raise refused
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # no number, or one of more digits than fit
             raise refused from None
         is_whole = self.kind == WHOLE
         if not math.isfinite(number) or not self.low <= number <= self.high:
@@ -174,7 +174,14 @@ RULES = (
         tasks=(DETECT, SEGMENT, OCR_DETECT, OCR_RECOGNIZE),
         is_basic=True,
     ),
-    Rule("start", CHOICE, "weights to begin with", "the last model, else pretrained", choices=STARTS, is_basic=True),
+    Rule(
+        "start",
+        CHOICE,
+        "weights to begin with; auto: the last model's, else pretrained, else none (scratch)",
+        AUTO,
+        choices=STARTS,
+        is_basic=True,
+    ),
     Rule("max_minutes", NUMBER, "a run estimated longer is refused", "none", 0.1, 10000, is_basic=True),
     Rule(
         "stop_change",
@@ -207,7 +214,7 @@ RULES = (
         Rule(
             NETWORK,
             CHOICE,
-            "what learns: our own small one, or doctr's, which is slower and has pretrained weights",
+            "what learns: our own small one, or doctr's, which is several times slower and has pretrained weights",
             OWN_NETWORK,
             choices=(OWN_NETWORK, other),
             tasks=(task,),
@@ -217,12 +224,13 @@ RULES = (
     Rule(
         NETWORK,
         CHOICE,
-        "what learns: our own small one, quick from scratch, or timm's, which wants pretrained weights or many photos",
-        "the last model's, else timm's if weights/ has it, else own",
+        "what learns: our own, small and quick from scratch, or timm's, which wants pretrained weights or many photos; "
+        "auto: the last model's, else timm's where its weights are here, else own",
+        AUTO,
         choices=(AUTO, OWN_NETWORK, MOBILENET),
         tasks=(CLASSIFY, MULTILABEL, EMBED),
     ),
-    Rule("dictionary", TEXT, "all characters that may occur", "those of the labels", tasks=(OCR_RECOGNIZE,)),
+    Rule("dictionary", TEXT, "all characters that may occur", "from the labels", tasks=(OCR_RECOGNIZE,)),
     Rule("momentum", NUMBER, "of SGD; beta 1 of Adam and AdamW", "0.9", 0, 0.999),
     Rule("weight_decay", NUMBER, "pull of the weights towards 0", "0.0005", 0, 0.5),
     Rule("warmup_steps", WHOLE, "steps until the first learning rate is reached", "60", 1, 100000),
@@ -231,7 +239,7 @@ RULES = (
     Rule("bf16", SWITCH, "half-precision arithmetic where the machine has it", "true"),
     Rule("threads", WHOLE, "threads; a number makes runs repeat to the last digit", "as many as help", 1, 256),
     Rule("seed", WHOLE, "of everything random", "0", 0, 2**31 - 1),
-    Rule("score_threshold", NUMBER, "least score that boards show", "the best on validation", 0.01, 0.99),
+    Rule("score_threshold", NUMBER, "least score that boards show", "from validation", 0.01, 0.99),
     Rule(
         "gate",
         NUMBER,
@@ -241,7 +249,9 @@ RULES = (
         0.99,
         is_basic=True,
     ),
-    Rule("gate_images", WHOLE, "validation photos that the simulator sees first", "20; 12 of a warm start", 1, 10000),
+    Rule(
+        "gate_images", WHOLE, "validation photos that the simulator sees first; 12 after a warm start", "20", 1, 10000
+    ),
     Rule("gate_seconds", NUMBER, "for more of them where those cannot tell", "300", 0, 86400),
     Rule("force", SWITCH, "the kmodel is offered even when it loses too much", "false"),
     Rule("nncase", TEXT, "version of the compiler; only the installed one is possible", "the installed one"),

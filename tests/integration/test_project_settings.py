@@ -138,6 +138,10 @@ def test_api_and_page(host):
             page = await (await client.get("/projects/lights")).text()
             assert "Every training of this project uses gate=0.02, bf16=false." in page
             assert 'name="gate" value="0.02"' in page and "<option selected>false</option>" in page
+            assert (
+                '<select name="bf16"><option value="">true (default)</option><option selected>false</option></select>'
+                in page
+            )
             form = {"gate": "0.03", "imgsz": "320", "bf16": "", "lr0": ""}
             answer = await client.post("/projects/lights/settings", data=form, allow_redirects=False)
             assert answer.status == 303 and host.store.project(1).settings == {"gate": 0.03, "imgsz": 320}

@@ -20,7 +20,7 @@ from snaploop_host.training.bench_pictures import CLASSES, write_pictures
 from snaploop_host.training.errors import TrainingError
 from snaploop_host.training.evaluate import evaluate, open_run
 from snaploop_host.training.job import CANCELLED, DONE, FAILED
-from snaploop_host.training.try_pictures import counts, try_picture
+from snaploop_host.training.try_pictures import FloatModel, counts, try_picture
 from snaploop_shared.letterbox import input_size
 
 if (
@@ -258,7 +258,7 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     assert len(figures["cosines"]) == 3 and min(one["mean"] for one in figures["cosines"]) > 0.98
     assert all(Path(name).stat().st_size > 1000 for name in figures["best"] + figures["worst"])
     photo = Path(json.loads((folder / "job.json").read_text())["dataset"]["val"][0]["image"])
-    found = try_picture(open_run(folder), photo, 0.05, tmp_path / "looked" / "marked.jpg")
+    found = try_picture(FloatModel(open_run(folder)), photo, 0.05, tmp_path / "looked" / "marked.jpg")
     assert found and {one.label for one in found} <= set(CLASSES)
     assert (tmp_path / "looked" / "marked.jpg").stat().st_size > 1000
     assert sum(counts(found).values()) == len(found) and found[0].score >= found[-1].score >= 0.05

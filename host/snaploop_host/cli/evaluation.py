@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..domain.scores import METRIC_TITLES
+from ..domain.scores import METRIC_TITLES, OCR_DETECT, OCR_RECOGNIZE
 from ..errors import BadInputError, HostError, NotFoundError
 from .options import DataOption, JsonOption, opened
 
@@ -62,9 +62,23 @@ def evaluate(
 
 
 def try_pictures(
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures to look at.", exists=True, dir_okay=False)],
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Pictures to look at; of an ocr_recognize model one line each.", exists=True, dir_okay=False
+        ),
+    ],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Digest, or its first 12 digits; default: the newest.")
+        str,
+        typer.Option(
+            "--model", "-m", help="Digest, or its first 12 digits; default: the newest (of ocr_recognize with --find)."
+        ),
+    ] = "",
+    find: Annotated[
+        str,
+        typer.Option(
+            "--find", help="An ocr_detect model that finds the lines of text first, for an ocr_recognize model to read."
+        ),
     ] = "",
     threshold: Annotated[
         float | None, typer.Option("--threshold", min=0, max=1, help="Least score; default: the board's.")
@@ -73,13 +87,18 @@ def try_pictures(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a model finds in pictures: a line for each thing, how many of each class, and copies with marks."""
-    from ..training.try_pictures import counts, try_picture
+    """What a model finds in pictures: a line for each thing, how many of each class, and copies with marks.
 
-    run, answers, names = _run_of(model, data), {}, _names(pictures)
+    A model of ocr_recognize takes each picture as one line of text; with --find it reads every line that the other model finds.
+    """
+    from ..training.try_pictures import FloatModel, counts, try_picture
+
+    reads, answers, names = FloatModel(_run_of(model, data, OCR_RECOGNIZE if find else "")), {}, _names(pictures)
+    finder = FloatModel(_run_of(find, data, OCR_DETECT)) if find else None
     for picture in pictures:
         try:
-            answers[str(picture)] = try_picture(run, picture, threshold, out / f"{names[picture]}_marked.jpg")
+            marked = out / f"{names[picture]}_marked.jpg"
+            answers[str(picture)] = try_picture(reads, picture, threshold, marked, finder)
         except ValueError as error:
             raise BadInputError(f"{picture} cannot be read as a picture: give a JPEG or PNG file") from error
     if as_json:
@@ -88,10 +107,22 @@ def try_pictures(
     for name, found in answers.items():
         print(f"{name}: {len(found) or 'nothing'} found")
         for one in found:
-            print(f"  {one.label} {one.score:.2f}")
-    if any(answers.values()):
+            print(f"  {one.label or '(nothing readable)'} {one.score:.2f}")
+    is_text = reads.run.task.name == OCR_RECOGNIZE
+    if any(answers.values()) and not is_text:
         _show_counts({names[Path(name)]: counts(found) for name, found in answers.items()})
     print(f"marked copies: {out}")
+    if is_text and finder is None:
+        print(f"each picture was read as one line of text; {_whole_photos(data)}")
+
+
+def _whole_photos(data: Path | None) -> str:
+    """What to do about photos with several lines."""
+    with opened(data) as host:
+        finders = [one for one in host.store.models() if one.task == OCR_DETECT and not one.is_imported]
+    if finders:
+        return f"for whole photos let a model find the lines first: --find {finders[0].short}"
+    return "for whole photos train a project of ocr_detect, too, and give its model with --find"
 
 
 def _names(pictures: list[Path]) -> dict[Path, str]:
@@ -119,19 +150,25 @@ def _show_counts(counted: Mapping[str, Mapping[str, int]]) -> None:
     Console().print(table)
 
 
-def _run_of(model: str, data: Path | None) -> FinishedRun:
-    """The job that made a model; the newest model's when none is named.
+def _run_of(model: str, data: Path | None, task: str = "") -> FinishedRun:
+    """The job that made a model; the newest model's when none is named, of a task if one must be.
 
     Raises:
+        BadInputError: the model is of another task.
         NotFoundError: no such model, or its job's files are gone.
     """
     from ..training.evaluate import open_run
 
     with opened(data) as host:
-        models = host.store.models()
+        models = [one for one in host.store.models() if one.task == task or not task]
         if not model and not models:
-            raise NotFoundError("no model yet: `snaploop train --project NAME` makes one")
+            kind = f" of {task}" if task else ""
+            raise NotFoundError(f"no model{kind} yet: `snaploop train --project NAME` makes one")
         found = host.train.publisher.find(model) if model else models[0]
+        if task and found.task != task:
+            raise BadInputError(
+                f"model {found.short} is of {found.task}, a model of {task} is needed: `snaploop models` lists them"
+            )
         if found.is_imported:
             raise NotFoundError(
                 f"model {found.short} was imported as a kmodel, there is no float network to run: "

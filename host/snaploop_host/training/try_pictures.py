@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 
 from snaploop_shared import palette
-from snaploop_shared.letterbox import PAD_VALUE
+from snaploop_shared.letterbox import PAD_VALUE, corner_placement
 
 from ..domain.classification_metrics import ClassProbabilities
 from ..domain.detection_decode import Detections
@@ -24,7 +24,7 @@ from ..domain.text_metrics import FoundText, Reading
 from .detect.augment import letterbox
 from .detect.picture_dataset import read_rgb
 from .evaluate import FinishedRun
-from .ocr.quads import into_corner
+from .ocr.quads import into_corner, straighten
 from .task import Pixels
 from .typefaces import write
 from .whole_photo.pictures import stretch
@@ -54,26 +54,59 @@ class Finding:
         return {"label": self.label, "score": round(self.score, 4), "outline_px": outline}
 
 
-def try_picture(run: FinishedRun, picture: Path, threshold: float | None, marked: Path | None) -> list[Finding]:
-    """What the model finds in a picture, surest first.
+class FloatModel:
+    """A run's float model, loaded once for any number of pictures."""
+
+    def __init__(self, run: FinishedRun) -> None:
+        """Load it."""
+        self.run = run
+        file = run.artifacts / "model.onnx"
+        self._session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+
+    def look(self, image: Pixels, threshold: float | None = None) -> tuple[Pixels, list[Finding]]:
+        """The model input that a picture (h, w, 3) becomes, and what is found in it at or above the threshold (None: the board's)."""
+        run = self.run
+        pixels = model_input(run, image)
+        batch = run.task.preprocess.apply(np.ascontiguousarray(pixels.transpose(2, 0, 1))[None])
+        answer = run.task.decode(run.job, self._session.run(None, {self._session.get_inputs()[0].name: batch}))
+        return pixels, findings(run, answer, run.threshold if threshold is None else threshold)
+
+
+def try_picture(
+    model: FloatModel, picture: Path, threshold: float | None, marked: Path | None, finder: FloatModel | None = None
+) -> list[Finding]:
+    """What the model finds in a picture, surest first; with a finder, every line that it finds as the model reads it, from the top down.
 
     Args:
-        run: whose model.
+        model: what looks at the picture, or reads its lines.
         picture: any picture file.
-        threshold: least score; None: the one that the board uses.
+        threshold: least score, of a finder's areas if there is one; None: the one that the board uses.
         marked: where to write the model input with the findings drawn on it; None: nowhere.
+        finder: of ocr_detect, where the model is of ocr_recognize; its input is then what outlines are in and what is drawn on.
 
     Raises:
         ValueError: the file is no picture.
     """
-    pixels = model_input(run, read_rgb(picture))
-    session = onnxruntime.InferenceSession(str(run.artifacts / "model.onnx"), providers=["CPUExecutionProvider"])
-    batch = run.task.preprocess.apply(np.ascontiguousarray(pixels.transpose(2, 0, 1))[None])
-    answer = run.task.decode(run.job, session.run(None, {session.get_inputs()[0].name: batch}))
-    found = findings(run, answer, run.threshold if threshold is None else threshold)
+    image = read_rgb(picture)
+    pixels, found = model.look(image, threshold) if finder is None else read_text(finder, model, image, threshold)
     if marked is not None:
-        _draw(pixels, found, run.job.classes, marked)
+        _draw(pixels, found, model.run.job.classes, marked)
     return found
+
+
+def read_text(
+    finder: FloatModel, reader: FloatModel, image: Pixels, threshold: float | None
+) -> tuple[Pixels, list[Finding]]:
+    """The finder's input, and each text area that it finds in a picture (h, w, 3) with what the reader reads there, from the top down."""
+    pixels, areas = finder.look(image, threshold)
+    place = corner_placement(image.shape[1], image.shape[0], pixels.shape[1], pixels.shape[0])
+    found = []
+    for area in areas:
+        assert area.outline_px is not None  # text areas have one
+        quad = np.array([place.to_source(*corner) for corner in area.outline_px.tolist()], np.float32)
+        reading = reader.look(straighten(image, quad))[1][0]
+        found.append(Finding(reading.label, reading.score, area.outline_px))
+    return pixels, sorted(found, key=lambda one: one.outline_px[:, 1].min() if one.outline_px is not None else 0)
 
 
 def model_input(run: FinishedRun, image: Pixels) -> Pixels:

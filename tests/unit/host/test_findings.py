@@ -17,7 +17,7 @@ from snaploop_host.domain.embedding_metrics import Embedding
 from snaploop_host.domain.multilabel_metrics import LabelProbabilities
 from snaploop_host.domain.segmentation_metrics import ClassMap
 from snaploop_host.domain.text_metrics import FoundText, Reading
-from snaploop_host.training.try_pictures import counts, findings, model_input
+from snaploop_host.training.try_pictures import Finding, counts, findings, model_input, read_text
 
 RUN = SimpleNamespace(result={"labels": ["background", "red", "green"], "input": [64, 32]})
 BOXES = Detections(
@@ -73,6 +73,8 @@ def test_command_without_a_model_says_so(tmp_path):
     picture.write_bytes(b"no picture")
     done = CliRunner().invoke(app, ["test", str(picture), "--data", str(tmp_path)])
     assert "no model yet" in str(done.exception)
+    done = CliRunner().invoke(app, ["test", str(picture), "--find", "0" * 12, "--data", str(tmp_path)])
+    assert "no model of ocr_recognize yet" in str(done.exception)
     done = CliRunner().invoke(app, ["test", str(Path(tmp_path / "missing.jpg")), "--data", str(tmp_path)])
     assert done.exit_code == 2
 
@@ -89,3 +91,31 @@ def test_names_of_pictures_tell_them_apart():
 
     one, same, other = (Path(name) for name in ("a/cup/1.jpg", "a/pot/1.png", "a/pot/2.jpg"))
     assert _names([one, same, other]) == {one: "a-cup-1", same: "a-pot-1", other: "2"}
+
+
+class Seeing:
+    """A model that says what the test wants of any picture."""
+
+    def __init__(self, say, size_wh=None):
+        self.say, self.size_wh = say, size_wh
+
+    def look(self, image, threshold=None):
+        return np.zeros((self.size_wh[1], self.size_wh[0], 3), np.uint8) if self.size_wh else image, self.say(image)
+
+
+def test_each_line_that_is_found_is_cut_out_of_the_whole_photo_and_read():
+    photo = np.zeros((400, 800, 3), np.uint8)
+    photo[300:340, 500:700] = (200, 0, 0)
+    photo[40:80, 80:280] = (0, 200, 0)
+    corners = [np.array([(x, y), (x + 50, y), (x + 50, y + 10), (x, y + 10)], float) for x, y in ((125, 75), (20, 10))]
+    finder = Seeing(
+        lambda _: [Finding("text", 0.9, one) for one in corners], (200, 160)
+    )  # a fourth of the photo, and a strip below
+    reader = Seeing(lambda line: [Finding(f"{line.shape} {line.mean(axis=(0, 1)).round().tolist()}", 0.8)])
+    pixels, found = read_text(finder, reader, photo, None)
+    assert pixels.shape == (160, 200, 3)
+    assert [one.label for one in found] == [
+        "(40, 200, 3) [0.0, 200.0, 0.0]",
+        "(40, 200, 3) [200.0, 0.0, 0.0]",
+    ]  # from the top down
+    assert found[0].to_json() == {"label": found[0].label, "score": 0.8, "outline_px": corners[1].astype(int).tolist()}

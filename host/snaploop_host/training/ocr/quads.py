@@ -62,6 +62,15 @@ def crop_size(quad: FloatArray) -> tuple[int, int]:
     return max(1, int(max(across, down))), max(1, int(min(across, down)))
 
 
+def straighten(image: np.ndarray, quad: FloatArray, border: int = 0) -> np.ndarray:
+    """What is inside the quad as an upright picture of `crop_size`, with so many px of its surroundings on every side."""
+    width, height = crop_size(quad)
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + border
+    matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
+    whole = (width + 2 * border, height + 2 * border)
+    return np.asarray(cv2.warpPerspective(image, matrix, whole, borderMode=cv2.BORDER_REPLICATE))
+
+
 def into_corner(image: np.ndarray, width: int, height: int, pad: int) -> np.ndarray:
     """The picture in the top left corner of a width×height input, aspect kept, as the board's ai2d places it; H×W×3 uint8."""
     place = corner_placement(image.shape[1], image.shape[0], width, height, pad)

@@ -14,13 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...domain.geometry import FloatArray
 from ...domain.text_labels import is_readable, steps_needed
 from ...domain.text_metrics import TrueReading
 from ..detect.augment import Augmentation, recolour
 from ..errors import BadDatasetError
 from ..job_spec import Photo, TrainingJob
-from ..ocr.quads import crop_size, into_corner, quad_of, read_rgb
+from ..ocr.quads import crop_size, into_corner, quad_of, read_rgb, straighten
 from ..photo_check import check_photo
 from ..task import Pixels
 from .dictionary import labels_of
@@ -195,16 +194,7 @@ def _cut(photo: Photo, folder: Path, first: int) -> list[dict[str, object]]:
         size = crop_size(quad)
         border = math.ceil(BORDER * size[1])
         file = folder / f"{number:05d}.png"
-        cv2.imwrite(str(file), cv2.cvtColor(_with_border(image, quad, size, border), cv2.COLOR_RGB2BGR))
+        cv2.imwrite(str(file), cv2.cvtColor(straighten(image, quad, border), cv2.COLOR_RGB2BGR))
         text = box.text.strip()
         entries.append({"file": str(file), "border": border, "size": size, "text": text, "photo": photo.name})
     return entries
-
-
-def _with_border(image: np.ndarray, quad: FloatArray, size: tuple[int, int], border: int) -> np.ndarray:
-    """`straighten` with so many px more on every side."""
-    width, height = size
-    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + border
-    matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
-    whole = (width + 2 * border, height + 2 * border)
-    return np.asarray(cv2.warpPerspective(image, matrix, whole, borderMode=cv2.BORDER_REPLICATE))

@@ -6,6 +6,7 @@ means, origin top left; every name says the order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,3 +59,10 @@ def suppress_overlaps(boxes_xyxy: FloatArray, scores: FloatArray, classes: IntAr
             overlaps = pairwise_iou(boxes[index : index + 1], boxes[rivals])[0]
             alive[rivals[overlaps > iou_limit]] = False
     return order[alive]
+
+
+def polygon_area(points: Sequence[tuple[int, int]]) -> float:
+    """Px² inside a polygon of corners (x, y); 0 of a line, however long."""
+    return (
+        abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(points, (*points[1:], *points[:1]), strict=True))) / 2
+    )

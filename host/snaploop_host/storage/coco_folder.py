@@ -1,7 +1,8 @@
 """COCO data sets: a JSON file with images, annotations and categories, and the pictures beside it or below its folder.
 
-Boxes are [x, y, width, height] in px, outlines lists of x, y. Ids may be any numbers; categories are taken in the order of their ids. The
-vendor's own detection sets (IMAGES/ and labels.json) are of this form.
+Boxes are [x, y, width, height] in px, outlines lists of x, y or run lengths (coco_masks.py). Ids may be any numbers; categories are taken
+in the order of their ids. The vendor's own detection sets (IMAGES/ and labels.json) are of this form. A crowd is left out of boxes; as a
+region it is as good as any.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..domain.geometry import polygon_area
 from ..domain.samples import AnnotatedPicture, Box
 from ..domain.scores import DETECT, SEGMENT
 from ..errors import BadInputError
+from .coco_masks import is_run_lengths, region_outlines
 from .picture_file import picture_files, read_picture
 
 
@@ -50,7 +53,11 @@ class CocoFolder:
             for one in sorted(raw["categories"], key=lambda one: one["id"]):
                 self._names[str(one["name"])] = None
         is_boxed = any(one.get("bbox") for _, raw in self._sets for one in raw["annotations"])
-        is_outlined = any(_polygons(one) for _, raw in self._sets for one in raw["annotations"])
+        is_outlined = any(
+            _polygons(one) or is_run_lengths(one.get("segmentation"))
+            for _, raw in self._sets
+            for one in raw["annotations"]
+        )
         self.task = task or (SEGMENT if is_outlined and not is_boxed else DETECT)
 
     def class_names(self) -> tuple[str, ...]:
@@ -93,13 +100,14 @@ class CocoFolder:
         stated_px = (int(stated[0] or 0), int(stated[1] or 0)) if is_stated else None
         data, size = read_picture(path, stated_px)
         boxes: list[Box] = []
-        singles = [one for one in annotations if not one.get("iscrowd")]
+        takes_outlines = self.task == SEGMENT
+        singles = [one for one in annotations if takes_outlines or not one.get("iscrowd")]
         for number, one in enumerate(singles, 1):
             where = f"{name}: annotation {number}"
             label = names.get(one.get("category_id"))
             if label is None:
                 raise BadInputError(f"{where} is of category {one.get('category_id')}, which is not listed: correct it")
-            boxes += _boxes(one, label, where, self.task == SEGMENT)
+            boxes += _boxes(one, label, where, stated_px or size) if takes_outlines else [_box(one, label, where)]
         picture = AnnotatedPicture(name.replace("/", "-"), data, tuple(boxes), stated_px or size)
         return picture, len(annotations) - len(singles)
 
@@ -130,19 +138,34 @@ def _read(file: Path) -> dict[str, Any] | None:
 def _polygons(one: dict[str, Any]) -> list[list[float]]:
     found = one.get("segmentation")
     if not isinstance(found, list):
-        return []  # run lengths are of crowds, or of tools that give a box as well
+        return []
     return [part for part in found if isinstance(part, list) and len(part) >= 6 and len(part) % 2 == 0]
 
 
-def _boxes(one: dict[str, Any], label: str, where: str, takes_outlines: bool) -> list[Box]:
+def _boxes(one: dict[str, Any], label: str, where: str, size: tuple[int, int]) -> list[Box]:
+    """A region's outlines; specks of a region of several parts are left out. Without any, its box."""
+    segmentation = one.get("segmentation")
+    if is_run_lengths(segmentation):
+        parts = region_outlines(segmentation, size, where)
+    else:
+        try:
+            parts = [
+                [(round(float(x)), round(float(y))) for x, y in zip(part[::2], part[1::2], strict=True)]
+                for part in _polygons(one)
+            ]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadInputError(f"{where} has an outline that is not numbers ({error}): correct it") from error
+    found = []
+    for points in parts:
+        if len(parts) > 1 and not polygon_area(points):
+            continue
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        found.append(Box(label, min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys), tuple(points)))
+    return found or [_box(one, label, where)]
+
+
+def _box(one: dict[str, Any], label: str, where: str) -> Box:
     try:
-        found = []
-        for part in _polygons(one) if takes_outlines else ():
-            points = tuple((round(float(x)), round(float(y))) for x, y in zip(part[::2], part[1::2], strict=True))
-            xs, ys = [x for x, _ in points], [y for _, y in points]
-            found.append(Box(label, min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys), points))
-        if found:
-            return found
         numbers = one["bbox"]
         if len(numbers) == 1:  # some exporters wrap it once more
             numbers = numbers[0]
@@ -150,4 +173,4 @@ def _boxes(one: dict[str, Any], label: str, where: str, takes_outlines: bool) ->
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"{where} has no readable bbox ({one.get('bbox')!r}): correct it") from error
     left, top = round(x), round(y)
-    return [Box(label, left, top, round(x + w) - left, round(y + h) - top)]
+    return Box(label, left, top, round(x + w) - left, round(y + h) - top)

@@ -4,7 +4,8 @@ Found are JPEGImages with SegmentationClass (VOC), images with masks or labels, 
 *_labelTrainIds.png), and NAME.jpg beside NAME.png or NAME_mask.png. Palette and grey masks hold class numbers; 0 is the background, in
 training ids the first class. Masks of only 0 and 255 have one
 class. RGB masks need their colours named: labelmap.txt (`name:r,g,b`, CVAT and VOC), class_dict.csv (name,r,g,b) or meta.json
-(Supervisely). Without any file of names the classes are those of the project, else class1, class2 ...
+(Supervisely); where nothing names colours, those in which all is grey hold numbers as well. Without any file of names
+the classes are those of the project, else class1, class2 ...
 
 Void pixels count neither in training nor in scores (docs/decisions/0021): the number 255, VOC's border colour, and what the file of names
 calls void, ignore or unlabeled. Where black (or 0) is called so, nothing is called background, and it covers much of the masks, it is what
@@ -31,6 +32,7 @@ from .picture_file import picture_files, read_names, read_picture
 
 VOID = 255  # the number, here and in training
 VOC_BORDER = (224, 224, 192)
+LOSSLESS_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # a JPEG mixes the classes at their edges
 MOST_VOID = 0.25  # of all pixels; CamVid, Cityscapes, ADE20K and VOC leave 3 to 11 per cent out
 MASK_FOLDERS = ("masks", "mask", "labels", "annotations", "segmentationclass", "gtfine", "gt", "masks_machine", "ann")
 FROM_ZERO = (
@@ -140,7 +142,7 @@ class MaskFolder:
 
     def _classes_in(self, mask: Path) -> tuple[Image.Image, dict[int, str]]:
         """The mask as one number a pixel, and the class of each number in it; VOID does not count, others are background."""
-        image = _opened(mask)
+        image = self._opened(mask)
         if image.mode == "P" and self._colours:
             return self._of_colours(image.convert("RGB"), mask.name, _numbered(image))
         if image.mode not in ("RGB", "RGBA"):
@@ -204,7 +206,7 @@ class MaskFolder:
         black = total = 0
         for _, mask in self._pairs:
             try:
-                image = _opened(mask)
+                image = self._opened(mask)
             except BadInputError:
                 continue  # told, with the mask's name, by `pictures`
             in_colours = image.mode in ("RGB", "RGBA") or bool(self._colours)
@@ -213,12 +215,16 @@ class MaskFolder:
             total += image.width * image.height
         return black > MOST_VOID * total
 
+    def _opened(self, mask: Path) -> Image.Image:
+        image = _opened(mask)
+        return image if self._colours else _without_colour(image)
+
     def _numbers(self) -> set[int]:
         """Every number in the grey and palette masks."""
         found: set[int] = set()
         for _, mask in self._pairs:
             try:
-                image = _opened(mask)
+                image = self._opened(mask)
             except BadInputError:
                 continue  # told, with the mask's name, by `pictures`
             if image.mode not in ("RGB", "RGBA"):
@@ -233,6 +239,14 @@ def _opened(path: Path) -> Image.Image:
             return image
     except (OSError, SyntaxError, ValueError) as error:
         raise BadInputError(f"{path.name}: no readable mask ({error}): replace the file and import again") from error
+
+
+def _without_colour(image: Image.Image) -> Image.Image:
+    """A mask in colours that are all grey as a grey one: many tools save white on black as RGB."""
+    if image.mode not in ("RGB", "RGBA"):
+        return image
+    red, green, blue = image.split()[:3]
+    return red if red.tobytes() == green.tobytes() == blue.tobytes() else image
 
 
 def _numbered(image: Image.Image) -> Image.Image:
@@ -257,20 +271,20 @@ def _pairs(folder: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
         if below & set(OTHER_FOLDERS):
             continue
         end = next((end for end in MASK_ENDS if stem.endswith(end)), None)
-        if path.suffix.lower() == ".png" and (end or below & set(MASK_FOLDERS)):
+        if path.suffix.lower() in LOSSLESS_SUFFIXES and (end or below & set(MASK_FOLDERS)):
             key = stem.removesuffix(end or "")
             if "_gtfine" in key or (end in FROM_ZERO and key in masks):  # colour and instance pictures of Cityscapes
                 continue
             masks[key] = path
         else:
             photos.append(path)
-    by_stem = {path.stem.lower(): path for path in photos if path.suffix.lower() == ".png"}
+    by_stem = {path.stem.lower(): path for path in photos if path.suffix.lower() in LOSSLESS_SUFFIXES}
     pairs, alone = [], []
     for path in photos:
         stem = path.stem.lower()
         for end in PICTURE_ENDS:
             stem = stem.removesuffix(end)
-        beside = by_stem.get(stem) if path.suffix.lower() != ".png" else None
+        beside = by_stem.get(stem) if path.suffix.lower() not in LOSSLESS_SUFFIXES else None
         if mask := masks.get(stem) or beside:
             pairs.append((path, mask))
         elif path not in by_stem.values() or not any(other.stem.lower() == stem and other != path for other in photos):

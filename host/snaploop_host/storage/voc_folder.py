@@ -1,5 +1,7 @@
 """Pascal VOC folders: pictures and one XML file each, side by side or in JPEGImages/ and Annotations/. The real `ports.AnnotatedFolder`.
 
+Folders of a split (train/, valid/ ...) may lie around them, as Roboflow exports them.
+
 VOC counts pixels from 1 and names the last pixel inside a box; tools such as LabelImg write x from 0 and the first pixel outside.
 Both are taken as corners [xmin, xmax) here, which is at most one pixel off.
 """
@@ -13,7 +15,7 @@ from xml.etree import ElementTree
 from ..domain.samples import AnnotatedPicture, Box
 from ..domain.scores import DETECT
 from ..errors import BadInputError
-from .picture_file import PICTURE_SUFFIXES, read_picture
+from .picture_file import PICTURE_SUFFIXES, picture_files, read_picture
 
 MAX_XML_BYTES = 4 * 1024 * 1024
 
@@ -40,7 +42,8 @@ class VocFolder:
             _inside(annotations, "Annotations") if annotations else _inside(folder, "Annotations", pictures)
         )
         self._folder = pictures
-        self._files = sorted(path for path in pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        self._files = list(picture_files(pictures))
+        self._by_stem = {path.stem: path for path in sorted(self._annotations.rglob("*.xml"))}
         if not self._files:
             raise BadInputError(
                 f"{pictures} holds no pictures ({', '.join(PICTURE_SUFFIXES)}): is it the right folder?"
@@ -56,20 +59,29 @@ class VocFolder:
 
     def path_of(self, name: str) -> Path:
         """Where the picture of that name lies."""
-        return self._folder / name
+        return next((path for path in self._files if self._name(path) == name), self._folder / name)
 
     def class_names(self) -> tuple[str, ...]:
         """Every class of the readable annotations, sorted."""
         names: set[str] = set()
         for path in self._files:
             try:
-                names.update(box.class_name for box in _boxes(_parsed(self._xml_of(path))))
+                names.update(box.class_name for box in _boxes(_parsed(self._xml_of(path)), path.name))
             except BadInputError:
                 continue  # told again, with the picture's name, by `pictures`
         return tuple(sorted(names))
 
     def _xml_of(self, picture: Path) -> Path:
-        return self._annotations / f"{picture.stem}.xml"
+        """Beside the picture, at its place among the annotations, else the one of its name."""
+        places = (
+            picture.with_suffix(".xml"),
+            (self._annotations / picture.relative_to(self._folder)).with_suffix(".xml"),
+        )
+        found = next((place for place in places if place.exists()), None)
+        return found or self._by_stem.get(picture.stem, places[-1])
+
+    def _name(self, picture: Path) -> str:
+        return picture.relative_to(self._folder).as_posix().replace("/", "-")
 
     def _picture(self, path: Path) -> AnnotatedPicture:
         xml = self._xml_of(path)
@@ -78,7 +90,7 @@ class VocFolder:
         root = _parsed(xml)
         stated = _stated_size(root)
         data, _ = read_picture(path, stated)
-        return AnnotatedPicture(path.name, data, _boxes(root), stated)
+        return AnnotatedPicture(self._name(path), data, _boxes(root, xml.name), stated)
 
 
 def _inside(folder: Path, name: str, otherwise: Path | None = None) -> Path:
@@ -96,11 +108,15 @@ def _parsed(path: Path) -> ElementTree.Element:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         raise BadInputError(f"{path.name}: not well-formed XML ({error}): write it again") from error
+    except (ValueError, LookupError) as error:  # Chinese tools write GB2312, which the parser does not know
+        raise BadInputError(
+            f"{path.name}: written in an encoding that is not read ({error}): save it as UTF-8"
+        ) from error
     except OSError as error:
         raise BadInputError(f"{path.name}: cannot be read ({error.strerror})") from error
 
 
-def _boxes(root: ElementTree.Element) -> tuple[Box, ...]:
+def _boxes(root: ElementTree.Element, where: str) -> tuple[Box, ...]:
     found: list[Box] = []
     for one in root.iter("object"):
         corners = one.find("bndbox")
@@ -111,16 +127,12 @@ def _boxes(root: ElementTree.Element) -> tuple[Box, ...]:
             x0, y0, x1, y1 = (round(float(corners.findtext(side) or "?")) for side in ("xmin", "ymin", "xmax", "ymax"))
         except (ValueError, OverflowError) as error:
             raise BadInputError(
-                f"{_file_of(root)}: object {len(found) + 1} ({name}) has no readable bndbox: correct its XML"
+                f"{where}: object {len(found) + 1} ({name}) has no readable bndbox: correct its XML"
             ) from error
         if not name:
-            raise BadInputError(f"{_file_of(root)}: object {len(found) + 1} has no name: give it its class")
+            raise BadInputError(f"{where}: object {len(found) + 1} has no name: give it its class")
         found.append(Box(name, x0, y0, x1 - x0, y1 - y0))
     return tuple(found)
-
-
-def _file_of(root: ElementTree.Element) -> str:
-    return root.findtext("filename") or "annotation"
 
 
 def _stated_size(root: ElementTree.Element) -> tuple[int, int] | None:

@@ -124,14 +124,21 @@ def _names(folder: Path) -> list[str]:
 
 def _of_yaml(path: Path) -> list[str]:
     try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        raw: Any = yaml.load(path.read_text(encoding="utf-8-sig"), _AsWritten)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path.name} is not YAML ({' '.join(str(error).split())[:80]}): correct it") from error
     names = raw.get("names") if isinstance(raw, dict) else None
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
+        numbers = [str(number) for number in range(len(names))]
+        if set(names) != set(numbers):
             raise BadInputError(f"{path.name}: names are numbered {sorted(names)[:5]}..., they must be 0, 1, 2 ...")
-        names = [names[number] for number in range(len(names))]
+        names = [names[number] for number in numbers]
     if not isinstance(names, list):
         raise BadInputError(f"{path.name} has no list `names`: write names: [first, second]")
     return [str(name) for name in names]
+
+
+class _AsWritten(yaml.SafeLoader):
+    """Leaves scalars as text: to YAML, `no`, `on` and `1e3` as names of classes are false, true and a thousand."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # of the library's own making

@@ -100,8 +100,8 @@ def desk(tmp_path):
     host.close()
 
 
-def bridge_of(host, cable, is_heard_elsewhere=lambda board_id: False):
-    return UsbBridge(str(cable.port), lambda data: host.board_api.handle(data, "usb"), is_heard_elsewhere, silent_s=0.3)
+def bridge_of(host, cable, is_heard_elsewhere=lambda board_id: False, silent_s=0.3):
+    return UsbBridge(str(cable.port), lambda data: host.board_api.handle(data, "usb"), is_heard_elsewhere, silent_s)
 
 
 def test_bridge_recovers_a_silent_board_once_until_it_speaks(desk, monkeypatch):
@@ -125,13 +125,13 @@ def test_bridge_recovers_a_silent_board_once_until_it_speaks(desk, monkeypatch):
 def test_bridge_leaves_a_board_alone_that_is_at_its_prompt_or_heard_over_wifi(desk):
     host, cable, client = desk
     asked = []
-    bridge = bridge_of(host, cable, lambda board_id: bool(asked.append(board_id)) or True)
+    bridge = bridge_of(host, cable, lambda board_id: bool(asked.append(board_id)) or True, silent_s=1.5)
     try:
         assert client.hello().status == 200
         wait_until(lambda: asked == ["a1b2"], seconds=90)
         assert client.hello().status == 200
         cable.write(b"Traceback\r\n>>> ")
-        time.sleep(1.2)
+        time.sleep(2.2)
         assert bridge.recoveries == 0 and asked == ["a1b2"]
     finally:
         bridge.close()

@@ -15,6 +15,7 @@ from fakes.board_client import BoardClient, jpeg
 from fakes.cable import Cable
 from fakes.host_folder import make_host
 from fakes.waiting import wait_until
+from snaploop_host.links import usb_bridge
 from snaploop_host.links.usb_bridge import OPEN, PAUSED, WAITING, UsbBridge
 from snaploop_host.links.usb_ports import UsbPorts
 from snaploop_shared.frames import CELL_BYTES
@@ -145,11 +146,12 @@ def read_for(cable, seconds):
     return got
 
 
-def test_board_that_fell_silent_gets_empty_cells_until_it_is_at_its_prompt(bridge, cable, board):
+def test_board_that_fell_silent_gets_empty_cells_until_it_is_at_its_prompt(bridge, cable, board, monkeypatch):
+    monkeypatch.setattr(usb_bridge, "STIR_FOR_S", 60.0)  # nothing but the prompt ends it here
     assert board.hello().status == 200
     stirred = read_for(cable, 1.3)
     assert stirred and len(stirred) % CELL_BYTES == 0 and not stirred.strip()
     cable.write(b"Traceback of a script\r\n>>> ")
-    read_for(cable, 0.3)
+    read_for(cable, 1.0)
     cable.write(b"   ")  # the prompt echoes what was on its way
     assert read_for(cable, 1.3) == b""

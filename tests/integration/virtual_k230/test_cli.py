@@ -36,7 +36,10 @@ def run(*argv: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
 
 def test_run_prints_what_the_script_prints_and_writes_a_summary(tmp_path: Path) -> None:
     script = tmp_path / "s.py"
-    script.write_text("from machine import TOUCH\nimport time\ntime.sleep(0.5)\nprint(TOUCH(0).read(1)[0].x)\n")
+    script.write_text(
+        "from machine import TOUCH\nimport time\npanel, seen = TOUCH(0), ()\n"
+        "while not seen:\n    time.sleep(0.01)\n    seen = panel.read(1)\nprint(seen[0].x)\n"
+    )
     touches = tmp_path / "t.json"
     touches.write_text('[{"at_s": 0.01, "event": "down", "x": 77, "y": 5}]')
     out = tmp_path / "o.json"

@@ -40,6 +40,15 @@ def started() -> Iterator[Callable[..., tuple[VirtualK230, IdeClient]]]:
         part.close()
 
 
+def next_frame(ide: IdeClient) -> tuple[int, int, bytes]:
+    """The next picture: what a script has shown is encoded beside it, and given at most 30 times a second."""
+    ends = time.monotonic() + 60
+    while not (frame := ide.frame())[0]:
+        assert time.monotonic() < ends, "no picture came"
+        time.sleep(0.02)
+    return frame
+
+
 def test_attach_stops_main_and_the_ide_runs_a_script_each_in_a_fresh_interpreter(started) -> None:
     board, ide = started("B", MAIN_LOOPS)
     board.wait_for("main runs")
@@ -195,8 +204,7 @@ def test_the_live_picture_is_the_screen_no_faster_than_30_per_second(started) ->
         "Display.show_image(img)\nprint('shown')\nwhile True:\n    time.sleep_ms(10)"
     )
     ide.console_until("shown")
-    time.sleep(0.05)
-    width, height, jpeg = ide.frame()
+    width, height, jpeg = next_frame(ide)
     assert (width, height) == (320, 240)
     red, green, blue = Image.open(io.BytesIO(jpeg)).convert("RGB").getpixel((160, 120))
     assert green > 240 and red < 20 and blue < 20
@@ -217,8 +225,7 @@ def test_a_script_shows_pictures_of_its_own(started) -> None:
         "img.compress_for_ide()\nprint(img.format() == image.RGB565)"
     )
     assert "True" in ide.console_until("True")
-    time.sleep(0.05)
-    width, height, jpeg = ide.frame()
+    width, height, jpeg = next_frame(ide)
     assert (width, height) == (64, 48) and Image.open(io.BytesIO(jpeg)).convert("RGB").getpixel((5, 5))[0] > 240
     time.sleep(0.05)
     assert ide.frame() == (0, 0, b"")

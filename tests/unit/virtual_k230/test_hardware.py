@@ -181,9 +181,9 @@ def test_the_watchdog_bites_unless_it_is_fed(hardware: Hardware) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     hardware._board.was_reset = False
-    hardware.start_watchdog(0.5)
+    hardware.start_watchdog(1.0)
     hardware.stop_watchdog()
-    time.sleep(0.6)
+    time.sleep(1.1)
     assert not hardware._board.was_reset
 
 

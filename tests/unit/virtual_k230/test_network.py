@@ -65,7 +65,8 @@ def test_without_wifi_there_is_no_network(board: VirtualK230, echo_port: int) ->
 
 def test_bytes_come_back_and_recv_gathers_all_of_them(board: VirtualK230, echo_port: int) -> None:
     said = board.run_code(
-        JOIN + f"s = socket.socket()\ns.settimeout(5)\ns.connect(socket.getaddrinfo('127.0.0.1', {echo_port})[0][-1])\n"
+        JOIN
+        + f"s = socket.socket()\ns.settimeout(60)\ns.connect(socket.getaddrinfo('127.0.0.1', {echo_port})[0][-1])\n"
         "s.sendall(bytes(range(256)) * 100)\ndata = s.recv(25600)\nprint(len(data), data == bytes(range(256)) * 100)\n"
         "s.sendall('line one\\nrest')\nprint(s.readline(), s.read(4))\n"
         "s.settimeout(0.05)\nt = time.ticks_ms()\nprint(s.recv(10), time.ticks_diff(time.ticks_ms(), t) >= 50)\ns.close()\n"
@@ -80,7 +81,7 @@ def test_non_blocking_and_poll(board: VirtualK230, echo_port: int) -> None:
     said = board.run_code(
         JOIN + f"s = socket.socket()\ns.connect(('127.0.0.1', {echo_port}))\ns.setblocking(False)\n"
         "print(s.recv(1))\np = select.poll()\np.register(s, select.POLLIN)\nprint(p.poll(10))\ns.send(b'ping')\n"
-        "print(p.poll(2000)[0][1] == select.POLLIN, s.recv(4))\np.register(s, select.POLLOUT)\nprint(p.poll(0)[0][1] == select.POLLOUT)\n"
+        "print(p.poll(60000)[0][1] == select.POLLIN, s.recv(4))\np.register(s, select.POLLOUT)\nprint(p.poll(0)[0][1] == select.POLLOUT)\n"
     )
     assert said.splitlines() == ["connect success", "b''", "[]", "True b'ping'", "True"]
 
@@ -90,7 +91,7 @@ def test_a_server_on_the_board(board: VirtualK230) -> None:
         JOIN + "server = socket.socket()\nserver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
         "server.bind(('0.0.0.0', 0))\nserver.listen(2)\n"
         "t = time.ticks_ms()\ntry:\n    server.accept()\n"
-        "except OSError as e:\n    print(e, 90 < time.ticks_diff(time.ticks_ms(), t) < 1000)\n"
+        "except OSError as e:\n    print(e, 90 < time.ticks_diff(time.ticks_ms(), t) < 60000)\n"
     )
     assert said == "[Errno 11] EAGAIN True\n"
 

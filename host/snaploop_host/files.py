@@ -6,10 +6,13 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import StorageError, StorageFullError
+
+FULL_BYTES = 256 << 10
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -29,6 +32,11 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
             sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder has no room for anything that is worth writing."""
+    return shutil.disk_usage(folder).free < FULL_BYTES
 
 
 def sync_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from fakes.board_client import jpeg
 from fakes.host_folder import make_host, pair_client
 from snaploop_host.app import Supervisor, sole_trainer
-from snaploop_host.errors import CannotTrainError, ConflictError
+from snaploop_host.errors import CannotTrainError, ConflictError, MissingToolError
 from snaploop_shared import messages
 from snaploop_shared.sample_record import Box
 
@@ -265,3 +265,32 @@ def test_run_whose_command_was_closed_is_told_of_by_the_next_one(host, folder):
     assert host.store.offered_model(1).run_id == run.id
     said = CliRunner().invoke(app, ["runs", "--data", str(folder)])
     assert f"\nrun {run.id}: passed: on " in said.output
+
+
+def test_job_that_the_system_kills_says_so_and_the_next_one_runs(host):
+    run = host.train.start(1, {"pretend": "wait"})
+    follow(host, run, lambda now: now.epoch >= 1)
+    os.killpg(
+        json.loads((host.config.data_dir / "jobs" / str(run.id) / "process.json").read_text())["pid"], signal.SIGKILL
+    )
+    run = follow(host, run)
+    assert run.state == "failed"
+    assert "the system killed it, most likely for want of memory: close other programs" in run.text
+    assert follow(host, host.train.start(1)).state == "succeeded"
+
+
+def test_job_that_a_full_disk_ends_says_so(host, monkeypatch):
+    run = host.train.start(1, {"pretend": "wait"})
+    follow(host, run, lambda now: now.epoch >= 1)
+    os.killpg(
+        json.loads((host.config.data_dir / "jobs" / str(run.id) / "process.json").read_text())["pid"], signal.SIGKILL
+    )
+    monkeypatch.setattr("snaploop_host.jobs.job_processes.is_full", lambda folder: True)
+    run = follow(host, run)
+    assert run.state == "failed" and f"jobs/{run.id} is full: free some, then let the run go on" in run.text
+
+
+def test_question_that_cannot_be_asked_is_one_line(host, monkeypatch):
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError("nice")))
+    with pytest.raises(MissingToolError, match="the estimate failed: nice"):
+        host.train.estimate(1)

@@ -293,3 +293,10 @@ async def test_code_for_pairing_can_be_saved_as_a_picture_that_a_camera_reads(ho
     assert picture.shape == (720, 1280, 3)
     (code,) = zxingcpp.read_barcodes(picture)
     assert parse_invitation(code.text).ssid == "home"
+
+
+async def test_digits_that_are_no_numbers_are_refused(host):
+    async with served(host) as client:
+        for path in ("/api/runs/²", "/api/projects/lights/samples?limit=²", f"/api/runs/{'9' * 30}"):
+            answer = await client.get(path)
+            assert answer.status == 400, await answer.text()

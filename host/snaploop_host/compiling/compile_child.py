@@ -14,7 +14,7 @@ import nncase
 import numpy as np
 
 from snaploop_host.compiling.child_process import start_as_child
-from snaploop_host.compiling.onnx_graph import input_shape, read_onnx, regions
+from snaploop_host.compiling.onnx_graph import input_shape, is_in_pieces, read_onnx, regions
 
 if TYPE_CHECKING:
     import onnx
@@ -35,7 +35,8 @@ def main() -> None:
         )
     notes = []
     pictures = _as_float(spec, samples)
-    content = Path(spec["onnx"]).read_bytes()
+    file = Path(spec["onnx"])
+    content = model.SerializeToString() if is_in_pieces(file) else file.read_bytes()
     if spec["equalise"]:
         model, rescaled = _equalised(model, pictures)
         if rescaled:
@@ -64,7 +65,8 @@ def _equalised(model: onnx.ModelProto, pictures: np.ndarray) -> tuple[onnx.Model
     from snaploop_host.compiling.equalise import equalise
     from snaploop_host.compiling.float_runs import channel_levels
 
-    return equalise(model, channel_levels(model, [region.tensor for region in regions(model)], pictures))
+    tensors = [tensor for region in regions(model) for tensor in region.tensors]
+    return equalise(model, channel_levels(model, tensors, pictures))
 
 
 def _mixed_scheme(

@@ -2,7 +2,8 @@
 
 The compiler gives an activation one range for all channels. Where channels differ a thousandfold the small ones drown, although a
 network may decide by them. Between Conv, ReLU and Conv a channel can be divided by any positive number if the next layer multiplies
-by it (Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction"). Powers of two make that exact:
+by it (Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction"); where branches are added, all that
+write into the sum are divided and all that read it multiply. Powers of two make that exact:
 the float model's answers do not change by a bit. A layer that is well as it is stays so: what activations gain their next layer's
 weights may lose, and on a healthy network that cost a factor of three (docs/lab_log.md).
 
@@ -34,7 +35,7 @@ def equalise(model: onnx.ModelProto, levels: Mapping[str, np.ndarray]) -> tuple[
 
     Args:
         model: stays as it is.
-        levels: per tensor of `onnx_graph.regions(model)` an array (2, channels): the largest absolute value of each channel over
+        levels: per tensor of each of `onnx_graph.regions(model)` an array (2, channels): the largest absolute value of each channel over
             the calibration pictures, and its root mean square.
     """
     import onnx
@@ -58,14 +59,16 @@ def equalise(model: onnx.ModelProto, levels: Mapping[str, np.ndarray]) -> tuple[
             for node, values in zip(region.readers, weights, strict=True)
             for block in _blocks(node, values, region.channels)
         ]
-        factors = _factors(blocks, *np.asarray(levels[region.tensor], np.float64))
+        peaks, means = np.stack([np.asarray(levels[tensor], np.float64) for tensor in region.tensors], axis=1)
+        factors = _factors(blocks, peaks.max(axis=0), np.sqrt(np.square(means).mean(axis=0)))
         if (factors == 1).all():
             continue
         rescaled += 1
-        writer_weights = numpy_helper.to_array(changed.graph.initializer[places[region.writer.input[1]]])
-        scale(region.writer.input[1], _along_outputs(region.writer, 1 / factors, writer_weights.ndim))
-        if len(region.writer.input) > 2:
-            scale(region.writer.input[2], 1 / factors)
+        for writer in region.writers:
+            rank = len(changed.graph.initializer[places[writer.input[1]]].dims)
+            scale(writer.input[1], _along_outputs(writer, 1 / factors, rank))
+            if len(writer.input) > 2 and writer.input[2]:
+                scale(writer.input[2], 1 / factors)
         for node, values in zip(region.readers, weights, strict=True):
             scale(node.input[1], _along_inputs(node, factors, values.shape))
     return changed, rescaled

@@ -16,6 +16,8 @@ from .errors import CompileFailedError
 if TYPE_CHECKING:
     import onnx
 
+FLOAT = 1  # onnx.TensorProto.FLOAT
+
 # Scaling a channel by a positive number before one of these is the same as scaling it after.
 HOMOGENEOUS = {
     "Relu",
@@ -107,9 +109,27 @@ def input_shape(model: onnx.ModelProto) -> tuple[str, list[int]]:
             f"the input {inputs[0].name} has a dynamic shape (free: {', '.join(free)}): "
             "export it with a fixed one, [1, 3, height, width]"
         )
-    if len(shape) != 4 or shape[:2] != [1, 3] or min(shape) < 1 or kind.elem_type != 1:
-        raise ValueError(f"the input {inputs[0].name} must be float32 [1, 3, height, width] of fixed size, not {shape}")
+    if len(shape) != 4 or shape[:2] != [1, 3] or min(shape) < 1 or kind.elem_type != FLOAT:
+        raise ValueError(
+            f"the input {inputs[0].name} must be float32 [1, 3, height, width] of fixed size, "
+            f"not {_type_name(kind.elem_type)} {shape}"
+        )
     return inputs[0].name, shape
+
+
+def _type_name(kind: int) -> str:
+    """What onnx calls a type, in lower case: "uint8"."""
+    import onnx
+
+    return {"float": "float32"}.get(name := onnx.TensorProto.DataType.Name(kind).lower(), name)
+
+
+def is_in_pieces(file: Path) -> bool:
+    """Whether weights lie in other files beside the ONNX file, as of networks above 2 GB."""
+    import onnx
+    from onnx.external_data_helper import uses_external_data
+
+    return any(uses_external_data(one) for one in onnx.load(str(file), load_external_data=False).graph.initializer)
 
 
 def opset_of(model: onnx.ModelProto) -> int:
@@ -131,77 +151,106 @@ def unproven_operators(model: onnx.ModelProto) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Region:
-    """Layers whose common channels can be scaled freely: one writes them, others read them, nothing between minds the scale.
+    """Layers whose common channels can be scaled freely: some write them, others read them, nothing between minds the scale.
 
     Attributes:
-        writer: the Conv or Gemm that makes the channels.
-        tensor: its output as the next layers see it, after the activation; what the compiler gives one range to.
+        writers: the Conv and Gemm nodes that make the channels; several where residual branches are added up.
+        tensors: as the readers see them, after additions and activations; each gets one range from the compiler.
         channels: how many.
         readers: the Conv and Gemm nodes that read them.
     """
 
-    writer: Any
-    tensor: str
+    writers: tuple[Any, ...]
+    tensors: tuple[str, ...]
     channels: int
     readers: tuple[Any, ...]
 
 
 def regions(model: onnx.ModelProto) -> list[Region]:
     """All of them, in graph order."""
-    graph = model.graph
-    shapes = {constant.name: list(constant.dims) for constant in graph.initializer}
-    uses = Counter(name for node in graph.node for name in node.input)
+    shapes = {constant.name: list(constant.dims) for constant in model.graph.initializer}
     readers_of: dict[str, list[Any]] = defaultdict(list)
-    for node in graph.node:
+    for node in model.graph.node:
         for name in node.input:
             readers_of[name].append(node)
-    outputs = {given.name for given in graph.output}
-
-    def own_weights(node: Any) -> bool:
-        return all(name in shapes and uses[name] == 1 for name in node.input[1:] if name) and node.input[1] in shapes
-
-    def is_layer(node: Any) -> bool:
-        if node.op_type == "Gemm":
-            plain = {attribute.name: attribute for attribute in node.attribute}
-            return own_weights(node) and all(plain[name].f == 1.0 for name in ("alpha", "beta") if name in plain)
-        return node.op_type == "Conv" and own_weights(node)
-
+    made = {name for node in model.graph.node if node.op_type != "Constant" for name in node.output}
+    linked = _Linked()
+    for node in model.graph.node:
+        if _links(node, made):
+            for name in [*(one for one in node.input if one in made), *node.output]:
+                linked.join(node.output[0], name)
+    minded = {linked.root(given.name) for given in [*model.graph.output, *model.graph.input]}
+    writers, readers, seen = (defaultdict[str, list[Any]](list) for _ in range(3))
+    for node in model.graph.node:
+        roots = [linked.root(name) for name in node.output]
+        if _links(node, made):
+            seen[roots[0]] += [node.output[0]] if node.op_type == "Add" else []
+        elif _is_layer(node, shapes, readers_of):
+            writers[roots[0]].append(node)
+            seen[roots[0]].append(node.output[0])
+            readers[linked.root(node.input[0])].append(node)
+        else:
+            minded.update(roots, map(linked.root, node.input))
     found = []
-    for writer in graph.node:
-        if not is_layer(writer):
+    for root, layers in writers.items():
+        widths = {_rows(layer, shapes) for layer in layers}
+        if root in minded or len(widths) != 1 or not readers[root]:
             continue
-        channels = shapes[writer.input[1]][0] if writer.op_type == "Conv" else _gemm_rows(writer, shapes)
-        readers = _readers(writer.output[0], readers_of, outputs, is_layer)
-        if readers and all(_width(reader, shapes) % channels == 0 for reader in readers):
-            tensor = writer.output[0]
-            after = readers_of[tensor]
-            if len(after) == 1 and after[0].op_type in ("Relu", "LeakyRelu"):
-                tensor = after[0].output[0]
-            found.append(Region(writer, tensor, channels, tuple(readers)))
+        channels = widths.pop()
+        if all(_width(reader, shapes) % channels == 0 for reader in readers[root]):
+            tensors = [_after_activation(name, readers_of) for name in seen[root] if not _only_added(name, readers_of)]
+            found.append(Region(tuple(layers), tuple(tensors), channels, tuple(readers[root])))
     return found
+
+
+def _is_layer(node: Any, shapes: dict[str, list[int]], readers_of: dict[str, list[Any]]) -> bool:
+    """Whether it is a Conv or a plain Gemm whose constants nobody else reads."""
+    if node.op_type not in ("Conv", "Gemm") or node.input[1] not in shapes:
+        return False
+    if not all(name in shapes and len(readers_of[name]) == 1 for name in node.input[1:] if name):
+        return False
+    factors = [attribute.f for attribute in node.attribute if attribute.name in ("alpha", "beta")]
+    return node.op_type == "Conv" or all(factor == 1.0 for factor in factors)
+
+
+def _links(node: Any, made: set[str]) -> bool:
+    """Whether the channels that go in and those that come out have the same scale, whatever it is."""
+    if node.op_type == "Add":
+        return all(name in made for name in node.input)
+    return node.op_type in HOMOGENEOUS or (node.op_type in ("Flatten", "ReduceMean") and _keeps_channels(node))
+
+
+class _Linked:
+    """Tensors whose channels have one scale: each set is named by one of them."""
+
+    def __init__(self) -> None:
+        self._parents: dict[str, str] = {}
+
+    def root(self, name: str) -> str:
+        """The name of the set that a tensor is in."""
+        while (parent := self._parents.get(name, name)) != name:
+            name = parent
+        return name
+
+    def join(self, one: str, other: str) -> None:
+        """Make one set of two."""
+        self._parents[self.root(other)] = self.root(one)
+
+
+def _after_activation(tensor: str, readers_of: dict[str, list[Any]]) -> str:
+    """The tensor itself, or what a ReLU that alone reads it makes of it."""
+    after = readers_of[tensor]
+    return str(after[0].output[0]) if len(after) == 1 and after[0].op_type in ("Relu", "LeakyRelu") else tensor
+
+
+def _only_added(tensor: str, readers_of: dict[str, list[Any]]) -> bool:
+    """Whether layers see it in sums alone."""
+    return all(node.op_type == "Add" for node in readers_of[tensor])
 
 
 def can_equalise(model: onnx.ModelProto) -> bool:
     """Whether there is anything to equalise."""
     return bool(regions(model))
-
-
-def _readers(tensor: str, readers_of: dict[str, list[Any]], outputs: set[str], is_layer: Any) -> list[Any] | None:
-    """The layers that a tensor ends in, through operators that do not mind its scale; None when it ends elsewhere too."""
-    if tensor in outputs or not readers_of[tensor]:
-        return None
-    found: list[Any] = []
-    for node in readers_of[tensor]:
-        if is_layer(node) and node.input[0] == tensor:
-            found.append(node)
-        elif node.op_type in HOMOGENEOUS or (node.op_type in ("Flatten", "ReduceMean") and _keeps_channels(node)):
-            deeper = _readers(node.output[0], readers_of, outputs, is_layer)
-            if deeper is None:
-                return None
-            found += deeper
-        else:
-            return None
-    return found
 
 
 def _keeps_channels(node: Any) -> bool:
@@ -211,8 +260,9 @@ def _keeps_channels(node: Any) -> bool:
     return "axes" in attributes and set(attributes["axes"].ints) <= {2, 3, -1, -2}  # over the picture, not the channels
 
 
-def _gemm_rows(node: Any, shapes: dict[str, list[int]]) -> int:
-    return shapes[node.input[1]][0 if is_transposed(node) else 1]
+def _rows(node: Any, shapes: dict[str, list[int]]) -> int:
+    """How many channels a layer makes."""
+    return shapes[node.input[1]][0 if node.op_type == "Conv" or is_transposed(node) else 1]
 
 
 def is_transposed(node: Any) -> bool:

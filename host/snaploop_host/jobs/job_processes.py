@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CannotTrainError, MissingToolError, NotFoundError, StorageError
-from ..files import write_atomically
+from ..files import is_full, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class JobProcesses:
         self._children: dict[
             int, subprocess.Popen[bytes]
         ] = {}  # of this daemon: must be waited for, or they stay as zombies
+        self._endings: dict[int, int] = {}  # their return codes
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -75,6 +76,7 @@ class JobProcesses:
             MissingToolError: the worker did not get as far as an answer.
         """
         folder = self._folder / f"{question}-{os.getpid()}-{threading.get_ident()}"
+        words: list[str] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / "job.json", json.dumps(job).encode())
@@ -87,6 +89,7 @@ class JobProcesses:
                 timeout=LONGEST_ANSWER_S,
                 check=False,
             )
+            words = done.stderr.decode(errors="replace").strip().splitlines()
             answer = json.loads(done.stdout.splitlines()[-1])
             if picture := answer.get("picture"):
                 answer["picture"] = Path(picture).read_bytes()
@@ -95,7 +98,6 @@ class JobProcesses:
                 f"the {question} took more than {LONGEST_ANSWER_S:.0f} s: is the machine busy?"
             ) from error
         except (IndexError, ValueError, OSError) as error:
-            words = done.stderr.decode(errors="replace").strip().splitlines()
             raise MissingToolError(f"the {question} failed: {words[-1] if words else error}") from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -164,7 +166,15 @@ class JobProcesses:
         return found
 
     def last_words(self, run_id: int) -> str:
-        """The last line of the job's log, for people."""
+        """Why the job's process ended without saying so, for people: what the system did to it, else the last line of its log."""
+        folder = self._job(run_id)
+        if folder.is_dir() and is_full(folder):
+            return f"the disk of {folder} is full: free some, then let the run go on"
+        if self._endings.get(run_id) == -signal.SIGKILL:
+            return (
+                "the system killed it, most likely for want of memory: close other programs and let the run go on, "
+                "or train anew with a smaller batch or imgsz"
+            )
         try:
             with (self._job(run_id) / "log.txt").open("rb") as log:
                 log.seek(0, os.SEEK_END)
@@ -185,6 +195,7 @@ class JobProcesses:
         """The pid of the job's process while it lives."""
         child = self._children.get(run_id)
         if child is not None and child.poll() is not None:
+            self._endings[run_id] = child.returncode
             del self._children[run_id]
             return None
         try:

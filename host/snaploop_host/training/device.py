@@ -28,6 +28,8 @@ OUT_OF_MEMORY = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "can't allocate memory",  # CPU
     "DefaultCPUAllocator",
+    "std::bad_alloc",
+    "Insufficient memory",  # OpenCV
 )
 
 
@@ -100,9 +102,9 @@ def fast_bf16_cpu() -> bool:
         return False
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch failed for want of memory."""
-    return any(words in str(error) for words in OUT_OF_MEMORY)
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch, NumPy or OpenCV failed for want of memory."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def halving_the_batch(batch: int, report: Report, attempt: Callable[[int], Result]) -> tuple[Result, int]:
@@ -114,7 +116,7 @@ def halving_the_batch(batch: int, report: Report, attempt: Callable[[int], Resul
     while True:
         try:
             return attempt(batch), batch
-        except RuntimeError as error:
+        except Exception as error:  # each library has its own
             if not is_out_of_memory(error):
                 raise
             if batch == 1:

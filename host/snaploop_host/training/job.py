@@ -37,6 +37,7 @@ from ..domain.durations import duration_text
 from ..domain.gate import choose
 from ..domain.run_report import REFUSED, RungTried
 from ..domain.scores import Score, guessing_text, scores_text
+from ..files import is_full
 from .errors import BadJobError, GateRefusedError, JobCancelled, TooLongError, TrainingError
 from .estimate import check_limit, estimate, learn
 from .job_events import EventWriter, FinishedStages, write_whole
@@ -308,10 +309,16 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         logger.exception("job failed")
         return _fail(report, visible_errors, f"{error.name} is not installed: pip install 'snaploop[train]'")
+    except MemoryError:
+        logger.exception("job failed")
+        text = "there is not enough memory for this: close other programs, or train with a smaller imgsz"
+        return _fail(report, visible_errors, text)
     except (
         Exception
     ) as error:  # boundary: whatever a library throws must end as one line for the user and a trace in the log
         logger.exception("job failed")
+        if is_full(folder):  # each library has other words for it
+            return _fail(report, visible_errors, f"the disk of {folder} is full: free some, then let the run go on")
         return _fail(report, visible_errors, f"{type(error).__name__}: {error} (details in {folder / 'log.txt'})")
     finally:
         report.close()
@@ -319,8 +326,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(report: EventWriter, visible_errors: int, text: str, refused: bool = False) -> int:
-    report("error", text=text, refused=refused)
-    os.write(visible_errors, (text + "\n").encode())
+    try:
+        report("error", text=text, refused=refused)
+        os.write(visible_errors, (text + "\n").encode())
+    except OSError as error:  # a full disk: the daemon sees that by itself
+        logger.error("the last word cannot be written: %s", error)
     return FAILED
 
 

@@ -20,6 +20,8 @@ from ..services.pair_board import PairBoard
 from ..services.sync_board import BoardApi
 from ..services.train_model import TrainModel
 
+MOST_DIGITS = 15  # of a number in an address; SQLite holds 18
+
 
 class Thumbnails(Protocol):
     """Small copies of photos."""
@@ -82,14 +84,14 @@ class Call:
     def number(self, name: str, default: int, most: int) -> int:
         """A whole number of the query, from 0 to `most`."""
         text = self.query.get(name, str(default))
-        if not text.isdigit() or int(text) > most:
+        if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) > most:
             raise BadInputError(f"{name}={text}: give a whole number from 0 to {most}")
         return int(text)
 
     def part(self, name: str) -> int:
         """A whole number of the path."""
         text = self.path[name]
-        if not text.isdigit() or len(text) > 15:
+        if not text.isdecimal() or len(text) > MOST_DIGITS:
             raise BadInputError(f"{text!r} is no number")
         return int(text)
 

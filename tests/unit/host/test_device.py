@@ -3,7 +3,7 @@
 import pytest
 
 from snaploop_host.training import device
-from snaploop_host.training.device import chosen_device, is_out_of_memory
+from snaploop_host.training.device import chosen_device, halving_the_batch, is_out_of_memory
 from snaploop_host.training.errors import BadJobError
 
 
@@ -59,4 +59,20 @@ def test_a_gpu_that_is_not_there_is_named(gpus):
 def test_want_of_memory_is_told_from_other_failures():
     assert is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"))
     assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
+    assert is_out_of_memory(MemoryError("Unable to allocate 3 GiB"))  # NumPy's
+    assert is_out_of_memory(Exception("(-4:Insufficient memory) Failed to allocate 12441600 bytes"))  # OpenCV's
     assert not is_out_of_memory(RuntimeError("size mismatch"))
+
+
+def test_batch_is_halved_whichever_library_wants_memory_and_that_is_said():
+    said = []
+
+    def attempt(batch):
+        if batch > 2:
+            raise MemoryError
+        return batch
+
+    assert halving_the_batch(8, lambda kind, text: said.append(text), attempt) == (2, 2)
+    assert said == [f"not enough memory: training goes on with a batch of {batch}" for batch in (4, 2)]
+    with pytest.raises(ZeroDivisionError):
+        halving_the_batch(8, lambda kind, text: None, lambda batch: batch // 0)

@@ -44,6 +44,20 @@ class Grouped(nn.Module):
         return self.left(x), self.last(torch.relu(self.right(x)))
 
 
+class Residual(nn.Module):
+    """Three branches that are added up in two steps; layers read both sums."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.left = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.right, self.last = nn.Conv2d(8, 8, 1), nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        x = torch.relu(self.left(x) + x)
+        return self.last((self.right(x) + x).mean((2, 3)))
+
+
 class NotFree(nn.Module):
     """Channels that an output, an addition, a SiLU and a clip mind."""
 
@@ -80,7 +94,7 @@ def answers(model):
 
 
 def levels_of(model):
-    return channel_levels(model, [region.tensor for region in regions(model)], PICTURES)
+    return channel_levels(model, [tensor for region in regions(model) for tensor in region.tensors], PICTURES)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -96,8 +110,26 @@ def test_answers_stay_and_channels_come_closer(network, count, tmp_path):
         for expected, found in zip(one, other, strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 * np.abs(expected).max())
     after = levels_of(level)
-    first = regions(model)[0].tensor
+    first = regions(model)[0].tensors[0]
     assert spread(after[first][0]) < 0.1 * spread(levels[first][0])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_branches_that_are_added_up_are_scaled_together(tmp_path):
+    network = Residual()
+    model = exported(network, tmp_path)
+    (region,) = regions(model)
+    assert [len(region.writers), len(region.tensors), region.channels, len(region.readers)] == [3, 3, 8, 3]
+    levels = levels_of(model)
+    level, rescaled = equalise(model, levels)
+    assert rescaled == 1
+    for one, other in zip(answers(model), answers(level), strict=True):
+        np.testing.assert_allclose(other[0], one[0], rtol=1e-5, atol=1e-4 * np.abs(one[0]).max())
+    after = levels_of(level)
+    changes = [after[name][0] / levels[name][0] for name in region.tensors]
+    for change in changes:  # every tensor of the sum by the same powers of two
+        np.testing.assert_allclose(change, changes[0], rtol=1e-5)
+    assert len(set(np.round(np.log2(changes[0]), 4))) > 2
 
 
 def spread(peaks):
@@ -167,6 +199,15 @@ def graph(inputs, kinds=("Relu",)):
 def test_inputs_that_are_no_picture(inputs, words):
     with pytest.raises(ValueError, match=words):
         input_shape(graph(inputs))
+
+
+def test_input_of_another_type_is_named_with_it():
+    model = graph([("a", [1, 3, 8, 8])])
+    model.graph.input[0].type.tensor_type.elem_type = 2
+    with pytest.raises(
+        ValueError, match=r"must be float32 \[1, 3, height, width\] of fixed size, not uint8 \[1, 3, 8, 8\]"
+    ):
+        input_shape(model)
 
 
 def test_strange_operators_are_counted():

@@ -133,3 +133,9 @@ def test_balance_names_what_is_missing_and_what_is_rare():
 )
 def test_durations(seconds, text):
     assert duration_text(seconds) == text
+
+
+def test_number_of_more_digits_than_fit_is_refused():
+    for value in (10**400, "9" * 400, f"-{'9' * 400}"):
+        with pytest.raises(BadInputError, match=r"^epochs=.*allowed are whole numbers from 1 to 5000$"):
+            check_parameters("detect", {"epochs": value})

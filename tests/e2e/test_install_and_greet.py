@@ -36,7 +36,7 @@ def test_board_is_installed_paired_and_greets_over_usb_and_wifi(tmp_path):
         ]
 
 
-def greeted(url, road, seconds=60):
+def greeted(url, road, seconds=180):
     """The board's row, once it was heard on this road."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

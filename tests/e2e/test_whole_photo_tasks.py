@@ -37,7 +37,7 @@ from snaploop_host.training.task import task_named
 from snaploop_host.training.whole_photo.pictures import stretch
 from snaploop_shared import manifest as manifests
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PHOTOS = 48
 PARAMETERS = {"imgsz": 96}
@@ -92,7 +92,7 @@ def trained(folder, task, limit):
         parameters = PARAMETERS | {"epochs": epochs, "patience": epochs, "gate": limit}
         run = host.train.start(host.store.project_named("shapes").id, parameters)
         try:
-            ends = time.monotonic() + 800
+            ends = time.monotonic() + 1500
             while run.is_active:
                 assert time.monotonic() < ends, host.jobs.events(run.id)[-1]
                 time.sleep(0.2)

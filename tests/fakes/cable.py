@@ -39,7 +39,7 @@ class Cable:
             assert ready, "the host does not read"
             data = data[os.write(self._master, data[:2048]) :]
 
-    def ask(self, message: bytes, timeout_s: float = 60.0) -> bytes | None:
+    def ask(self, message: bytes, timeout_s: float = 180) -> bytes | None:
         """The host's answer to a message, None when it keeps silent for `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         is_sent = False

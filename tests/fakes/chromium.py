@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-START_WAIT_S = 60.0
+START_WAIT_S = 180
 
 
 def chromium_path() -> str | None:
@@ -53,7 +53,7 @@ class Page:
         assert "exceptionDetails" not in done, (code, done["exceptionDetails"])
         return done["result"].get("value")
 
-    async def until(self, code: str, timeout_s: float = 60) -> Any:
+    async def until(self, code: str, timeout_s: float = 180) -> Any:
         """Wait until a JavaScript expression is true; returns its value."""
         deadline = time.monotonic() + timeout_s
         while not (value := await self.evaluate(code)):

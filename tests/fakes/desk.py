@@ -26,7 +26,7 @@ from virtual_k230 import VirtualK230
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRON = os.environ | {"PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("host", "shared", "device"))}
 PANEL = (800, 480)
-WAIT_S = 60  # generous: the machine may be busy; nothing here waits when it need not
+WAIT_S = 180  # generous: the machine may be busy; nothing here waits when it need not
 
 
 class Desk:

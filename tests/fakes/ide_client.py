@@ -15,7 +15,7 @@ NONE, VERIFY_OK = 1024, 1031
 class IdeClient:
     """Talks over one serial port; every wait ends after `timeout_s` with a TimeoutError."""
 
-    def __init__(self, port: str, timeout_s: float = 60) -> None:
+    def __init__(self, port: str, timeout_s: float = 180) -> None:
         self._port = serial.Serial(port, 115200, timeout=timeout_s, write_timeout=timeout_s)
         self._timeout_s = timeout_s
 

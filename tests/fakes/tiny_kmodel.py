@@ -61,7 +61,7 @@ def compile_tiny(folder: Path) -> tuple[Path, Path]:
     """
     environment = _environment(folder)
     subprocess.run(
-        [sys.executable, "-c", _SCRIPT], cwd=folder, env=environment, check=True, timeout=120, capture_output=True
+        [sys.executable, "-c", _SCRIPT], cwd=folder, env=environment, check=True, timeout=180, capture_output=True
     )
     compile_onnx(folder / "tiny.onnx", folder / "tiny.kmodel", INPUT_SHAPE)
     return folder / "tiny.kmodel", folder / "tiny.onnx"
@@ -76,7 +76,7 @@ def compile_onnx(onnx_file: Path, kmodel: Path, shape: tuple[int, ...]) -> None:
     folder = onnx_file.parent
     subprocess.run(
         [sys.executable, "-c", _COMPILE, str(onnx_file), str(kmodel), json.dumps(shape)],
-        cwd=folder, env=_environment(folder), check=True, timeout=120, capture_output=True,
+        cwd=folder, env=_environment(folder), check=True, timeout=180, capture_output=True,
     )  # fmt: skip
 
 

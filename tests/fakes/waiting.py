@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 180.0) -> None:
     """Return as soon as condition() is true, looked at 50 times a second; AssertionError after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -178,8 +178,8 @@ def test_model_that_another_host_signed_is_not_run_and_replaced_by_this_hosts(de
     slots.active, slots.serial, slots.sequence = model.digest, 7, 2
     (desk.folder / "data/snaploop/slots.a").write_bytes(model_slots.encode(slots))
     with desk.board() as board:
-        board.wait_for("the model was not signed by this board's host: pair the board again", 60)
-        board.wait_for("is damaged or not from this host: the next sync gets one", 60)
+        board.wait_for("the model was not signed by this board's host: pair the board again", 180)
+        board.wait_for("is damaged or not from this host: the next sync gets one", 180)
         with desk.daemon("--usb", board.pty):
             wait("it was fetched again", lambda: "GET /blob" in desk.daemon_log.read_text(), board)
         assert board.exception is None
@@ -207,7 +207,7 @@ def test_damaged_photos_are_named_one_by_one_and_the_good_ones_arrive(desk):
             "take b1-000005 again, its record is damaged: box Box('red', 60, 1, 20, 20) lies outside the 64x36 photo",
             "take b1-000006 again, its record is damaged: sample record is not JSON",
         ):
-            assert board.wait_for(line, 60).count(f"app {line}") == 1
+            assert board.wait_for(line, 180).count(f"app {line}") == 1
         assert board.exception is None
     assert sorted(desk.samples.iterdir()) == before
 

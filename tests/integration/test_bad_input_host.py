@@ -32,7 +32,7 @@ BARE = {
 
 def run(*argv, **environ):
     return subprocess.run(
-        [str(one) for one in argv], env=ENVIRON | environ, capture_output=True, text=True, timeout=100, check=False
+        [str(one) for one in argv], env=ENVIRON | environ, capture_output=True, text=True, timeout=180, check=False
     )
 
 
@@ -160,7 +160,7 @@ def test_npm_package_that_is_not_installed(tmp_path):
     done = subprocess.run(
         [*SNAPLOOP, "demo", "--out", str(tmp_path / "out")],
         env=ENVIRON | elsewhere | {"VIRTUAL_K230_NODE_MODULES": "/nowhere"},
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert "MicroPython: npm package not installed: npm ci" in refused(done, 8)
 
@@ -194,7 +194,7 @@ def test_usb_port_that_does_not_exist_or_is_held(tmp_path):
                 time.sleep(0.05)
             assert states == {held: "busy", str(missing): "waiting"}
             process.send_signal(signal.SIGTERM)
-            log = process.communicate(timeout=60)[1]
+            log = process.communicate(timeout=180)[1]
     assert log.count(f"{held} is held by another program: close it") == 1
     assert log.count(f"{missing} is not there (no such port): waiting for it") == 1
     os.close(master)

@@ -36,7 +36,7 @@ def virtual(*argv, cwd=None, **environ):
     return subprocess.run(
         [sys.executable, "-m", "virtual_k230", *map(str, argv)],
         env=os.environ | {"PYTHONPATH": str(HOST)} | environ,
-        cwd=cwd, capture_output=True, text=True, timeout=60, check=False,
+        cwd=cwd, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
 
 

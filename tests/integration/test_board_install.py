@@ -69,7 +69,7 @@ def test_installs_on_an_empty_board_and_starts_the_app(board, tmp_path):
     assert identity.machine.startswith("k230")
     assert len(done.written) == 6
     assert any("copying 6 of 6" in line for line in said)
-    board.wait_for("app version 1", 60)
+    board.wait_for("app version 1", 180)
     assert json.loads((tmp_path / "data" / "snaploop" / "config.json").read_bytes()) == CONFIG
     assert (tmp_path / "sd" / "snaploop_device" / "screens" / "live.py").read_bytes() == files()[
         "/sdcard/snaploop_device/screens/live.py"
@@ -80,19 +80,19 @@ def test_firmware_without_zlib_gets_the_files_one_by_one(board, tmp_path, monkey
     monkeypatch.setattr(installer.snippets, "CAN_UNPACK", "print(False)")
     _, done, _ = install(board, files())
     assert len(done.written) == 6
-    board.wait_for("app version 1", 60)
+    board.wait_for("app version 1", 180)
     assert not list(tmp_path.rglob("*.part"))
 
 
 def test_again_stops_the_running_app_and_writes_only_what_differs(board, tmp_path):
     install(board, files())
-    board.wait_for("app version 1", 60)
+    board.wait_for("app version 1", 180)
     (tmp_path / "sd" / "snaploop_device" / "gone.py").write_text("was removed from the app\n")
     (tmp_path / "sd" / "snaploop_device" / "live.py.part").write_text("of an installation that was cut\n")
     _, done, _ = install(board, files(2))
     assert sorted(done.written) == ["/sdcard/main.py", "/sdcard/snaploop_device/screens/live.py"]
     assert done.skipped == 4
-    board.wait_for("app version 2", 60)
+    board.wait_for("app version 2", 180)
     assert not (tmp_path / "sd" / "snaploop_device" / "gone.py").exists()
     assert not (tmp_path / "sd" / "snaploop_device" / "live.py.part").exists()
     _, done, _ = install(board, files(2))
@@ -103,12 +103,12 @@ def test_script_that_catches_ctrl_c_is_stopped_too(board, tmp_path, monkeypatch)
     monkeypatch.setattr(board_console, "INTERRUPTS", 8)
     (tmp_path / "sd" / "main.py").write_bytes(STUBBORN_MAIN)
     board.reset()
-    board.wait_for("stubborn", 60)
+    board.wait_for("stubborn", 180)
     _, done, said = install(board, files())
     assert len(done.written) == 6
     assert any("restarting" in line for line in said)
     assert not (tmp_path / "sd" / "main_aside.py").exists()
-    board.wait_for("app version 1", 60)
+    board.wait_for("app version 1", 180)
 
 
 def test_port_in_use_is_named_with_its_holder(board):

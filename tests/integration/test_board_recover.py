@@ -55,7 +55,7 @@ def hang(board, folder, main):
     (folder / "data" / "starts").unlink(missing_ok=True)
     end = len(board.log)
     board.reset()
-    board.wait_for("start 1 of main.py", 90, start=end)
+    board.wait_for("start 1 of main.py", 180, start=end)
     time.sleep(0.2)
     return len(board.log)
 
@@ -69,7 +69,7 @@ def test_hanging_main_is_started_again(board, folder, monkeypatch, main, how):
     end = hang(board, folder, main)
     said = []
     assert recover.recover(board.pty, said.append) == how
-    board.wait_for("start 2 of main.py", 90, start=end)
+    board.wait_for("start 2 of main.py", 180, start=end)
     assert said[0] == "sending Ctrl-C" and len(said) == (1 if how == recover.BY_CTRL_C else 2)
 
 
@@ -113,11 +113,11 @@ def test_bridge_recovers_a_silent_board_once_until_it_speaks(desk, monkeypatch):
         time.sleep(1.0)
         assert bridge.recoveries == 0  # it never spoke: perhaps nothing of ours runs there
         assert client.hello().status == 200
-        wait_until(lambda: bridge.recoveries == 1, seconds=90)
+        wait_until(lambda: bridge.recoveries == 1, seconds=180)
         time.sleep(1.5)
         assert bridge.recoveries == 1
         assert client.hello().status == 200
-        wait_until(lambda: bridge.recoveries == 2, seconds=90)
+        wait_until(lambda: bridge.recoveries == 2, seconds=180)
     finally:
         bridge.close()
 
@@ -128,7 +128,7 @@ def test_bridge_leaves_a_board_alone_that_is_at_its_prompt_or_heard_over_wifi(de
     bridge = bridge_of(host, cable, lambda board_id: bool(asked.append(board_id)) or True, silent_s=1.5)
     try:
         assert client.hello().status == 200
-        wait_until(lambda: asked == ["a1b2"], seconds=90)
+        wait_until(lambda: asked == ["a1b2"], seconds=180)
         assert client.hello().status == 200
         cable.write(b"Traceback\r\n>>> ")
         time.sleep(2.2)
@@ -144,8 +144,8 @@ def test_command_borrows_the_port_from_the_daemon(board, folder, tmp_path):
         end = hang(board, folder, HARDWARE)
         done = snaploop("board", "recover", board.pty, "--data", data)
         assert "main.py runs again" in done.stdout  # by Ctrl-C, or on a busy machine by what comes after it
-        board.wait_for("start 2 of main.py", 90, start=end)
-        ends = time.monotonic() + 90
+        board.wait_for("start 2 of main.py", 180, start=end)
+        ends = time.monotonic() + 180
         while fetched(f"{said['url']}/api/health")["usb"][0]["state"] not in ("open", "waiting"):
             assert time.monotonic() < ends, "the daemon did not take the port back"
             time.sleep(0.2)

@@ -28,7 +28,7 @@ SNAPLOOP = [sys.executable, "-m", "snaploop_host"]
 
 def snaploop(*argv, expect=0):
     done = subprocess.run(
-        [*SNAPLOOP, *map(str, argv)], env=ENVIRON, capture_output=True, text=True, timeout=60, check=False
+        [*SNAPLOOP, *map(str, argv)], env=ENVIRON, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == expect, (done.returncode, done.stdout, done.stderr)
     return done
@@ -49,11 +49,11 @@ def serving(data, *more):
         yield json.loads(line), process
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, process.stderr.read()
+        assert process.wait(180) == 0, process.stderr.read()
 
 
 def fetched(url):
-    with urllib.request.urlopen(url, timeout=60) as answer:
+    with urllib.request.urlopen(url, timeout=180) as answer:
         return json.loads(answer.read())
 
 
@@ -82,7 +82,7 @@ def test_help_imports_nothing_heavy():
     heavy = ["torch", "nncase", "aiohttp", "sqlalchemy", "serial", "PIL", "numpy"]
     code = f"import sys; from snaploop_host.cli import main; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRON, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], env=ENVIRON, capture_output=True, text=True, timeout=180, check=True
     )
     assert done.stdout.strip() == "[]"
 
@@ -160,9 +160,9 @@ def test_what_trains_is_never_loaded_into_the_daemon(tmp_path):
         request = urllib.request.Request(
             said["url"] + "/api/projects/lights/train", body, {"Content-Type": "application/json"}, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=180) as answer:
             folder = tmp_path / "jobs" / str(json.loads(answer.read())["id"])
-        ends = time.monotonic() + 200
+        ends = time.monotonic() + 600
         while not any("libtorch" in loaded(pid) for pid in job_processes(folder)):  # a process of the run's own has it
             assert time.monotonic() < ends, (folder / "log.txt").read_text()
             time.sleep(0.2)
@@ -194,7 +194,7 @@ def test_beyond_loopback_asks_for_the_token_that_it_prints(tmp_path):
         request = urllib.request.Request(
             said["url"] + "/api/health", headers={"Authorization": f"Bearer {said['token']}"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=180) as answer:
             assert answer.status == 200
         assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
         snaploop("projects", "add", "lights", "--classes", "red", "--data", tmp_path)
@@ -238,7 +238,7 @@ def test_doctor_says_what_is_missing(tmp_path):
         env=ENVIRON,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     by_name = {check["name"]: check for check in json.loads(checks.stdout)}
@@ -256,7 +256,7 @@ def test_doctor_says_what_is_missing(tmp_path):
         env=bare,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 1

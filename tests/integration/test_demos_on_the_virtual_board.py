@@ -175,7 +175,7 @@ def test_link_probe_prints_a_table(stage):
         address, port = desk.url.removeprefix("http://").split(":")
         config.write_text(json.dumps(fields | {"host": [address, int(port)], "wifi": ["home", "12345678"]}))
         board = stage.start("link_probe")
-        board.wait_for("link probe: done", 60)
+        board.wait_for("link probe: done", 180)
     printed = board.log[board.log.rindex("| what |") :]
     rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]*) \|", printed.replace("\r", ""), re.M))
     assert "failed" not in printed, printed

@@ -121,7 +121,7 @@ def said(request, card):
     sd, twins = card
     with contextlib.closing(VirtualK230(sd=sd, profile=request.param, kpu="onnx", onnx_twins=twins)) as board:
         board.start_source(ALL_ROLES)
-        log = board.wait_for("all done", timeout=150)
+        log = board.wait_for("all done", timeout=400)
     yield dict(re.findall(r"BEGIN ([^\n\r]+)([\s\S]*?)END \1", log))
     for path in sd.glob("*/images/*_result.jpg"):
         path.unlink()

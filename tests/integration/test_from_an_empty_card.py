@@ -39,7 +39,7 @@ WORKER = str(ROOT / "tests" / "fakes" / "seeing_worker.py")
 CLASSES = ["red", "green"]
 VIEWS = [[("red", 4, 3)], [("green", 13, 7)], [("red", 15, 8), ("green", 4, 3)], [("red", 9, 4)]]
 PHOTOS = 8  # the least that a training takes
-SAYS_S = 60
+SAYS_S = 180
 
 pytestmark = [
     pytest.mark.skipif(
@@ -61,7 +61,7 @@ def served(host: Host) -> Iterator[str]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        assert up.wait(60)
+        assert up.wait(180)
         yield urls[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
@@ -116,12 +116,12 @@ class Person:
         self.page, self.url = page, url
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=180) as answer:
             return json.loads(answer.read())
 
     def send(self, method: str, path: str, body: bytes, kind: str = "application/json") -> None:
         request = urllib.request.Request(self.url + path, body, {"Content-Type": kind}, method=method)
-        urllib.request.urlopen(request, timeout=60).close()
+        urllib.request.urlopen(request, timeout=180).close()
 
     def drawn(self, layer: str) -> list[Any]:
         return list(self.get(f"/drawn?layer={layer}")["calls"])

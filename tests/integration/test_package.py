@@ -80,8 +80,8 @@ def test_scripts_of_a_package_run_as_they_are(stored, tmp_path):
     for name, last_words in (("det_image_1_2_2.py", "saved"), ("det_video_1_2_2.py", "frames/s")):
         with contextlib.closing(VirtualK230(sd=folder, profile="A", kpu="onnx", onnx_twins=twins)) as board:
             board.start_source((folder / name).read_bytes())
-            log = board.wait_for(last_words, timeout=60)
-            assert "yellow 0.9" in board.wait_for("yellow", timeout=60) and "Traceback" not in log
+            log = board.wait_for(last_words, timeout=180)
+            assert "yellow 0.9" in board.wait_for("yellow", timeout=180) and "Traceback" not in log
     assert (folder / "mp_deployment_source" / "images" / "test_result.jpg").exists()
 
 

@@ -188,7 +188,7 @@ def test_image_scripts_find_their_own_package_and_mark_its_picture(packed, twins
     calls = [f'attempt("{task}", "{places[task]}/{packed[task].role}_image_1_2_2.py")' for task in packed]
     with contextlib.closing(VirtualK230(sd=tmp_path / "sd", profile=profile, kpu="onnx", onnx_twins=twins)) as board:
         board.start_source(PICTURES + "\n".join(calls) + '\nprint("all", "done")\n')
-        said = dict(re.findall(r"BEGIN (\w+)([\s\S]*?)END \1", board.wait_for("all done", timeout=120)))
+        said = dict(re.findall(r"BEGIN (\w+)([\s\S]*?)END \1", board.wait_for("all done", timeout=180)))
     for task in packed:
         assert "Traceback" not in said[task] and re.search(SAYS[task], said[task]), said[task]
         folder = tmp_path / "sd" / places[task].removeprefix("/sdcard").lstrip("/") / "mp_deployment_source" / "images"
@@ -222,7 +222,7 @@ def test_video_scripts_run_as_they_are_until_they_are_stopped(packed, twins, tmp
         VirtualK230(data=tmp_path / "data", profile=VIDEO[task], kpu="onnx", onnx_twins=twins)
     ) as board:
         board.start_source(script)
-        log = board.wait_for("frames/s", timeout=60)
+        log = board.wait_for("frames/s", timeout=180)
         assert "Traceback" not in log
         check_marks(task, board)
 
@@ -280,7 +280,7 @@ def test_scripts_for_firmware_with_libs_hand_over_what_its_classes_want(packed, 
     calls.append(f'watch("chain", "{places["detect"]}/det_video_1_3.py", "ocr", {pair})')
     with contextlib.closing(VirtualK230(sd=tmp_path / "sd", profile="C", kpu="onnx", onnx_twins=twins)) as board:
         board.start_source(PICTURES + VIDEOS + "\n".join(calls) + '\nprint("all", "done")\n')
-        log = board.wait_for("all done", timeout=120)
+        log = board.wait_for("all done", timeout=180)
     said = {name.strip(): text for name, text in re.findall(r"BEGIN ([^\n\r]+)([\s\S]*?)END \1", log)}
     for task, app in APPS.items():
         where = f"{app} image {places[task]}/mp_deployment_source/{packed[task].kmodel}"
@@ -304,4 +304,4 @@ def test_without_libs_the_other_script_is_named(packed, tmp_path):
     call = f'attempt("classify", "{places["classify"]}/cls_image_1_3.py")'
     with contextlib.closing(VirtualK230(sd=tmp_path / "sd", profile="A")) as board:
         board.start_source(PICTURES + call + '\nprint("all", "done")\n')
-        assert "run the script ending in _1_2_2.py instead" in board.wait_for("all done", timeout=60)
+        assert "run the script ending in _1_2_2.py instead" in board.wait_for("all done", timeout=180)

@@ -40,7 +40,7 @@ def invitation(desk):
     request = urllib.request.Request(
         desk.url + "/api/projects/lights/invitations", body, {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=180) as answer:
         return json.loads(answer.read())["text"]
 
 

@@ -181,7 +181,7 @@ def test_real_workers_answer_for_bad_photos_with_one_line(host):
     """The processes themselves: started, asked, and what they refuse comes back as our error."""
     with pytest.raises(CannotTrainError, match=r"none of the 1 training photos has a box: label more photos"):
         host.jobs.ask("estimate", host.train._would_be(1, {}) | {"dataset": {"train": [_ghost()], "val": [_ghost()]}})
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 180
     while list((host.config.data_dir / "jobs").glob("estimate-*")):
         assert time.monotonic() < ends
 

@@ -92,7 +92,7 @@ def refused(host):
     result["kmodel_score"]["confusion"] = [[5, 1, 0, 2], [0, 6, 0, 0], [0, 0, 7, 0], [1, 0, 0, 0]]
     path.write_text(json.dumps(result))
     path.with_name("val_00.jpg").write_bytes(jpeg(0))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while host.store.run(run.id).is_active:
         assert time.monotonic() < deadline
         host.train.step()
@@ -132,7 +132,7 @@ async def test_page_of_a_model_shows_everything_of_its_report(host):
 
 async def test_page_of_a_run_that_made_no_model(host):
     run = host.train.start(1, {"pretend": "error"})
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while host.store.run(run.id).is_active:
         assert time.monotonic() < deadline
         host.train.step()
@@ -167,7 +167,7 @@ def test_forced_by_the_run_itself(host):
         time.sleep(0.02)
     path = host.jobs.artifact(run.id, "result.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"verdict": "forced"}))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while (run := host.store.run(run.id)).is_active:
         assert time.monotonic() < deadline
         host.train.step()

@@ -23,13 +23,13 @@ TRY = [sys.executable, "-m", "snaploop_host", "try", "--no-browser", "--out"]
 
 
 def fetched(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=60) as answer:
+    with urllib.request.urlopen(url, timeout=180) as answer:
         return json.loads(answer.read())
 
 
 def is_served(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=60):
+        with urllib.request.urlopen(url, timeout=180):
             return True
     except (urllib.error.URLError, ConnectionError):
         return False

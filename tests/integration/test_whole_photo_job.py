@@ -51,7 +51,7 @@ def events(folder, kind):
 
 
 def wait(what, is_so, process):
-    ends = time.monotonic() + 120
+    ends = time.monotonic() + 400
     while not is_so():
         assert process.poll() is None, what
         assert time.monotonic() < ends, what
@@ -59,7 +59,7 @@ def wait(what, is_so, process):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_killed_training_goes_on_and_a_signal_ends_it(tmp_path):
     has_trained(tmp_path.parent, "classify", (96, 96), 8)
     make_job(tmp_path)
@@ -76,7 +76,7 @@ def test_killed_training_goes_on_and_a_signal_ends_it(tmp_path):
         [note] = [text for text in notes if text.startswith("training continues after epoch ")]
         assert events(tmp_path, "epoch")[before]["epoch"] == int(note.split()[-1]) + 1 > 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == CANCELLED
+        assert process.wait(180) == CANCELLED
         assert events(tmp_path, "cancelled")
     finally:
         process.kill()

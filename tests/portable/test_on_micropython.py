@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 CHECK_FILES = sorted(path.stem for path in Path(__file__).parent.glob("check_*.py"))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", CHECK_FILES)
 def test_checks(name: str, tmp_path: Path) -> None:
     card = tmp_path / "sd"
@@ -32,14 +32,14 @@ def test_checks(name: str, tmp_path: Path) -> None:
     )
     board = VirtualK230(sd=card)
     try:
-        said = board.run_code(code, timeout=150)
+        said = board.run_code(code, timeout=400)
     finally:
         board.close()
     assert "passed on micropython" in said, said
     assert said.count("ok ") >= 5
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", CHECK_FILES)
 def test_checks_on_the_firmwares_generation(name: str) -> None:
     done = subprocess.run(
@@ -53,7 +53,7 @@ def test_checks_on_the_firmwares_generation(name: str) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=400,
         check=False,
     )
     assert "passed on 3.4.0; MicroPython v1.22.0-preview" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]

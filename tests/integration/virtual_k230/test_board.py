@@ -30,7 +30,7 @@ def board(sd: Path) -> Iterator[VirtualK230]:
     virtual.close()
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 180) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline

@@ -29,7 +29,7 @@ def run(*argv: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         env={**ENVIRONMENT, **more},
-        timeout=120,
+        timeout=180,
         check=False,
     )
 
@@ -108,13 +108,13 @@ def test_serve_announces_itself_and_ends_cleanly_at_sigterm(tmp_path: Path) -> N
         said = json.loads(child.stdout.readline())
         assert said["pid"] == child.pid
         assert Path(said["pty"]).exists()
-        with urllib.request.urlopen(said["url"] + "/state", timeout=60) as answer:
+        with urllib.request.urlopen(said["url"] + "/state", timeout=180) as answer:
             assert json.loads(answer.read())["running"] is True
         busy = run("serve", "--port", said["url"].rsplit(":", 1)[1])
         assert busy.returncode == 2
         assert "address already in use" in busy.stderr
         child.send_signal(signal.SIGTERM)
-        assert child.wait(60) == 0
+        assert child.wait(180) == 0
         assert not Path(said["pty"]).exists()
 
 
@@ -126,7 +126,7 @@ def test_shell_is_the_repl_in_a_terminal() -> None:
 
     def until(text: bytes) -> None:
         nonlocal said
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while text not in said:
             assert select.select([ours], [], [], deadline - time.monotonic())[0], said
             said += os.read(ours, 4096)
@@ -136,7 +136,7 @@ def test_shell_is_the_repl_in_a_terminal() -> None:
         os.write(ours, b"print(6 * 7)\r")
         until(b"\r\n42\r\n>>> ")
         os.write(ours, b"\x1d")
-        assert shell.wait(60) == 0
+        assert shell.wait(180) == 0
     finally:
         shell.kill()
         os.close(ours)

@@ -146,7 +146,7 @@ def test_a_full_heap_is_a_memory_error_and_comes_back(board: VirtualK230) -> Non
     board.faults.set("heap.left", 20000)
     board.wait_for("memory allocation failed", start=start)
     board.faults.clear("heap.left")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while board.is_on and time.monotonic() < deadline:
         time.sleep(0.01)
     first, _, refused, again = board.log[start:].split("\n")[:4]
@@ -187,7 +187,7 @@ def test_the_cables_faults_are_on_the_real_port(board: VirtualK230) -> None:
         board.faults.set("usb.delay_ms", 30)
         reader = threading.Thread(target=lambda: os.write(fd, b"late"))
         reader.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while len(board.usb.ring) < 4 and time.monotonic() < deadline:
             time.sleep(0.005)
         reader.join()

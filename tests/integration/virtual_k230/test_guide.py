@@ -37,7 +37,7 @@ def block(kind: str) -> str:
 
 def test_the_python_example_runs(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", block("python")], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, "-c", block("python")], cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT / "host")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -53,7 +53,7 @@ def test_the_finger_moves_as_its_file_says(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-m", "virtual_k230", "run", "script.py", "--touch", "finger.json"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT / "host")},
     )  # fmt: skip
     assert done.stdout.splitlines() == ["2 100 50", "3 180 60", "1 180 60"], done.stderr

@@ -42,7 +42,7 @@ def started() -> Iterator[Callable[..., tuple[VirtualK230, IdeClient]]]:
 
 def next_frame(ide: IdeClient) -> tuple[int, int, bytes]:
     """The next picture: what a script has shown is encoded beside it, and given at most 30 times a second."""
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 180
     while not (frame := ide.frame())[0]:
         assert time.monotonic() < ends, "no picture came"
         time.sleep(0.02)

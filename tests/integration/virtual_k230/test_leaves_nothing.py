@@ -46,7 +46,7 @@ def started(folder: Path, *argv: str) -> subprocess.Popen[str]:
 
 
 def until_nothing_is_left(folder: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while left(folder) != ([], []):
         assert time.monotonic() < deadline, left(folder)
         time.sleep(0.05)
@@ -70,7 +70,7 @@ def test_two_boards_that_only_compute(tmp_path: Path, ending: str, exit_code: in
             processes, folders = left(tmp_path)
             assert len(processes) == 3 and len(folders) == 6  # each board: /sdcard, /data, the serial port
             owner.kill()
-        assert owner.wait(60) == exit_code
+        assert owner.wait(180) == exit_code
     until_nothing_is_left(tmp_path)
 
 
@@ -98,7 +98,7 @@ def test_the_command_ended_by_a_signal(tmp_path: Path, argv: list[str], number: 
         assert command.stdout.readline()
         assert left(folder)[1]
         command.send_signal(number)
-        assert command.wait(60) == exit_code
+        assert command.wait(180) == exit_code
     until_nothing_is_left(folder)
 
 

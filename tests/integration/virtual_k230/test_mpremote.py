@@ -43,7 +43,7 @@ def board(tmp_path: Path) -> Iterator[VirtualK230]:
 
 def mpremote(board: VirtualK230, *argv: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mpremote", "connect", board.pty, *map(str, argv)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_exec_answers(board: VirtualK230) -> None:

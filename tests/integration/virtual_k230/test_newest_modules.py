@@ -148,7 +148,7 @@ while True:
     time.sleep_ms(20)
 """)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while "shown" not in board.console_from(start)[1]:
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -25,7 +25,7 @@ def site():
         def do_GET(self):
             name = self.path.rpartition("/")[-1].split("&")[0]
             if name.startswith("slow"):
-                done.wait(60)
+                done.wait(180)
                 return
             content = server.files.get(name)
             self.send_response(404 if content is None else 200)

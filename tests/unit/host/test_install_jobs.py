@@ -32,7 +32,7 @@ class Ports:
 
 
 def ended(jobs):
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 180
     while (job := jobs.state()[0])["state"] == RUNNING:
         assert time.monotonic() < ends, job
         time.sleep(0.01)
@@ -46,14 +46,14 @@ def test_job_shows_how_far_it_is_and_how_it_ended():
         wishes.append(wish)
         say("copying 2 of 2 files (4 KiB)")
         progress(1000, 4000)
-        assert go_on.wait(60)
+        assert go_on.wait(180)
         return InstalledBoard("k230-b2c3", "lights", Installed(("a", "b"), 0))
 
     ports = Ports()
     jobs = InstallJobs(None, ports, install)
     assert jobs.state() == []
     jobs.begin(PORT, "lights", {"wifi": ["home", "12345678"]})
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 180
     while not jobs.state()[0]["total"]:
         assert time.monotonic() < ends
         time.sleep(0.01)

@@ -23,7 +23,7 @@ def usb() -> Iterator[UsbPort]:
     port.close()
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 180) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -137,8 +137,8 @@ def test_a_write_that_is_no_longer_wanted_ends_and_the_next_one_follows_at_once(
     received = b""
     while not received.endswith(b"answer"):
         received += os.read(fd, 65536)
-    writer.join(timeout=60)
-    answer.join(timeout=60)
+    writer.join(timeout=180)
+    answer.join(timeout=180)
     assert not writer.is_alive() and not answer.is_alive()
     assert len(received) < 1 << 20 and not received[: -len(b"answer")].strip(b"\0")
     os.close(fd)

@@ -169,6 +169,46 @@ def test_video(said, role):
     assert words.get(role, "cup") in log
 
 
+SHAPES = {"wide": (320, 180), "square": (240, 240), "tall": (180, 320)}
+LOOK = """
+import snaploop_deploy as s
+for shape in ("wide", "square", "tall"):
+    for role in ("det", "ocrdet"):
+        found = s.image(role, "/sdcard/" + shape + ".jpg", save=False)
+        print("FOUND", role, shape, [list(box[2:]) for box in found.get("boxes", ())] or found["quads"][0][0], "END")
+print("all", "done")
+"""
+
+
+def test_square_models_mark_the_right_place_of_pictures_of_any_shape(tmp_path):
+    """What `square=true` trains: the input's bands lie on both sides of a picture for boxes, at its end for text."""
+    for path in SCRIPTS.glob("snaploop_*.py"):
+        shutil.copy(path, tmp_path / path.name)
+    chance = np.zeros((1, 96, 96, 2))
+    chance[:, 10:26, 8:40, 0] = 0.95
+    answers = {"det": gfl_heads([(1, 100, 60, 64, 48)], 192, 192, 3, 0.98), "ocrdet": [chance]}
+    twins = {}
+    for task, role, side in (("detect", "det", 192), ("ocr_detect", "ocrdet", 96)):
+        folder = tmp_path / f"{role}_mp_deployment_source"
+        twins |= constant_model(folder, role, (side, side), answers[role])
+        config = deploy_config(manifest(task, LABELS if role == "det" else ["text"], (side, side)), f"{role}.kmodel")
+        (folder / "deploy_config.json").write_text(json.dumps(config))
+    for shape, size in SHAPES.items():
+        Image.new("RGB", size, "grey").save(tmp_path / f"{shape}.jpg")
+    with contextlib.closing(VirtualK230(sd=tmp_path, profile="A", kpu="onnx", onnx_twins=twins)) as board:
+        board.start_source(LOOK)
+        log = board.wait_for("all done", timeout=150)
+    found = {(role, shape): json.loads(said) for role, shape, said in re.findall(r"FOUND (\w+) (\w+) (.*?) END", log)}
+    for shape, (width, height) in SHAPES.items():
+        scale = 192 / max(width, height)
+        left, top = (192 - width * scale) / 2, (192 - height * scale) / 2
+        wanted = np.array([100 - left, 60 - top, 64, 48]) / scale
+        (box,) = found["det", shape]
+        assert np.abs(box - wanted).max() <= 3, (shape, box, wanted)
+        middle = np.reshape(found["ocrdet", shape], (4, 2)).mean(axis=0)
+        assert np.abs(middle - np.array([24, 18]) * max(width, height) / 96).max() <= 3, (shape, middle)
+
+
 def test_what_is_missing_is_named(said):
     assert "looked for /sdcard/nothing/deploy_config.json" in said["lost"]
     assert "no package for det: /sdcard/cls_mp_deployment_source is a can2" in said["strange"]

@@ -342,6 +342,8 @@ async def serve(board: VirtualK230, address: str, port: int, announce: Callable[
 
 
 def print_line(message: dict[str, Any]) -> None:
-    """One JSON line on stdout, flushed: what programs that start us wait for."""
+    """One JSON line on stdout, flushed: what programs that start us wait for. People at a terminal get it in words, too."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"open {message['url']} for panel and console; USB is {message['pty']}; Ctrl-C ends it\n")
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()

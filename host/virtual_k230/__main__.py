@@ -298,6 +298,7 @@ def _faults(args: argparse.Namespace) -> int:
 def _bench(args: argparse.Namespace) -> int:
     from .bench import measure
 
+    sys.stderr.write("measuring for some 20 seconds; other work on this machine counts against it\n")
     result = measure()
     if args.json:
         sys.stdout.write(json.dumps(result, indent=1) + "\n")

@@ -54,7 +54,8 @@ class LifeOps:
         self._board.exception = report
         self._board.card.locked.clear()
         self._board.ide.script_ended()
-        logger.info("%s ended%s", path, ": " + report.strip().splitlines()[-1] if report else "")
+        if report:
+            logger.info("%s ended: %s", path, report.strip().splitlines()[-1])
 
     def measured(self, hal_call_us: float, peak_heap_bytes: int) -> None:
         """What a start_source() script cost."""

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from snaploop_host.cli.main import app
+from snaploop_host.training.compile_onnx import OutputLikeness, RungResult
 from snaploop_shared import manifest
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'snaploop[train]'")
@@ -107,6 +108,19 @@ def test_no_onnx_file(tmp_path):
     assert "there is no file" in run(tmp_path / "missing.onnx")[2]
 
 
+def test_operator_that_the_float_network_cannot_run_is_named(tmp_path):
+    given = onnx.helper.make_tensor_value_info("x", 1, [1, 3, 32, 32])
+    made = onnx.helper.make_tensor_value_info("y", 1, [1, 3, 32, 32])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Sparkle", ["x"], ["y"], domain="acme")], "g", [given], [made]
+    )
+    opsets = [onnx.helper.make_opsetid("", 16), onnx.helper.make_opsetid("acme", 1)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), str(tmp_path / "own.onnx"))
+    code, _, problem = run(tmp_path / "own.onnx", "--out", tmp_path / "out")
+    assert code != 0 and problem.startswith("own.onnx does not run in onnxruntime (") and "Sparkle" in problem
+    assert "\n" not in problem and not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_unsupported_operator_and_too_little_memory_are_named_and_the_next_file_compiles(folder, tmp_path):
     problem = run(network(tmp_path / "warp.onnx", "GridSample"), "-c", folder / "pictures")[2]
@@ -116,3 +130,55 @@ def test_unsupported_operator_and_too_little_memory_are_named_and_the_next_file_
     assert "it was not done after 1 s" in run(file, "-c", folder / "pictures", "--time-limit", 1)[2]
     code, said, _ = run(file, "-c", folder / "pictures", "--out", tmp_path / "out", "--pictures", 1, "--json")
     assert code == 0 and json.loads(said)["is_good"]
+
+
+@pytest.fixture
+def rungs(monkeypatch, folder, tmp_path):
+    """Compiles a network whose ways to quantise turn out as told: (cosine, error in percent) of each."""
+
+    def turn_out(*figures):
+        def tried(onnx_file, place, number, rung, *_):
+            (place / f"{number}.kmodel").write_bytes(bytes([number]))
+            cosine, error = figures[min(number, len(figures) - 1)]
+            return RungResult(
+                rung.name, kmodel_bytes=9, outputs=(OutputLikeness("logits", (1, 3), cosine, cosine, error),)
+            )
+
+        monkeypatch.setattr("snaploop_host.training.compile_onnx._tried", tried)
+        monkeypatch.setattr("snaploop_host.training.compile_onnx.check_kmodel", lambda content, name: 7)
+        return network(tmp_path / "bad.onnx"), "--out", tmp_path / "out"
+
+    return turn_out
+
+
+def test_kmodel_that_loses_too_much_is_refused_with_every_way_told(rungs, tmp_path):
+    arguments = rungs((0.2, 90.0), (0.7, 60.0), (0.5, 70.0))
+    code, said, problem = run(*arguments)
+    assert code == 1 and not (tmp_path / "out").exists()
+    assert problem.startswith(
+        "refused: no way to quantise reached a cosine of 0.99 in every output (best 0.7000, uint8, "
+    )
+    assert problem.endswith("--force writes that one all the same")
+    assert said.count("cosine 0.50000") > 2
+    code, said, _ = run(*arguments, "--json")
+    told = json.loads(said)
+    assert code == 1 and told["manifest"] is None and len(told["rungs"]) > 4 and "best 0.7000" in told["refused"]
+
+
+def test_forced_kmodel_says_so_in_its_manifest(rungs, tmp_path):
+    code, said, _ = run(*rungs((0.2, 90.0), (0.7, 60.0), (0.5, 70.0)), "--force")
+    assert code == 0 and "warning: forced: no way to quantise reached" in said
+    assert (tmp_path / "out" / "bad.kmodel").read_bytes()[-1] == 1
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["forced"] is True
+    code, _, _ = run(*rungs((1.0, 1.0)), "--force")
+    assert code == 0 and "forced" not in json.loads((tmp_path / "out" / "manifest.json").read_text())
+
+
+def test_error_that_a_cosine_hides_climbs_on_where_pictures_are_real(rungs, folder, tmp_path):
+    ways = ((0.999, 40.0), (0.995, 3.0))
+    code, said, _ = run(*rungs(*ways), "-c", folder / "pictures")
+    assert code == 0 and "warning" not in said and (tmp_path / "out" / "bad.kmodel").read_bytes()[-1] == 1
+    code, said, _ = run(*rungs(*ways))
+    assert code == 0 and "warning: an output is off by 40 % of its spread" in said
+    code, said, _ = run(*rungs((0.999, 40.0), (0.995, 30.0), (0.999, 35.0)), "-c", folder / "pictures")
+    assert "warning: an output is off by 30 %" in said and (tmp_path / "out" / "bad.kmodel").read_bytes()[-1] == 1

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..domain.output_cosines import HIGH_ERROR_PERCENT
 from ..errors import BadInputError, HostError
 from .options import JsonOption
 
+if TYPE_CHECKING:
+    from ..training.compile_onnx import RungResult
+
 MIB = 1 << 20
-HIGH_ERROR = 15.0
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +47,9 @@ def compile_file(
     ] = 0.99,
     try_all: Annotated[
         bool, typer.Option("--all", help="Try every way to quantise, and take the first good one.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the best kmodel also when none reaches it; the manifest says so.")
     ] = False,
     head: Annotated[
         str, typer.Option("--head", help="How boards decode it (gfl, logits, segmap …): for a manifest they take.")
@@ -77,6 +83,7 @@ def compile_file(
         held_out=held_out,
         cosine=cosine,
         try_all=try_all,
+        force=force,
         time_limit_s=time_limit,
         memory_limit_bytes=memory_limit * MIB,
         head=head,
@@ -87,23 +94,30 @@ def compile_file(
         done = compile_onnx(onnx, out, wishes, say)
     except CompilingError as error:
         raise HostError(str(error)) from error
+    taken = done.rungs[done.taken]
+    short = (
+        f"no way to quantise reached a cosine of {cosine:g} in every output (best {taken.worst_cosine:.4f}, {taken.name}): "
+        "check --mean, --std and --fit first, then give more varied pictures"
+    )
     if as_json:
         told = {"out": str(done.out), "is_good": done.is_good, "taken": done.taken, "notes": done.notes}
-        print(json.dumps(told | {"manifest": done.manifest, "rungs": [asdict(one) for one in done.rungs]}, indent=1))
-        return
-    taken = done.rungs[done.taken]
-    print(
-        f"{done.out / str(done.manifest['kmodel'])}: {taken.name}, {taken.kmodel_bytes:,} bytes, with manifest.json beside it"
-    )
-    if done.is_good and (most := max(one.error_percent for one in taken.outputs)) > HIGH_ERROR:
-        print(
-            f"warning: an output is off by {most:.0f} % of its spread, which a cosine hides: look at the ways with --all"
-        )
-    if not done.is_good:
-        print(
-            f"warning: no way to quantise reached a cosine of {cosine:g} in every output (best {taken.worst_cosine:.4f}): "
-            "check --mean, --std and --fit first, then give more varied pictures"
-        )
+        refused = {"refused": short} if done.manifest is None else {}
+        rungs = [asdict(one) for one in done.rungs]
+        print(json.dumps(told | refused | {"manifest": done.manifest, "rungs": rungs}, indent=1))
+    if done.manifest is None:
+        if as_json:
+            raise typer.Exit(1)
+        raise HostError(f"refused: {short}; --force writes that one all the same")
+    if not as_json:
+        _show(done.out / str(done.manifest["kmodel"]), taken, "" if done.is_good else short)
+
+
+def _show(file: Path, taken: RungResult, short: str) -> None:
+    print(f"{file}: {taken.name}, {taken.kmodel_bytes:,} bytes, with manifest.json beside it")
+    if short:
+        print(f"warning: forced: {short}")
+    elif taken.worst_error > HIGH_ERROR_PERCENT:
+        print(f"warning: an output is off by {taken.worst_error:.0f} % of its spread, which a cosine hides")
 
 
 def _three(option: str, text: str) -> tuple[float, float, float]:

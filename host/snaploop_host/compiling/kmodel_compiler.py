@@ -17,7 +17,7 @@ from ..domain.preprocess import UNIT_RANGE, Preprocess
 from .child_process import ChildFailedError, run_children
 from .errors import CompileFailedError
 from .ladder import Rung
-from .onnx_graph import input_shape, nodes_of, read_onnx, unproven_operators
+from .onnx_graph import in_half_precision, input_shape, nodes_of, read_onnx, unproven_operators
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +129,8 @@ def _reason(error: ChildFailedError, onnx_file: Path) -> str:
     if refused := re.search(r"Not Supported Onnx op: (\w+)", error.reason):
         where = ", ".join(nodes_of(read_onnx(onnx_file), refused[1]))
         return f"it has no operator {refused[1]}; build the network without it (node {where}; {error.reason})"
+    if half := in_half_precision(read_onnx(onnx_file)):
+        return f"it computes in float16 ({half[0]} and {len(half) - 1} more): export it in float32 ({error.reason})"
     if error.is_own_words:
         return error.reason
     strange = ", ".join(f"{count} {kind}" for kind, count in unproven_operators(read_onnx(onnx_file)).items())

@@ -16,7 +16,7 @@ from .errors import CompileFailedError
 if TYPE_CHECKING:
     import onnx
 
-FLOAT = 1  # onnx.TensorProto.FLOAT
+FLOAT, FLOAT16 = 1, 10  # of onnx.TensorProto
 
 # Scaling a channel by a positive number before one of these is the same as scaling it after.
 HOMOGENEOUS = {
@@ -78,6 +78,10 @@ def read_onnx(file: Path) -> onnx.ModelProto:
 
     try:
         model = onnx.load(str(file))
+    except onnx.checker.ValidationError as error:  # weights in another file that is not there
+        raise CompileFailedError(
+            f"{file.name} is not whole ({' '.join(str(error).split())}): put its parts beside it"
+        ) from error
     except (OSError, DecodeError) as error:
         raise CompileFailedError(f"{file.name} is no ONNX file that can be read ({error}): export it again") from error
     if not model.graph.node:
@@ -130,6 +134,18 @@ def is_in_pieces(file: Path) -> bool:
     from onnx.external_data_helper import uses_external_data
 
     return any(uses_external_data(one) for one in onnx.load(str(file), load_external_data=False).graph.initializer)
+
+
+def in_half_precision(model: onnx.ModelProto) -> list[str]:
+    """What computes in float16, which nncase does not: names of casts to it and of constants in it."""
+    casts = [
+        node.name or node.output[0]
+        for node in model.graph.node
+        if node.op_type == "Cast" and any(one.name == "to" and one.i == FLOAT16 for one in node.attribute)
+    ]
+    widened = {node.input[0] for node in model.graph.node if node.op_type == "Cast"}
+    constants = [one.name for one in model.graph.initializer if one.data_type == FLOAT16 and one.name not in widened]
+    return casts + constants
 
 
 def opset_of(model: onnx.ModelProto) -> int:

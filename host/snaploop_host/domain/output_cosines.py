@@ -17,6 +17,10 @@ Outputs = Sequence[npt.NDArray[np.floating[Any]]]
 ChannelGroups = Mapping[int, Mapping[str, tuple[int, int]]]
 """Output number → group name → first channel and the one after the last; channels lie on axis 1."""
 
+HIGH_ERROR_PERCENT = (
+    15.0  # rms difference against an output's spread; a cosine hides it where all answers have much in common
+)
+
 
 @dataclass(frozen=True)
 class OutputCosine:

@@ -28,7 +28,7 @@ from ..compiling.nncase_environment import nncase_version
 from ..compiling.onnx_graph import input_shape, opset_of, read_onnx
 from ..compiling.simulator import operators_on_cpu, simulate
 from ..domain.kmodel_file import check_kmodel
-from ..domain.output_cosines import output_cosines
+from ..domain.output_cosines import HIGH_ERROR_PERCENT, output_cosines
 from ..domain.preprocess import UNIT_RANGE, Preprocess
 from ..errors import BadInputError, HostError
 from .detect.augment import letterbox
@@ -55,6 +55,7 @@ class Wishes:
         held_out: pictures that the simulator sees.
         cosine: that every output should reach on average.
         try_all: try the whole ladder, also beyond a rung that reaches it.
+        force: write the best kmodel also when none reaches it; the manifest says so.
         time_limit_s: computing seconds of one compilation.
         memory_limit_bytes: of one compilation.
         head, labels, score, iou: for a manifest that our app takes; an empty head: a plain one.
@@ -66,6 +67,7 @@ class Wishes:
     held_out: int = 6
     cosine: float = 0.99
     try_all: bool = False
+    force: bool = False
     time_limit_s: float = TIME_LIMIT_S
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES
     head: str = ""
@@ -105,13 +107,27 @@ class RungResult:
         """The mean cosine of the least alike output; −1 without a kmodel."""
         return min((one.cosine for one in self.outputs), default=-1.0)
 
+    @property
+    def worst_error(self) -> float:
+        """The largest error of an output, in percent of its spread."""
+        return max((one.error_percent for one in self.outputs), default=float("inf"))
+
 
 @dataclass(frozen=True)
 class Compiled:
-    """What was written: folder, manifest, and every rung; `taken` is the place of the one whose kmodel it is."""
+    """What came of it.
+
+    Attributes:
+        out: folder.
+        manifest: as written there; None when the kmodel was refused, and nothing was written.
+        rungs: all that were tried.
+        taken: the place of the best of them.
+        notes: about the pictures.
+        is_good: whether that one reaches the cosine that was asked for.
+    """
 
     out: Path
-    manifest: dict[str, Any]
+    manifest: dict[str, Any] | None
     rungs: tuple[RungResult, ...]
     taken: int
     notes: tuple[str, ...]
@@ -119,7 +135,7 @@ class Compiled:
 
 
 def compile_onnx(onnx_file: Path, out: Path, wishes: Wishes, say: Callable[[str], None]) -> Compiled:
-    """Write <out>/<name>.kmodel and <out>/manifest.json.
+    """Write <out>/<name>.kmodel and <out>/manifest.json, or neither when all ways to quantise lose too much.
 
     Args:
         onnx_file: one input, a picture [1, 3, H, W]; any number of outputs.
@@ -151,8 +167,7 @@ def compile_onnx(onnx_file: Path, out: Path, wishes: Wishes, say: Callable[[str]
         folder = Path(scratch)
         np.save(folder / "calibration.npy", calibration)
         np.save(folder / "shown.npy", shown)
-        running = session(model)
-        floats = [running.run(None, {name: wishes.preprocess.apply(one[None])}) for one in shown]
+        floats = _float_answers(onnx_file, model, name, wishes.preprocess, shown)
         names = [one.name for one in model.graph.output]
         results: list[RungResult] = []
         for rung in rungs_for(onnx_file, len(calibration)):
@@ -160,17 +175,37 @@ def compile_onnx(onnx_file: Path, out: Path, wishes: Wishes, say: Callable[[str]
             found = _tried(onnx_file, folder, len(results), rung, wishes, floats, names)
             results.append(found)
             say(rung_text(found))
-            if found.worst_cosine >= wishes.cosine and not wishes.try_all:
+            if _is_fine(found, wishes) and not wishes.try_all:
                 break
-        taken = _best(results, wishes.cosine)
+        taken = _best(results, wishes)
+        is_good = results[taken].worst_cosine >= wishes.cosine
+        if not is_good and not wishes.force:
+            return Compiled(out, None, tuple(results), taken, tuple(notes), False)
         out.mkdir(parents=True, exist_ok=True)
         target = out / f"{onnx_file.stem}.kmodel"
         partial = target.with_suffix(".part")
         shutil.copyfile(folder / f"{taken}.kmodel", partial)
         partial.replace(target)
     fields = _manifest(onnx_file, target, model, shape, names, wishes, results, taken, opset)
+    fields |= {} if is_good else {"forced": True}
     (out / "manifest.json").write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
-    return Compiled(out, fields, tuple(results), taken, tuple(notes), results[taken].worst_cosine >= wishes.cosine)
+    return Compiled(out, fields, tuple(results), taken, tuple(notes), is_good)
+
+
+def _float_answers(
+    onnx_file: Path, model: Any, name: str, preprocess: Preprocess, shown: np.ndarray
+) -> list[Sequence[np.ndarray]]:
+    """What the float network answers to each picture.
+
+    Raises:
+        BadInputError: onnxruntime cannot run it.
+    """
+    try:
+        running = session(model)
+        return [running.run(None, {name: preprocess.apply(one[None])}) for one in shown]
+    except Exception as error:  # its exceptions have no common root but this
+        words = " ".join(str(error).split())[:300]
+        raise BadInputError(f"{onnx_file.name} does not run in onnxruntime ({words}): export it again") from error
 
 
 def _tried(
@@ -235,10 +270,18 @@ def _error_percent(floats: Sequence[np.ndarray], kmodels: Sequence[np.ndarray]) 
     return 100 * float(np.sqrt(np.square(one - other).mean())) / spread if spread > 0 else 0.0
 
 
-def _best(results: Sequence[RungResult], wanted: float) -> int:
-    """The first that reaches what is wanted, else the most alike."""
-    reached = [place for place, one in enumerate(results) if one.worst_cosine >= wanted]
-    return reached[0] if reached else max(range(len(results)), key=lambda place: results[place].worst_cosine)
+def _is_fine(rung: RungResult, wishes: Wishes) -> bool:
+    """Whether no further rung is needed. Of made-up pictures the spread says nothing: their answers are all alike."""
+    return rung.worst_cosine >= wishes.cosine and (wishes.pictures is None or rung.worst_error <= HIGH_ERROR_PERCENT)
+
+
+def _best(results: Sequence[RungResult], wishes: Wishes) -> int:
+    """The first that is fine, else of those that reach the cosine the one with the least error, else the most alike."""
+    fine = [place for place, one in enumerate(results) if _is_fine(one, wishes)]
+    reached = [place for place, one in enumerate(results) if one.worst_cosine >= wishes.cosine]
+    if fine or reached:
+        return fine[0] if fine else min(reached, key=lambda place: results[place].worst_error)
+    return max(range(len(results)), key=lambda place: results[place].worst_cosine)
 
 
 def rung_text(rung: RungResult) -> str:

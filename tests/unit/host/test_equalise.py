@@ -13,7 +13,14 @@ from torch import nn
 from snaploop_host.compiling.equalise import equalise
 from snaploop_host.compiling.errors import CompileFailedError
 from snaploop_host.compiling.float_runs import channel_levels, session
-from snaploop_host.compiling.onnx_graph import input_shape, read_onnx, regions, unproven_operators
+from snaploop_host.compiling.onnx_graph import (
+    in_half_precision,
+    input_shape,
+    is_in_pieces,
+    read_onnx,
+    regions,
+    unproven_operators,
+)
 
 PICTURES = np.random.default_rng(0).random((3, 3, 16, 16), np.float32)
 
@@ -208,6 +215,34 @@ def test_input_of_another_type_is_named_with_it():
         ValueError, match=r"must be float32 \[1, 3, height, width\] of fixed size, not uint8 \[1, 3, 8, 8\]"
     ):
         input_shape(model)
+
+
+def test_half_precision_is_found_unless_it_is_widened_before_use():
+    import onnx
+    from onnx import helper
+
+    half = [onnx.numpy_helper.from_array(np.ones(2, np.float16), name) for name in ("w", "v")]
+    nodes = [
+        helper.make_node("Cast", ["a"], ["b"], name="/to_half", to=10),
+        helper.make_node("Cast", ["w"], ["c"], to=1),
+        helper.make_node("Mul", ["b", "v"], ["d"]),
+    ]
+    assert in_half_precision(helper.make_model(helper.make_graph(nodes, "g", [], [], half))) == ["/to_half", "v"]
+    assert in_half_precision(helper.make_model(helper.make_graph(nodes[1:2], "g", [], [], half[:1]))) == []
+
+
+def test_weights_in_a_file_beside_it(tmp_path):
+    import onnx
+
+    model = graph([("a", [1, 3, 8, 8])])
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(500, np.float32), "w"))
+    onnx.save(model, str(tmp_path / "whole.onnx"))
+    assert not is_in_pieces(tmp_path / "whole.onnx")
+    onnx.save(model, str(tmp_path / "m.onnx"), save_as_external_data=True, location="m.bin", size_threshold=0)
+    assert is_in_pieces(tmp_path / "m.onnx")
+    (tmp_path / "m.bin").unlink()
+    with pytest.raises(CompileFailedError, match=r"m\.onnx .*m\.bin"):
+        read_onnx(tmp_path / "m.onnx")
 
 
 def test_strange_operators_are_counted():

@@ -98,9 +98,9 @@ def train(
 def work_alone(host: Host, config: Config, begin: Callable[[], int], as_json: bool) -> None:
     """Look after a run in this process until it ends, for want of a daemon; `begin` queues it and says its number."""
     from ..app import Supervisor, sole_trainer
-    from .logs import set_up_logging
+    from .logs import set_up_warnings
 
-    set_up_logging(False)
+    set_up_warnings()  # what happens is told by watch()
     with sole_trainer(config):
         run_id = begin()
         supervisor = Supervisor(host.train)
@@ -116,16 +116,18 @@ def work_alone(host: Host, config: Config, begin: Callable[[], int], as_json: bo
 
 def _estimate(host: Host, project_id: int, parameters: dict[str, Any], as_json: bool) -> None:
     """Say what a run would take; exit code 1 when it is above max_minutes."""
-    counts = host.train.balance(project_id)
+    if not as_json:
+        _show_balance(host, project_id)
+        _show_settings(host, project_id, parameters)
+        print("measuring: some seconds of training, longer where much else is running", flush=True)
     found = host.train.estimate(project_id, parameters)
     if as_json:
+        counts = host.train.balance(project_id)
         warnings = balance_warnings(counts)
         print(
             json.dumps(found | {"classes": [dataclasses.asdict(one) for one in counts], "warnings": warnings}, indent=1)
         )
     else:
-        _show_balance(host, project_id)
-        _show_settings(host, project_id, parameters)
         print(found["text"])
     if "refused" in found:
         if not as_json:

@@ -42,14 +42,22 @@ if [ -n "$missing" ]; then
     fi
 fi
 
+say "npm packages into node_modules, at the same time"
+npm ci --silent --no-audit --no-fund &
+npm=$!
+trap 'kill "$npm" 2>/dev/null || true' EXIT  # when pip fails, npm does not go on behind its back
+
 say "Python packages into .venv ($("$python" --version); torch is large, the first time takes some minutes)"
 [ -x .venv/bin/python ] || "$python" -m venv .venv || fail "could not make .venv: install the venv package of $python"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock ||
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock ||
     fail "pip could not install requirements.lock: see its message above; run make setup again when the network is back"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+# Byte code on all cores, where pip takes one and a minute, and ours too: else every process that starts compiles it again where
+# PYTHONDONTWRITEBYTECODE is set. Some packages hold files that are meant for other Pythons: no failure.
+.venv/bin/python -m compileall -qq -j 0 .venv/lib host shared device || true
 
-say "npm packages into node_modules"
-npm ci --silent --no-audit --no-fund || fail "npm could not install package-lock.json: see its message above"
+wait "$npm" || fail "npm could not install package-lock.json: see its message above"
+trap - EXIT
 
 say ".NET runtime for nncase"
 .venv/bin/python -m snaploop_host.compiling.dotnet

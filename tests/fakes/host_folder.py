@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fakes.board_client import BoardClient, jpeg
-from snaploop_host.app import Host, open_host
+from snaploop_host.app import DATABASE, Host, open_host
 from snaploop_host.config import Config
 from snaploop_host.domain.training_parameters import check_parameters
 from snaploop_shared.sample_record import Box
@@ -20,8 +22,20 @@ CLASSES = ("red", "yellow", "green")
 PRETENDING_WORKER = (sys.executable, str(Path(__file__).with_name("pretending_worker.py")))
 
 
+@functools.cache
+def _empty_database() -> bytes:
+    """A database as the migrations make it, made once: it takes a host five times as long to open without (test_store.py looks at them)."""
+    with tempfile.TemporaryDirectory(prefix="snaploop_tests_") as folder:
+        open_host(Config(Path(folder))).close()
+        assert not list(Path(folder).glob(f"{DATABASE}-*")), "something of the database is in another file still"
+        return (Path(folder) / DATABASE).read_bytes()
+
+
 def make_host(folder: Path, **config: object) -> Host:
     """A host with its project."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / DATABASE).write_bytes(_empty_database())
     host = open_host(Config(folder, **config), worker=PRETENDING_WORKER)  # type: ignore[arg-type]
     host.train.check_parameters = _checked
     if not host.store.projects():

@@ -167,8 +167,11 @@ def test_lists_of_lines_that_are_cut_out_already(host, tmp_path, lines, said, as
         (tmp_path / "rec" / f"{name}.jpg").write_bytes(picture(90 * number))
     (tmp_path / "rec_gt.txt").write_text(lines, encoding="utf-8")
     (tmp_path / "dict.txt").write_text("1\n2\n")
+    with (tmp_path / "rec_gt.txt").open("a") as file:
+        file.write("\nrec/gone.jpg\tx")
     report = host.importer.run("words", TextFolder(tmp_path / "rec_gt.txt" if as_file else tmp_path))
-    assert (report.added, report.problems) == (2, [])
+    assert report.added == 2
+    assert report.problems == ["gone.jpg is in the list and not there: put the picture back or remove the line"]
     samples = sorted(host.store.samples(host.store.project_named("words").id), key=lambda one: one.name)
     assert [one.name for one in samples] == ["rec-a.jpg", "rec-b.jpg"]
     assert [(box.text, box.w, box.h) for one in samples for box in one.boxes] == [(text, *SIZE) for text in said]

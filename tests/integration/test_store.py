@@ -20,6 +20,7 @@ from snaploop_host.errors import (
     UploadGapError,
 )
 from snaploop_host.files import write_atomically
+from snaploop_host.services.overview import Overview
 from snaploop_host.storage.blobs import BlobFolder
 from snaploop_host.storage.database import open_database, upgrade
 from snaploop_host.storage.schema import metadata
@@ -54,6 +55,8 @@ def test_scores_of_an_older_database_are_kept(tmp_path):
     (model,) = host.store.models()
     assert (model.task, model.float_scores) == ("detect", {"map50": 0.9, "map50_95": 0.7})
     assert model.flat_scores()["kmodel_map50_95"] == 0.6
+    (listed,) = Overview(host.store, host.train).models()
+    assert (listed["project"], listed["kmodel_map50"]) == ("p", 0.8)
     host.close()
 
 

@@ -61,6 +61,7 @@ def list_models(project: ProjectFilter = None, data: DataOption = None, as_json:
         ]
     columns = {
         "short": "model",
+        "project": "project",
         "run_id": "run",
         "is_gate_passed": "gate",
         "scores": "float → kmodel",

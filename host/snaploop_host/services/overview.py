@@ -70,11 +70,15 @@ class Overview:
         return self._train.curve(run_id)
 
     def models(self, project: Project | None = None) -> list[dict[str, Any]]:
-        """Models, newest first, with the boards that confirmed them."""
+        """Models, newest first, with the name of their project and the boards that confirmed them."""
         deployments = self._store.deployments()
+        names = {one.id: one.name for one in self._store.projects()}
         return [
             model_fields(model)
-            | {"boards": [deployment_fields(one) for one in deployments if one.model_digest == model.digest]}
+            | {
+                "project": names[model.project_id],
+                "boards": [deployment_fields(one) for one in deployments if one.model_digest == model.digest],
+            }
             for model in self._store.models(None if project is None else project.id)
         ]
 

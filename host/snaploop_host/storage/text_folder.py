@@ -95,6 +95,8 @@ class TextFolder:
 
     def _from_list(self, entry: tuple[Path, str]) -> AnnotatedPicture:
         path, text = entry
+        if not path.is_file():
+            raise BadInputError(f"{path.name} is in the list and not there: put the picture back or remove the line")
         data, (width, height) = read_picture(path)
         said = _plain(text)
         if len(said) > MAX_TEXT_CHARS:

@@ -44,6 +44,13 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A real board does not share the host's processor; the virtual one may answer late on a busy machine."""
+    monkeypatch.setattr(recover, "IDE_ANSWER_S", 60.0)
+    monkeypatch.setattr(board_console, "INTERRUPTS_AFTER_RESET", 1600)
+
+
 @pytest.fixture(scope="module")
 def board(folder):
     with VirtualK230(sd=folder / "sd", data=folder / "data") as board:
@@ -65,7 +72,7 @@ def hang(board, folder, main):
 )
 def test_hanging_main_is_started_again(board, folder, monkeypatch, main, how):
     # The virtual board takes 3 s to see that a loop makes no hardware call; the real one looks at every bytecode.
-    monkeypatch.setattr(board_console, "INTERRUPTS", 100 if how == recover.BY_CTRL_C else 8)
+    monkeypatch.setattr(board_console, "INTERRUPTS", 1000 if how == recover.BY_CTRL_C else 8)
     end = hang(board, folder, main)
     said = []
     assert recover.recover(board.pty, said.append) == how

@@ -410,6 +410,7 @@ def image(role: str, path=None, folder=None, threshold=None, save=True, kmodel=N
         draw(picture, reader.model, found)
         result = path[: path.rfind(".")] + "_result.jpg"
         picture.to_rgb565().save(result, quality=90)
+        picture.compress_for_ide()  # so that the IDE shows it
         print("saved", result)
     reader.close()
     return found

@@ -172,6 +172,7 @@ def image(role: str, path=None, folder=None, kmodel=None, debug_mode=0):
         print(" ", line)
     result = path[: path.rfind(".")] + "_result.jpg"
     picture.to_rgb565().save(result)
+    picture.compress_for_ide()  # so that the IDE shows it
     print("saved", result)
     for one in (app, words):
         if one is not None:

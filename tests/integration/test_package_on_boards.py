@@ -189,6 +189,7 @@ def test_image_scripts_find_their_own_package_and_mark_its_picture(packed, twins
     with contextlib.closing(VirtualK230(sd=tmp_path / "sd", profile=profile, kpu="onnx", onnx_twins=twins)) as board:
         board.start_source(PICTURES + "\n".join(calls) + '\nprint("all", "done")\n')
         said = dict(re.findall(r"BEGIN (\w+)([\s\S]*?)END \1", board.wait_for("all done", timeout=180)))
+        assert board.ide.last_shown.startswith(b"\xff\xd8")  # the marked picture is seen in the IDE too
     for task in packed:
         assert "Traceback" not in said[task] and re.search(SAYS[task], said[task]), said[task]
         folder = tmp_path / "sd" / places[task].removeprefix("/sdcard").lstrip("/") / "mp_deployment_source" / "images"

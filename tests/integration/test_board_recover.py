@@ -49,6 +49,7 @@ def patience(monkeypatch):
     """A real board does not share the host's processor; the virtual one may answer late on a busy machine."""
     monkeypatch.setattr(recover, "IDE_ANSWER_S", 60.0)
     monkeypatch.setattr(board_console, "INTERRUPTS_AFTER_RESET", 1600)
+    monkeypatch.setattr(board_console, "EXEC_PAUSE_S", 1.5)
 
 
 @pytest.fixture(scope="module")

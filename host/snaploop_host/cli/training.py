@@ -12,6 +12,7 @@ import typer
 
 from ..config import Config, data_dir
 from ..domain.class_balance import balance_warnings
+from ..domain.durations import duration_text
 from ..domain.projects import check_task
 from ..domain.scores import scores_text
 from ..domain.training_parameters import PRESETS, settings_text
@@ -214,13 +215,14 @@ def watch(host: Host, run_id: int, as_json: bool = False) -> None:
         for event in () if as_json else told[notes:]:
             print(f"run {run.id}: {event.get('text', '')}", flush=True)
         notes = len(told)
-        line = f"run {run.id}: {run.state} {run.stage}"
-        if run.epochs:
-            line += f", epoch {run.epoch} of {run.epochs}"
-        if run.scores:
-            line += ", " + scores_text(run.scores)
-        if run.eta_s is not None:
-            line += f", about {run.eta_s:.0f} s to go"
+        line = f"run {run.id}: {run.state} {run.stage}".rstrip()
+        if run.stage == "train":  # afterwards they have been told
+            if run.epochs:
+                line += f", epoch {run.epoch} of {run.epochs}"
+            if run.scores:
+                line += ", " + scores_text(run.scores)
+            if run.eta_s is not None:
+                line += f", about {duration_text(run.eta_s)} to go"
         time_text = host.train.said_of_time(run_id)["estimate"]
         if time_text != of_time and not as_json:
             print(f"run {run.id}: {time_text}", flush=True)

@@ -142,6 +142,7 @@ def test_table_of_boxes_in_px_and_in_shares(host, tmp_path):
         ("l.json", "[1]", "entry 1 is no object"),
         ("l.json", '[{"label": "pear"}]', "entry 1 names no picture"),
         ("l.json", "{", "cannot be read as JSON"),
+        ("l.json", '{"images": [], "annotations": [], "categories": []}', "is a COCO file: import it with --coco"),
     ],
 )
 def test_table_that_cannot_be_read(tmp_path, name, table, words):

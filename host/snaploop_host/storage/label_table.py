@@ -144,6 +144,8 @@ def _from_json(text: str, name: str) -> Iterator[tuple[str, list[tuple[str, tupl
         read = json.loads(text) if not name.lower().endswith(("jsonl", "ndjson")) else _lines_of_json(text)
     except ValueError as error:
         raise BadInputError(f"{name} cannot be read as JSON ({error}): export it again") from error
+    if isinstance(read, dict) and {"images", "annotations"} <= set(read):
+        raise BadInputError(f"{name} is a COCO file: import it with --coco")
     if isinstance(read, dict):
         read = [{"file_name": picture, "labels": labels} for picture, labels in read.items()]
     for number, one in enumerate(read if isinstance(read, list) else [], 1):

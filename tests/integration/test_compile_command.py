@@ -121,6 +121,16 @@ def test_operator_that_the_float_network_cannot_run_is_named(tmp_path):
     assert "\n" not in problem and not (tmp_path / "out").exists()
 
 
+def test_float_network_that_answers_no_numbers_is_named(tmp_path):
+    given = onnx.helper.make_tensor_value_info("x", 1, [1, 3, 32, 32])
+    made = onnx.helper.make_tensor_value_info("y", 1, [1, 3, 32, 32])
+    nodes = [onnx.helper.make_node("Neg", ["x"], ["n"]), onnx.helper.make_node("Sqrt", ["n"], ["y"])]
+    graph = onnx.helper.make_graph(nodes, "g", [given], [made])
+    opsets = [onnx.helper.make_opsetid("", 16)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), str(tmp_path / "roots.onnx"))
+    assert "itself answers NaN or infinity in output y: check --mean and --std" in run(tmp_path / "roots.onnx")[2]
+
+
 @pytest.mark.slow
 def test_unsupported_operator_and_too_little_memory_are_named_and_the_next_file_compiles(folder, tmp_path):
     problem = run(network(tmp_path / "warp.onnx", "GridSample"), "-c", folder / "pictures")[2]

@@ -294,3 +294,33 @@ def test_question_that_cannot_be_asked_is_one_line(host, monkeypatch):
     monkeypatch.setattr("subprocess.run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError("nice")))
     with pytest.raises(MissingToolError, match="the estimate failed: nice"):
         host.train.estimate(1)
+
+
+def test_killed_job_that_is_seen_dead_before_it_is_waited_for(host, monkeypatch):
+    run = host.train.start(1, {"pretend": "wait"})
+    follow(host, run, lambda now: now.epoch >= 1)
+    child = host.jobs._children[run.id]
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait(60)
+    monkeypatch.setattr(child, "poll", lambda: None)  # as for a moment, while the kernel takes a large process down
+    assert "the system killed it" in follow(host, run).text
+
+
+def test_questions_of_killed_processes_are_cleared_away(host, monkeypatch):
+    jobs = host.config.data_dir / "jobs"
+    for name in ("estimate-99999999-1", f"preview-{os.getpid()}-1"):
+        (jobs / name / "work").mkdir(parents=True)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError("nice")))
+    with pytest.raises(MissingToolError):
+        host.train.estimate(1)
+    assert [path.name for path in jobs.iterdir() if "-" in path.name] == [f"preview-{os.getpid()}-1"]
+
+
+def test_last_model_whose_report_is_gone_is_named(host):
+    run = follow(host, host.train.start(1))
+    artifacts = host.config.data_dir / "jobs" / str(run.id) / "artifacts"
+    (artifacts / "best.pt").write_bytes(b"weights")
+    (artifacts / "result.json").write_bytes(b'{"tra')
+    with pytest.raises(CannotTrainError, match=f"the files of run {run.id}, .* are damaged .*: give start=scratch"):
+        host.train.start(1)
+    assert follow(host, host.train.start(1, {"start": "scratch"})).state == "succeeded"

@@ -39,6 +39,7 @@ LONGEST_ANSWER_S = 300.0
 NICE = 10  # the daemon, the page and the desktop come first
 STOP_WAIT_S = 10.0  # time to write "cancelled" and close files, then SIGKILL
 LAST_WORDS_BYTES = 2000
+LAST_WORDS_WAIT_S = 5.0  # a process that is gone already hands over its return code at once
 _SOURCE_ROOTS = (Path(__file__).resolve().parents[2], Path(__file__).resolve().parents[3] / "shared")
 
 
@@ -75,6 +76,7 @@ class JobProcesses:
             CannotTrainError: the job cannot be done as it is; the line is the worker's.
             MissingToolError: the worker did not get as far as an answer.
         """
+        self._clear_questions()
         folder = self._folder / f"{question}-{os.getpid()}-{threading.get_ident()}"
         words: list[str] = []
         try:
@@ -105,6 +107,14 @@ class JobProcesses:
             raise CannotTrainError(str(answer["error"]))
         found: dict[str, Any] = answer
         return found
+
+    def _clear_questions(self) -> None:
+        """Remove what a killed process left of its questions."""
+        for question in ASKED:
+            for left in self._folder.glob(f"{question}-*-*"):
+                pid = left.name.split("-")[1]
+                if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+                    shutil.rmtree(left, ignore_errors=True)
 
     def start(self, run_id: int) -> None:
         """Start the job's process.
@@ -170,6 +180,11 @@ class JobProcesses:
         folder = self._job(run_id)
         if folder.is_dir() and is_full(folder):
             return f"the disk of {folder} is full: free some, then let the run go on"
+        if (
+            child := self._children.pop(run_id, None)
+        ) is not None:  # it was seen to be a zombie before it could be waited for
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._endings[run_id] = child.wait(LAST_WORDS_WAIT_S)
         if self._endings.get(run_id) == -signal.SIGKILL:
             return (
                 "the system killed it, most likely for want of memory: close other programs and let the run go on, "

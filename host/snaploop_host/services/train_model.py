@@ -317,8 +317,12 @@ class TrainModel:
 
     def _network_of(self, run: Run) -> str:
         """The network that a finished run trained; of a task without a choice, and before there was one, it is our own."""
-        result = json.loads(self._jobs.artifact(run.id, RESULT).read_bytes())
-        trained = result.get("training", {})
+        try:
+            trained = json.loads(self._jobs.artifact(run.id, RESULT).read_bytes()).get("training", {})
+        except (OSError, ValueError, AttributeError) as error:
+            raise CannotTrainError(
+                f"the files of run {run.id}, whose model this would start from, are damaged ({error!r}): give start=scratch"
+            ) from error
         return str(trained.get(NETWORK, trained.get("backbone", OWN_NETWORK)))  # "backbone": runs of older versions
 
     def _last_good_run(self, project: Project) -> Run | None:

@@ -198,14 +198,21 @@ def _float_answers(
     """What the float network answers to each picture.
 
     Raises:
-        BadInputError: onnxruntime cannot run it.
+        BadInputError: onnxruntime cannot run it, or it answers what is no number.
     """
     try:
         running = session(model)
-        return [running.run(None, {name: preprocess.apply(one[None])}) for one in shown]
+        answers = [running.run(None, {name: preprocess.apply(one[None])}) for one in shown]
     except Exception as error:  # its exceptions have no common root but this
         words = " ".join(str(error).split())[:300]
         raise BadInputError(f"{onnx_file.name} does not run in onnxruntime ({words}): export it again") from error
+    for place, given in enumerate(model.graph.output):
+        if not all(np.isfinite(answer[place]).all() for answer in answers):
+            raise BadInputError(
+                f"{onnx_file.name}: the float network itself answers NaN or infinity in output {given.name}: "
+                "check --mean and --std, then the network"
+            )
+    return answers
 
 
 def _tried(

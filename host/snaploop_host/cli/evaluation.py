@@ -47,6 +47,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a model's float network and its kmodel on the same validation pictures, and say how sure that is."""
+    from ..compiling.errors import CompilingError
     from ..training.errors import TrainingError
     from ..training.evaluate import evaluate as evaluated
 
@@ -55,6 +56,8 @@ def evaluate(
         figures = evaluated(_run_of(model, data), pictures, out or Path(f"evaluation_{model[:12]}"), say, seconds)
     except (TrainingError, ValueError) as error:  # a score that so few pictures do not have is a ValueError
         raise HostError(f"model {model} cannot be evaluated with {pictures} pictures: {error}") from error
+    except CompilingError as error:
+        raise HostError(f"model {model} cannot be evaluated: {error}") from error
     if as_json:
         print(json.dumps(figures, indent=1))
     else:

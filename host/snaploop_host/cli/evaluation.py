@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,7 +93,8 @@ def try_pictures(
 ) -> None:
     """What a model finds in pictures: a line for each thing, how many of each class, and copies with marks.
 
-    A model of ocr_recognize takes each picture as one line of text; with --find it reads every line that the other model finds.
+    A file that is no picture gets one line; the others are looked at. A model of ocr_recognize takes each picture as one line of text; with
+    --find it reads every line that the other model finds.
     """
     from ..training.try_pictures import FloatModel, counts, try_picture
 
@@ -102,10 +104,13 @@ def try_pictures(
         try:
             marked = out / f"{names[picture]}_marked.jpg"
             answers[str(picture)] = try_picture(reads, picture, threshold, marked, finder)
-        except ValueError as error:
-            raise BadInputError(f"{picture} cannot be read as a picture: give a JPEG or PNG file") from error
+        except ValueError:
+            print(f"{picture} cannot be read as a picture: give a JPEG or PNG file", file=sys.stderr)
     if as_json:
         print(json.dumps({name: [one.to_json() for one in found] for name, found in answers.items()}, indent=1))
+    if not answers:
+        raise typer.Exit(4)
+    if as_json:
         return
     for name, found in answers.items():
         print(f"{name}: {len(found) or 'nothing'} found")

@@ -22,6 +22,7 @@ from ..domain.confidence import loss_intervals, loss_text, unseen_text
 from ..domain.output_cosines import output_cosines
 from ..domain.scores import JUDGED
 from ..domain.simulator_budget import SimulatorBudget, plan_pictures
+from ..domain.training_parameters import SCRATCH
 from .gate_stage import Evaluation, float_outputs, prepare_evaluation
 from .job_spec import TrainingJob, read_job
 from .task import Folders, Task, task_named
@@ -87,7 +88,8 @@ def evaluate(
         folders = Folders(Path(scratch))
         folders.compile.mkdir(parents=True)
         folders.artifacts.symlink_to(run.artifacts.resolve())
-        task.prepare(job, folders)
+        plain = dataclasses.replace(job.parameters, start=SCRATCH)  # nothing is trained: no weights are fetched
+        task.prepare(dataclasses.replace(job, parameters=plain), folders)
         examples = task.examples(job, folders, "val")
         evaluation = prepare_evaluation(examples, job.gate, folders.compile, job.parameters.seed)
         if budget_s is not None:

@@ -32,7 +32,6 @@ from typing import TYPE_CHECKING, Any
 from ..compiling.dotnet import ensure_runtime
 from ..compiling.errors import CompilingError
 from ..compiling.ladder import Rung, rungs_for, softened_rungs
-from ..compiling.nncase_environment import nncase_version
 from ..domain.durations import duration_text
 from ..domain.gate import choose
 from ..domain.run_report import REFUSED, RungTried
@@ -43,6 +42,7 @@ from .estimate import check_limit, estimate, learn
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
 from .machine import FILE, Measurements, machine_name, yardstick_s
+from .means import check_means
 from .pretrained import settle, settled
 from .stopping import why_ended
 from .task import CanSoften, Folders, Report, Task, task_named
@@ -73,11 +73,7 @@ def run_job(folder: Path, report: EventWriter) -> None:
             f"weights to start from are missing: {job.warm_start}; train from scratch, or choose another model"
         )
     ensure_runtime()  # before minutes of training, not after
-    if job.parameters.nncase not in (None, nncase_version()):
-        raise BadJobError(
-            f"nncase={job.parameters.nncase}: this host compiles with {nncase_version()} only, allowed is {nncase_version()}; "
-            f"for another one: pip install nncase=={job.parameters.nncase} nncase-kpu=={job.parameters.nncase}"
-        )
+    check_means(job.parameters)
 
     def stage(name: str, work: Callable[[], Any]) -> Any:
         if (earlier := stages.get(name)) is not None:

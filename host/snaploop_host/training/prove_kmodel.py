@@ -23,6 +23,7 @@ from ..compiling.simulator import simulate
 from ..domain.anchor_decode import decode_anchors
 from ..domain.samples import Sample
 from ..domain.scores import DETECT, OCR_DETECT, OCR_RECOGNIZE
+from ..domain.training_parameters import SCRATCH
 from ..domain.vendor_config import VendorModel
 from ..errors import BadInputError
 from ..services.import_model import Proof
@@ -165,7 +166,7 @@ def _job(
     ]
     dictionary = "".join(one for one in model.labels if len(one) == 1) if model.task == OCR_RECOGNIZE else None
     side = tuple(known)
-    parameters = Parameters(dictionary=dictionary)
+    parameters = Parameters(dictionary=dictionary, start=SCRATCH)  # a kmodel needs no weights
     return TrainingJob("import", model.task, "", classes, side, side, parameters, None, Gate(images=images))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 
 from snaploop_shared import palette
-from snaploop_shared.letterbox import PAD_VALUE, corner_placement
+from snaploop_shared.letterbox import PAD_VALUE, Placement, corner_placement, placement, stretch_placement
 
 from ..domain.classification_metrics import ClassProbabilities
 from ..domain.detection_decode import Detections
@@ -41,7 +41,7 @@ class Finding:
     Attributes:
         label: class, or the text that was read.
         score: 0…1; of a region its share of the picture.
-        outline_px: corners (N, 2) in px of the model input; None when it is said of the whole picture.
+        outline_px: corners (N, 2) in px of the model input, from `try_picture` of the picture; None when it is said of all of it.
     """
 
     label: str
@@ -82,7 +82,7 @@ def try_picture(
         picture: any picture file.
         threshold: least score, of a finder's areas if there is one; None: the one that the board uses.
         marked: where to write the model input with the findings drawn on it; None: nowhere.
-        finder: of ocr_detect, where the model is of ocr_recognize; its input is then what outlines are in and what is drawn on.
+        finder: of ocr_detect, where the model is of ocr_recognize; its input is then what is drawn on.
 
     Raises:
         ValueError: the file is no picture.
@@ -91,7 +91,25 @@ def try_picture(
     pixels, found = model.look(image, threshold) if finder is None else read_text(finder, model, image, threshold)
     if marked is not None:
         _draw(pixels, found, model.run.job.classes, marked)
-    return found
+    place = _placement((finder or model).run.task.name, image, pixels)
+    return [_in_picture(one, place) for one in found]
+
+
+def _in_picture(found: Finding, place: Placement) -> Finding:
+    if found.outline_px is None:
+        return found
+    corners = np.array([place.to_source(*corner) for corner in found.outline_px.tolist()])
+    return replace(found, outline_px=corners.clip(0, (place.source_w, place.source_h)))
+
+
+def _placement(task: str, image: Pixels, pixels: Pixels) -> Placement:
+    """Where a picture lies in the input that `fitted` made of it."""
+    (height, width), (input_h, input_w) = image.shape[:2], pixels.shape[:2]
+    if task == DETECT:
+        return placement(width, height, input_w, input_h)
+    if task in (OCR_DETECT, OCR_RECOGNIZE):
+        return corner_placement(width, height, input_w, input_h)
+    return stretch_placement(width, height, input_w, input_h)
 
 
 def read_text(

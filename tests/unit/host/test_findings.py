@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'snaploop[train]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'snaploop[train]'")
@@ -17,7 +18,7 @@ from snaploop_host.domain.embedding_metrics import Embedding
 from snaploop_host.domain.multilabel_metrics import LabelProbabilities
 from snaploop_host.domain.segmentation_metrics import ClassMap
 from snaploop_host.domain.text_metrics import FoundText, Reading
-from snaploop_host.training.try_pictures import Finding, counts, findings, model_input, read_text
+from snaploop_host.training.try_pictures import Finding, counts, findings, fitted, model_input, read_text, try_picture
 
 RUN = SimpleNamespace(result={"labels": ["background", "red", "green"], "input": [64, 32]})
 BOXES = Detections(
@@ -101,6 +102,40 @@ class Seeing:
 
     def look(self, image, threshold=None):
         return np.zeros((self.size_wh[1], self.size_wh[0], 3), np.uint8) if self.size_wh else image, self.say(image)
+
+
+@pytest.mark.parametrize("task", ["detect", "segment", "ocr_detect"])
+@pytest.mark.parametrize("size_wh", [(320, 160), (160, 320)])
+def test_outlines_are_in_px_of_the_picture(tmp_path, task, size_wh):
+    photo = np.zeros((240, 480, 3), np.uint8)
+    photo[60:120, 240:360] = 255
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    seen = fitted(task, size_wh, photo)
+    y, x = np.nonzero((seen == 255).all(axis=2))
+    corners = np.array([(x.min(), y.min()), (x.max() + 1, y.max() + 1)], float)
+    model = Seeing(lambda _: [Finding("red", 0.9, corners)], size_wh)
+    model.run = SimpleNamespace(task=SimpleNamespace(name=task))
+    (found,) = try_picture(model, tmp_path / "photo.png", None, None)
+    assert np.abs(found.outline_px - [(240, 60), (360, 120)]).max() < 480 / 160  # a pixel of the input
+
+
+def test_a_file_that_is_no_picture_gets_one_line_and_the_others_are_looked_at(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from snaploop_host.cli.main import app
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "good.png")
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    monkeypatch.setattr("snaploop_host.cli.evaluation._run_of", lambda *_: RUN)
+    model = Seeing(lambda _: [])
+    model.run = SimpleNamespace(task=SimpleNamespace(name="detect"), job=SimpleNamespace(classes=()))
+    monkeypatch.setattr("snaploop_host.training.try_pictures.FloatModel", lambda _: model)
+    monkeypatch.setattr("snaploop_host.training.try_pictures._draw", lambda *_: None)
+    files = [str(tmp_path / name) for name in ("bad.jpg", "good.png")]
+    done = CliRunner().invoke(app, ["test", *files, "--out", str(tmp_path)])
+    assert done.exit_code == 0 and "good.png: nothing found" in done.stdout
+    assert done.stderr.count("bad.jpg cannot be read as a picture: give a JPEG or PNG file") == 1
+    assert CliRunner().invoke(app, ["test", files[0], "--json"]).exit_code == 4
 
 
 def test_each_line_that_is_found_is_cut_out_of_the_whole_photo_and_read():

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..parent_process import end_with_parent
 from .nncase_environment import nncase_environment
 
 logger = logging.getLogger(__name__)
@@ -206,8 +207,6 @@ def group_use(group: int) -> tuple[int, float]:
 
 def start_as_child() -> tuple[dict[str, Any], Path]:
     """For the child's side: read the spec named on the command line; make the kernel end us when the parent is killed."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    end_with_parent()
     path = Path(sys.argv[1])
     return json.loads(path.read_text()), path.parent / "answer.json"

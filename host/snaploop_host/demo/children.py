@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import json
 import logging
@@ -17,26 +16,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from ..parent_process import end_with_parent
 from .errors import DemoError
 
 logger = logging.getLogger(__name__)
 
 STOP_WAIT_S = 10
-_LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be loaded
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def command_path(name: str) -> str:
     """The installed command of that name beside this interpreter, so that a demo never picks up another installation."""
     beside = Path(sys.executable).parent / name
     return str(beside) if beside.exists() else name
-
-
-def _end_with_parent(parent: int) -> None:
-    """In the child, before its program starts: SIGTERM when the parent is gone, however it went (`kill -9` too)."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it went in between
-        os._exit(1)
 
 
 class Child:
@@ -65,7 +56,7 @@ class Child:
                     stderr=stderr,
                     text=True,
                     start_new_session=True,
-                    preexec_fn=functools.partial(_end_with_parent, os.getpid()),  # noqa: PLW1509  # two system calls, no lock
+                    preexec_fn=functools.partial(end_with_parent, os.getpid(), signal.SIGTERM),  # noqa: PLW1509  # two system calls, no lock
                 )
             except OSError as error:
                 raise DemoError(

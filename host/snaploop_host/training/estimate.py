@@ -26,6 +26,7 @@ from ..domain.durations import duration_text
 from ..domain.photo_labels import WHOLE_PHOTO_TASKS
 from ..domain.scores import DETECT, OCR_DETECT, OCR_RECOGNIZE, SEGMENT
 from ..domain.training_parameters import DOCTR_CRNN, DOCTR_DB, MOBILENET, OWN_NETWORK, SCRATCH
+from ..parent_process import end_with_parent
 from .errors import TooLongError, TrainingError
 from .job_spec import Parameters, Photo, TrainingJob, read_job, typical_size
 from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name, yardstick_s
@@ -305,4 +306,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()  # who asked is gone: nobody wants the answer
     sys.exit(main())

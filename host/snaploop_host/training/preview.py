@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..domain.photo_labels import WHOLE_PHOTO_TASKS
 from ..domain.training_parameters import SCRATCH, rules_of
+from ..parent_process import end_with_parent
 from .errors import TrainingError
 from .job_spec import Photo, TrainingJob, read_job
 from .task import Folders, Pixels, Task, task_named
@@ -118,4 +119,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()  # who asked is gone: nobody wants the answer
     sys.exit(main())

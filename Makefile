@@ -10,8 +10,9 @@ demo: setup  ## the whole loop on a virtual board: photos by touch, labels, sync
 try: setup  ## the same with your own hands: the host's page and a virtual board's, whose card is empty
 	$(BIN)/snaploop try --out out/try
 
-test: setup  ## every test, with training, compiling and Canaan's simulator for real; two files at a time, the longest first
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: setup  ## every test, with training, compiling and Canaan's simulator for real; what mostly waits goes two files at a time
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow
 
 check: setup  ## format, lint, types, import contracts, unit tests: under a minute
 	$(BIN)/ruff format --check .

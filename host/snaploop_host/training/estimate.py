@@ -30,7 +30,7 @@ from ..parent_process import end_with_parent
 from .errors import TooLongError, TrainingError
 from .job_spec import Parameters, Photo, TrainingJob, read_job, typical_size
 from .machine import FILE, Measurements, RestRate, TrainingRate, machine_name, yardstick_s
-from .means import check_means
+from .machine_needs import check_needs
 from .pretrained import ONE_NETWORK, network_of
 from .task import Effort, Folders, Task, task_named
 
@@ -285,7 +285,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         isolate_ultralytics(folder / "work" / "ultralytics")
         job = read_job(folder / "job.json")
-        check_means(job.parameters)
+        check_needs(job.parameters)
         task, folders = task_named(job.task), Folders(folder)
         folders.artifacts.mkdir(parents=True, exist_ok=True)
         task.prepare(job, folders)

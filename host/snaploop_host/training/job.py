@@ -42,7 +42,7 @@ from .estimate import check_limit, estimate, learn
 from .job_events import EventWriter, FinishedStages, write_whole
 from .job_spec import TrainingJob, read_job
 from .machine import FILE, Measurements, machine_name, yardstick_s
-from .means import check_means
+from .machine_needs import check_needs
 from .pretrained import settle, settled
 from .stopping import why_ended
 from .task import CanSoften, Folders, Report, Task, task_named
@@ -73,7 +73,7 @@ def run_job(folder: Path, report: EventWriter) -> None:
             f"weights to start from are missing: {job.warm_start}; train from scratch, or choose another model"
         )
     ensure_runtime()  # before minutes of training, not after
-    check_means(job.parameters)
+    check_needs(job.parameters)
 
     def stage(name: str, work: Callable[[], Any]) -> Any:
         if (earlier := stages.get(name)) is not None:

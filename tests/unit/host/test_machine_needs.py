@@ -16,7 +16,7 @@ if importlib.util.find_spec("nncase") is None:  # importing it needs .NET
 from snaploop_host.training import estimate
 from snaploop_host.training.errors import BadJobError
 from snaploop_host.training.job_spec import Parameters
-from snaploop_host.training.means import check_means
+from snaploop_host.training.machine_needs import check_needs
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ from snaploop_host.training.means import check_means
 )
 def test_another_compiler_and_a_gpu_that_is_not_there(asked, words):
     with pytest.raises(BadJobError, match=words):
-        check_means(Parameters(**asked))
+        check_needs(Parameters(**asked))
 
 
 def test_what_is_here_is_no_news():
-    check_means(Parameters())
-    check_means(Parameters(device="cpu"))
+    check_needs(Parameters())
+    check_needs(Parameters(device="cpu"))
 
 
 def test_an_estimate_says_it_too(tmp_path, capfd, monkeypatch):

@@ -7,7 +7,7 @@ from .errors import BadJobError
 from .job_spec import Parameters
 
 
-def check_means(parameters: Parameters) -> None:
+def check_needs(parameters: Parameters) -> None:
     """Hold the compiler's version and the GPU against what is here.
 
     Raises:

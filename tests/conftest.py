@@ -1,8 +1,8 @@
 """For all tests: the environment that they and the processes they start run in, Hypothesis's ways, and the line of counts.
 
-`make test` shares the files out to two processes (pytest-xdist), but for the tests that train (marked slow), which want the whole machine and
-come after them: a file's tests run one after the other in one process. What a test needs is therefore its own or its file's: folders below
-tmp_path, port 0, boards and daemons that it starts itself.
+`make test` shares the files out to two processes (pytest-xdist), but for the tests that train (marked slow), which come after them and
+have the machine to themselves. A file's tests run one after the other in one process: what a test needs is therefore its own or its
+file's: folders below tmp_path, port 0, boards and daemons that it starts itself.
 
 `tally` keeps a line of counts (cases, faults, frames) that is printed when the run ends, also when all passed.
 """

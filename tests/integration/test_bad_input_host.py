@@ -56,7 +56,7 @@ def test_folder_without_pictures(tmp_path):
     empty.mkdir()
     data = ("--data", tmp_path / "data")
     line = refused(run(*SNAPLOOP, "import", "-p", "p", "--voc", empty, *data), 4)
-    assert f"{empty} holds no pictures (.jpg, .jpeg, .png)" in line
+    assert f"{empty} holds no pictures (.jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff)" in line
     line = refused(run(*SNAPLOOP, "demo", "--out", out, "--camera", empty, "--labels", empty), 4)
     assert f"{empty} holds no pictures" in line
     line = refused(run(*SNAPLOOP, "demo", "--out", out, "--camera", tmp_path / "no", "--labels", empty), 4)

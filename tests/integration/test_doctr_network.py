@@ -167,7 +167,7 @@ def prepared(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     numbers = itertools.count()
 
-    def refuse(address, folder):
+    def refuse(address, folder, sha256):
         raise DownloadError(address.rpartition("/")[-1], "the site cannot be reached (no network)")
 
     monkeypatch.setattr(chosen, "download", refuse)
@@ -230,7 +230,7 @@ def test_run_starts_from_a_file_in_the_folder_and_the_next_one_warm(
 
 def test_without_a_network_a_run_says_that_it_starts_from_scratch(prepared):
     task, job, folders, notes = prepared("ocr_detect", DOCTR_DB)
-    said = "starts from scratch (the site cannot be reached (no network); put db_mobilenet_v3_large-"
+    said = "starts from scratch (no weights: the site cannot be reached (no network); put db_mobilenet_v3_large-"
     assert any(said in note and chosen.WANTS_PHOTOS in note for note in notes)
     assert train(task, job, folders, notes)["start"] == "scratch"
     assert prepared("ocr_detect", DOCTR_DB, start="scratch")[3] == [

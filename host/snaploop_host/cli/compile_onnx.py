@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..domain.output_cosines import HIGH_ERROR_PERCENT
 from ..errors import BadInputError, HostError
 from .options import JsonOption
 
@@ -113,6 +112,8 @@ def compile_file(
 
 
 def _show(file: Path, taken: RungResult, short: str) -> None:
+    from ..domain.output_cosines import HIGH_ERROR_PERCENT  # brings numpy, which --help does not wait for
+
     print(f"{file}: {taken.name}, {taken.kmodel_bytes:,} bytes, with manifest.json beside it")
     if short:
         print(f"warning: forced: {short}")

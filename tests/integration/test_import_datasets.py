@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from fakes.board_client import jpeg
 from fakes.host_folder import make_host
+from fakes.small_pictures import put
 from snaploop_host.cli.main import app
 from snaploop_host.errors import BadInputError
 from snaploop_host.storage.class_folders import ClassFolders
@@ -23,20 +24,12 @@ from snaploop_host.storage.zip_folder import opened_folder
 from snaploop_host.training.job_spec import Box, Photo
 from snaploop_host.training.segment.masks import rasterise
 
-SIZE = (64, 48)
-
 
 @pytest.fixture
 def host(tmp_path):
     host = make_host(tmp_path / "host")
     yield host
     host.close()
-
-
-def put(path, number=0):
-    """A picture of SIZE."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(jpeg(number, *SIZE))
 
 
 def boxes(host, project):

@@ -9,14 +9,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from fakes.board_client import jpeg
 from fakes.host_folder import make_host
+from fakes.small_pictures import SIZE, put
 from snaploop_host.cli.main import app
 from snaploop_host.errors import BadInputError
 from snaploop_host.storage.class_folders import ClassFolders
 from snaploop_host.storage.label_table import LabelTable
-
-SIZE = (64, 48)
 
 
 @pytest.fixture
@@ -24,12 +22,6 @@ def host(tmp_path_factory):
     host = make_host(tmp_path_factory.mktemp("host"))
     yield host
     host.close()
-
-
-def put(path, number=0):
-    """A picture of SIZE."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(jpeg(number, *SIZE))
 
 
 def boxes(host, project):
@@ -166,3 +158,9 @@ def test_task_of_a_new_project_and_of_one_that_is_there(tmp_path):
     refused = CliRunner().invoke(app, [*asked, "classify"])
     assert isinstance(refused.exception, BadInputError)
     assert str(refused.exception) == "project things is of embed, not classify: import into another project"
+
+
+def test_a_table_that_csv_cannot_read_is_one_line(tmp_path):
+    (tmp_path / "labels.csv").write_text("file_name,class_name\na.jpg," + "x" * 200_000 + "\n")
+    with pytest.raises(BadInputError, match=r"labels\.csv cannot be read as CSV \(field larger than"):
+        LabelTable(tmp_path)

@@ -120,7 +120,10 @@ def _rows(table: Path) -> list[tuple[str, list[tuple[str, tuple[float, ...]]]]]:
 def _from_csv(text: str, name: str) -> Iterator[tuple[str, list[tuple[str, tuple[float, ...]]]]]:
     first = text.splitlines()[0] if text.strip() else ""
     separator = max("\t;,", key=first.count)
-    lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(text), delimiter=separator) if line]
+    try:
+        lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(text), delimiter=separator) if line]
+    except csv.Error as error:
+        raise BadInputError(f"{name} cannot be read as CSV ({error}): export it again") from error
     if not lines:
         return
     head = [cell.lower() for cell in lines[0]]

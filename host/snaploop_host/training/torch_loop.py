@@ -278,6 +278,7 @@ class _Training:
             "modules": [module.state_dict() for module in self._modules()],
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
         }
         self.last.parent.mkdir(parents=True, exist_ok=True)
         partial = self.last.with_suffix(".part")
@@ -301,6 +302,8 @@ class _Training:
             module.load_state_dict(weights)
         self.average.load_state_dict(kept["average"])
         self.optimizer.load_state_dict(kept["optimizer"])
+        if kept.get("scaler"):  # none was kept where gradients were not scaled
+            self.scaler.load_state_dict(kept["scaler"])
         return True
 
     def _modules(self) -> list[nn.Module]:

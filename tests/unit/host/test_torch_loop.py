@@ -12,6 +12,7 @@ from torch import nn
 
 from snaploop_host.domain.preprocess import UNIT_RANGE
 from snaploop_host.training import torch_loop
+from snaploop_host.training.device import FLOAT16, Device
 from snaploop_host.training.epoch_curve import EpochCurve
 from snaploop_host.training.errors import BadJobError, JobCancelled, TrainingError
 from snaploop_host.training.job_spec import Parameters
@@ -161,6 +162,37 @@ def test_killed_and_started_again_ends_as_if_never_killed(tmp_path, monkeypatch,
     assert all(
         torch.equal(one, other) for one, other in zip(whole.weights.values(), resumed.weights.values(), strict=True)
     )
+
+
+def test_in_float16_gradients_are_scaled_and_a_resumed_run_keeps_the_scale(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch_loop, "chosen_device", lambda *_: Device("cpu", FLOAT16, "an older GPU's precision"))
+    monkeypatch.setattr(torch_loop, "CHECKPOINT_INTERVAL_S", 0.0)
+    scales = []
+
+    class Watched(torch.amp.GradScaler):
+        def step(self, *arguments):
+            scales.append(self.get_scale())
+            return super().step(*arguments)
+
+    monkeypatch.setattr(
+        torch.amp, "GradScaler", lambda kind, enabled: Watched(kind, 2.0**10, 2.0, enabled=enabled, growth_interval=4)
+    )
+    fitted, curve = run(tmp_path / "whole")
+    assert curve.rows()[-1]["metrics"]["top1"] == 1.0 and not fitted.bf16
+    assert scales[0] == 2.0**10 < scales[-1]
+    whole = scales[:]
+    scales.clear()
+
+    class Killed(Toy):
+        def epoch(self, number, first=0):
+            if number == 4:
+                raise JobCancelled
+            yield from super().epoch(number, first)
+
+    with pytest.raises(JobCancelled):
+        run(tmp_path / "cut", Killed())
+    run(tmp_path / "cut")
+    assert scales == whole
 
 
 def test_finished_training_is_not_trained_again(tmp_path):

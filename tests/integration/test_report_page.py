@@ -158,7 +158,8 @@ async def test_refused_model_is_offered_only_by_force_and_says_so(host):
     assert host.store.models(1)[0].gate_text.startswith("forced: refused: on 24 validation photos")
 
 
-def test_forced_by_the_run_itself(host):
+@pytest.mark.parametrize("is_blind", [False, True])
+def test_forced_by_the_run_itself(host, is_blind):
     run = host.train.start(1, {"pretend": "refuse", "force": True})
     job = json.loads((host.config.data_dir / "jobs" / str(run.id) / "job.json").read_text())
     assert job["gate"]["force"] is True and "force" not in job["parameters"]
@@ -166,13 +167,17 @@ def test_forced_by_the_run_itself(host):
     while host.jobs.is_running(run.id):
         time.sleep(0.02)
     path = host.jobs.artifact(run.id, "result.json")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"verdict": "forced"}))
+    result = json.loads(path.read_text()) | {"verdict": "forced"}
+    if is_blind:
+        result["float_score"]["values"] = dict.fromkeys(result["float_score"]["values"], 0.0)
+    path.write_text(json.dumps(result))
     deadline = time.monotonic() + 180
     while (run := host.store.run(run.id)).is_active:
         assert time.monotonic() < deadline
         host.train.step()
         time.sleep(0.02)
     assert run.state == "succeeded" and run.text.startswith("forced: ")
+    assert ("finds next to nothing before quantising already" in run.text) == is_blind
     assert host.store.offered_model(1).is_forced
 
 

@@ -136,6 +136,13 @@ def test_untrained_model_is_refused_before_it_is_compiled(tmp_path, start):
     assert "finds next to nothing" in process.stderr.read()
     assert (folder / "artifacts" / "model.onnx").exists()
     assert not any(event["stage"] == "report" for event in events(folder, "stage"))
+    raw = json.loads((folder / "job.json").read_text())  # what is forced goes on from the trained model
+    (folder / "job.json").write_text(json.dumps(raw | {"gate": {"force": True, "images": 4}}))
+    process = start(folder)
+    assert process.wait(900) == DONE, process.stderr.read()
+    assert any("finds next to nothing" in event["text"] for event in events(folder, "note"))
+    result = report_from_json(json.loads((folder / "artifacts" / "result.json").read_text()))
+    assert result.verdict == "forced" and (folder / "artifacts" / "model.kmodel").stat().st_size == result.kmodel_bytes
 
 
 @pytest.mark.slow

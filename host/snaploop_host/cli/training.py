@@ -49,7 +49,10 @@ def train(
         str | None, typer.Option("--task", help="Only when the project is of this task: a guard for scripts.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Offer the kmodel even when it loses too much; it is marked for ever.")
+        bool,
+        typer.Option(
+            "--force", help="Offer the kmodel even when it loses too much or finds nothing; it is marked for ever."
+        ),
     ] = False,
     max_minutes: Annotated[
         float | None, typer.Option("--max-minutes", help="Refuse a run that is estimated to take longer.")

@@ -27,6 +27,7 @@ SETTINGS: Mapping[str, str] = {
 }
 """What `--set` and the API call the gate's fields (domain.training_parameters)."""
 _SLACK = 1e-9
+_LEAST_SCORE = 0.02  # of a float model: below it minutes of compiling and simulating would be for nothing
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,11 @@ def choose(rungs: Sequence[RungTried], force: bool = False) -> tuple[int, str]:
     excused = [place for place in places if rungs[place].outcome == UNDECIDED and rungs[place].rests_on_one]
     best = min(excused or places, key=lambda place: rungs[place].lost)
     return best, UNDECIDED if excused else FORCED if force else REFUSED
+
+
+def finds_nothing(float_scores: Mapping[str, float]) -> bool:
+    """Whether a float model with these scores (metric name → 0…1) has learnt next to nothing: there is no loss to judge."""
+    return max(float_scores.values()) < _LEAST_SCORE
 
 
 def points(share: float) -> str:

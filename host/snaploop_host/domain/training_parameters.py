@@ -253,7 +253,7 @@ RULES = (
         "gate_images", WHOLE, "validation photos that the simulator sees first; 12 after a warm start", "20", 1, 10000
     ),
     Rule("gate_seconds", NUMBER, "for more of them where those cannot tell", "300", 0, 86400),
-    Rule("force", SWITCH, "the kmodel is offered even when it loses too much", "false"),
+    Rule("force", SWITCH, "the kmodel is offered even when it loses too much or finds nothing", "false"),
     Rule("nncase", TEXT, "version of the compiler; only the installed one is possible", "the installed one"),
 )
 ALIASES = {"iterations": "epochs", "learning_rate": "lr0", "image_size": "imgsz", "nncase_version": "nncase"}

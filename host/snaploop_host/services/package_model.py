@@ -204,7 +204,7 @@ def _scores_table(model: Model) -> str:
 
 def _readme(model: Model, fields: dict[str, Any], role: str, is_forced: bool) -> str:
     warning = (
-        f"\n**This model lost too much in quantisation: {model.gate_text}. It is offered and packaged because somebody forced it.**\n"
+        f"\n**This model did not pass the gate: {model.gate_text}. It is offered and packaged because somebody forced it.**\n"
         if is_forced
         else ""
     )

@@ -17,6 +17,7 @@ from typing import Any
 from snaploop_shared import manifest
 from snaploop_shared.errors import RecordError
 
+from ..domain.gate import finds_nothing
 from ..domain.models import Model
 from ..domain.run_report import FORCED, UNDECIDED, RunReport, report_from_json
 from ..domain.runs import Run
@@ -192,6 +193,8 @@ def _gate_text(report: RunReport) -> str:
         text += f", by way {names.index(report.rung) + 1} of quantising: {report.rung}"
     if report.verdict == UNDECIDED:
         return f"passed, undecided: {text}; that rests on one photo, label more of them to know"
+    if report.verdict == FORCED and finds_nothing(report.scores("float")):
+        text += "; it finds next to nothing before quantising already"
     return f"{FORCED if report.verdict == FORCED else verdict}: {text}"
 
 

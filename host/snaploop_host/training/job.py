@@ -33,8 +33,8 @@ from ..compiling.dotnet import ensure_runtime
 from ..compiling.errors import CompilingError
 from ..compiling.ladder import Rung, rungs_for, softened_rungs
 from ..domain.durations import duration_text
-from ..domain.gate import choose
-from ..domain.run_report import REFUSED, RungTried
+from ..domain.gate import choose, finds_nothing
+from ..domain.run_report import FORCED, REFUSED, RungTried
 from ..domain.scores import Score, guessing_text, scores_text
 from ..files import is_full
 from .errors import BadJobError, GateRefusedError, JobCancelled, TooLongError, TrainingError
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DONE, FAILED, CANCELLED = 0, 1, 3
-LEAST_SCORE = 0.02  # below it minutes of compiling and simulating would be for nothing
 
 
 def run_job(folder: Path, report: EventWriter) -> None:
@@ -170,11 +169,15 @@ def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
     onnx_file = folders.trained_onnx
     evaluation, answers = _evaluation(task, job, folders, onnx_file)
     float_score = task.score(job, [answers[index] for index in evaluation.gate_indices], evaluation.gate_truths())
-    if max(float_score.values.values()) < LEAST_SCORE:
-        raise TrainingError(
+    is_blind = finds_nothing(float_score.values)
+    if is_blind:
+        text = (
             f"the trained model finds next to nothing ({scores_text(float_score.values)} on {float_score.images} validation pictures): "
             "label more photos, or train for more epochs"
         )
+        if not job.gate.force:
+            raise TrainingError(f"{text}; force=true compiles it all the same")
+        report("note", text=text)
     if doubt := guessing_text(task.name, float_score.values, len(job.classes)):
         report("note", text=doubt)
     calibration_file, available = prepare_calibration(
@@ -196,6 +199,7 @@ def _compile(task: Task, job: TrainingJob, folders: Folders, report: EventWriter
         rungs = [dataclasses.replace(rung, name=f"{softening}: {rung.name}") for rung in softened_rungs(available)]
         climb(rungs, partial(attempt, softened), report, tried, attempts)
     place, verdict = choose(tried, job.gate.force)
+    verdict = FORCED if is_blind else verdict  # what has nothing to lose passes every limit
     taken = attempts[place]
     if taken.onnx_file != onnx_file:  # model.onnx is what the kmodel was made of
         _copy_whole(onnx_file, folders.artifacts / "trained.onnx")

@@ -16,7 +16,7 @@ import numpy as np
 from ..compiling.nncase_environment import nncase_version
 from ..domain.confidence import Interval, loss_intervals, loss_text, score_intervals
 from ..domain.projects import model_labels
-from ..domain.run_report import REFUSED, ClassRow, Golden, RunReport, Thresholds, rung_from_json
+from ..domain.run_report import FORCED, REFUSED, ClassRow, Golden, RunReport, Thresholds, rung_from_json
 from ..domain.scores import Score
 from .errors import GateRefusedError, TrainingError
 from .gate_stage import Evaluation
@@ -25,6 +25,7 @@ from .task import NamesAnswers, Task
 
 MOST_PICTURES = 12
 SHOWN = 4  # of the best and of the worst
+LEAST_THRESHOLD = 0.001  # a manifest has whole permille
 
 
 def write_report(
@@ -64,7 +65,7 @@ def write_report(
     threshold = job.parameters.score_threshold or float_all.best_threshold or 0.0
     pixels = np.load(evaluation.pixels_file, mmap_mode="r")
     try:
-        position, answer = task.golden(job, kmodel_answers, threshold)
+        threshold, position, answer = _golden(task, job, kmodel_answers, threshold, gate_result["verdict"] == FORCED)
     except TrainingError as error:
         if gate_result["verdict"] == REFUSED:
             raise GateRefusedError(_refusal(gate_result)) from error
@@ -110,6 +111,23 @@ def write_report(
         notes=tuple(notes),
         softened=gate_result.get("softened") or {},
     )
+
+
+def _golden(
+    task: Task, job: TrainingJob, answers: Sequence[Any], threshold: float, is_forced: bool
+) -> tuple[float, int, Mapping[str, Any]]:
+    """The threshold, and the golden picture with its answer. A forced model may be too unsure to find anything: it gets a lower threshold.
+
+    Raises:
+        TrainingError: no picture can test a board.
+    """
+    while True:
+        try:
+            return threshold, *task.golden(job, answers, threshold)
+        except TrainingError:
+            if not is_forced or threshold <= LEAST_THRESHOLD:
+                raise
+        threshold = max(threshold / 2, LEAST_THRESHOLD)
 
 
 def _refusal(gate_result: Mapping[str, Any]) -> str:

@@ -1,5 +1,9 @@
 """Live video: things by likeness to the pictures in the package's library folder. Runs until it is stopped."""
 
+import sys
+
+sys.path.append("/sdcard/deploy")  # where this folder lies when it was copied whole
+
 import snaploop_deploy
 
 

@@ -3,6 +3,10 @@
 `import deploy_ocr_image; deploy_ocr_image.main("/sdcard/photo.jpg")`, or run it as it is.
 """
 
+import sys
+
+sys.path.append("/sdcard/deploy")  # where this folder lies when it was copied whole
+
 import snaploop_deploy
 
 

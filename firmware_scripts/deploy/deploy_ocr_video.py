@@ -1,5 +1,9 @@
 """Live video: text areas and what is written in them. Runs until it is stopped."""
 
+import sys
+
+sys.path.append("/sdcard/deploy")  # where this folder lies when it was copied whole
+
 import snaploop_deploy
 
 

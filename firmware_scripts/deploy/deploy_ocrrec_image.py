@@ -1,5 +1,9 @@
 """A picture of one line of text: what is written there. There is no video for it: a line must fill the picture."""
 
+import sys
+
+sys.path.append("/sdcard/deploy")  # where this folder lies when it was copied whole
+
 import snaploop_deploy
 
 

@@ -25,6 +25,7 @@ from .inputs import (
     OneLineParser,
     check_output,
     count,
+    forgotten_module,
     make_folder,
     port,
     read_script,
@@ -229,6 +230,8 @@ def _run(args: argparse.Namespace) -> int:
         if args.screenshots and not stop_asked:
             _last_picture(board).save(args.screenshots / "end.png")
         failed = board.exception is not None and not stop_asked
+        if failed and (forgotten := forgotten_module(args.script, board.exception or "")):
+            sys.stderr.write(f"virtual-k230: {forgotten}\n")
         summary = {
             "frames": max(board.frames, n_rounds), "kpu_runs": board.kpu_runs, "exception": board.exception if failed else None,
             "peak_heap_bytes": board.peak_heap_bytes, "hal_call_us": board.hal_call_us, "kpu_engine": board.kpu_engine,

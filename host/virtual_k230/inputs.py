@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,6 +76,20 @@ def read_script(board: VirtualK230, script: Path) -> bytes:
         raise FileNotFoundError(f"{script} is not on {where}") from None
     except IsADirectoryError:
         raise IsADirectoryError(f"{script} is a folder: name a script in it") from None
+
+
+def forgotten_module(script: Path, exception: str) -> str:
+    """What to do where a script of this PC wants a module that lies beside it here, but not on the card; empty where it is not that.
+
+    Args:
+        script: as it was named.
+        exception: what it ended with, as MicroPython prints it.
+    """
+    missing = re.search(r"ImportError: no module named '([\w.]+)'", exception)
+    module = script.parent / (missing[1].replace(".", "/") + ".py") if missing else None
+    if module is None or not module.is_file():
+        return ""
+    return f"{module} is on this PC, a script runs on the board: copy it to the card too (--sd DIR is its /sdcard)"
 
 
 def read_touches(file: Path) -> list[dict[str, Any]]:

@@ -213,3 +213,31 @@ def test_what_is_missing_is_named(said):
     assert "looked for /sdcard/nothing/deploy_config.json" in said["lost"]
     assert "no package for det: /sdcard/cls_mp_deployment_source is a can2" in said["strange"]
     assert "no picture /sdcard/no.jpg" in said["no picture"]
+
+
+AS_FROM_THE_IDE = """
+import sys
+places = list(sys.path)
+for name in NAMES:
+    with open("/sdcard/deploy/" + name) as file:
+        source = file.read()
+    try:
+        exec(source, {"__name__": "__main__"})
+    except Exception as error:
+        print("SAID", name, type(error).__name__, error, "END")
+    sys.path[:] = places
+    for part in ("snaploop_deploy", "snaploop_package"):
+        sys.modules.pop(part, None)
+print("all", "done")
+"""
+
+
+def test_folder_copied_whole_finds_its_parts(tmp_path):
+    shutil.copytree(SCRIPTS, tmp_path / "deploy")
+    names = sorted(path.name for path in SCRIPTS.glob("deploy_*.py"))
+    with contextlib.closing(VirtualK230(sd=tmp_path, profile="A")) as board:
+        board.start_source(f"NAMES = {names}\n{AS_FROM_THE_IDE}")
+        log = board.wait_for("all done", timeout=150)
+    said = dict(re.findall(r"SAID (\S+) (.*?) END", log))
+    assert len(names) == 15 and set(said) == set(names)
+    assert all(text.startswith("DeployError no package found") for text in said.values()), said

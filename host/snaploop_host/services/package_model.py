@@ -210,14 +210,18 @@ def _readme(model: Model, fields: dict[str, Any], role: str, is_forced: bool) ->
     )
     has_video = model.task not in _NO_VIDEO
     width, height = fields["input"]
-    labels, nncase = ", ".join(fields["labels"][:40]) or "none (vectors)", fields["nncase"]
+    nncase = fields["nncase"]
+    if model.task == "ocr_recognize":
+        answers = f"characters: `{''.join(fields['labels'])}`"
+    else:
+        answers = f"classes: {', '.join(fields['labels'][:40]) or 'none (vectors)'}"
     first, libs = (
         " and ".join(f"`{role}_{job}_{version}.py`" for job in (("image", "video") if has_video else ("image",)))
         for version in (FIRST_VERSION, LIBS_VERSION)
     )
     return f"""# {role} model {model.short}
 {warning}
-Input {width}x{height}, classes: {labels}.
+Input {width}x{height}, {answers}.
 Compiled with nncase {nncase}: the firmware needs the same major and minor version.
 
 {_scores_table(model)}

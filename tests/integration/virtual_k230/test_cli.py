@@ -58,6 +58,23 @@ def test_run_says_when_the_script_fails(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in json.loads(done.stdout)["exception"]
 
 
+def test_module_that_lies_beside_the_script_but_not_on_the_card_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("print('helped')\n")
+    script = tmp_path / "s.py"
+    script.write_text("import helper\n")
+    done = run("run", script)
+    assert done.returncode == 1
+    assert (
+        f"virtual-k230: {tmp_path / 'helper.py'} is on this PC, a script runs on the board: copy it to the card too"
+        in done.stderr
+    )
+    script.write_text("import helped\n")
+    assert "copy it to the card" not in run("run", script).stderr
+    (tmp_path / "sd").mkdir()
+    (tmp_path / "sd" / "helped.py").write_text("print('helped')\n")
+    assert run("run", script, "--sd", tmp_path / "sd").stdout == "helped\n"
+
+
 def test_run_stops_after_a_time_and_leaves_a_screenshot(tmp_path: Path) -> None:
     script = tmp_path / "s.py"
     script.write_text("import time\nwhile True:\n    time.sleep(1)\n")

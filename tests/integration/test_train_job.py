@@ -256,6 +256,7 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     assert all((folder / "artifacts" / name).stat().st_size > 1000 for name in result.pictures)
     assert len(result.training["curve"]) == 80
     assert not list((folder / "work").glob("compile"))
+    check_that_the_library_reads_it_too(folder / "artifacts", tmp_path / "settings")
 
     before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
     figures = evaluate(open_run(folder), 4, tmp_path / "looked")
@@ -276,6 +277,35 @@ def test_whole_small_run_with_a_kill_between(tmp_path, start):
     )
 
 
+def corners_xyxy(answer):
+    """The boxes in what the library's model says: (4 + nc, N), centre x, y, w, h first."""
+    return np.concatenate([answer[:2] - answer[2:4] / 2, answer[:2] + answer[2:4] / 2]).T
+
+
+def check_that_the_library_reads_it_too(artifacts, settings):
+    """The clearest find lies where the board's decoder puts it; best.pt is in half precision."""
+    import onnxruntime
+    import torch
+
+    from snaploop_host.domain.detection_decode import decode_heads
+    from snaploop_host.training.ultralytics_runtime import isolate_ultralytics
+
+    isolate_ultralytics(settings)
+    from ultralytics.nn.tasks import load_checkpoint
+
+    onnx_file = artifacts / "model.onnx"
+    golden = np.frombuffer((artifacts / "golden_input.bin").read_bytes(), np.uint8)
+    pixels = golden.reshape(1, 3, 96, 160).astype(np.float32) / 255
+    outputs = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"]).run(
+        None, {"images": pixels}
+    )
+    clearest = decode_heads(outputs, 0.001).boxes_xyxy[0]
+    with torch.inference_mode():
+        answer = load_checkpoint(str(artifacts / "best.pt"))[0].float().eval()(torch.from_numpy(pixels))[0][0].numpy()
+    boxes = corners_xyxy(answer)[answer[4:].max(0) > 0.8 * answer[4:].max()].clip(0, [160, 96, 160, 96])
+    assert np.abs(boxes - clearest).max(1).min() < 1  # px; cells are 8 and more
+
+
 def test_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_path):
     """Export against the library's own branches and decode, before any quantisation."""
     import onnxruntime
@@ -288,13 +318,14 @@ def test_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_path)
     from ultralytics.nn.tasks import DetectionModel
 
     from snaploop_host.training.detect.export_onnx import OUTPUT_NAMES, export_raw_heads
-    from snaploop_host.training.detect.gfl_head import model_description
+    from snaploop_host.training.detect.gfl_head import distances_from_centres, model_description
 
     torch.manual_seed(0)
     model = DetectionModel(model_description(), nc=3, verbose=False)
     for head in model.model[-1].cv3:
         torch.nn.init.normal_(head[-1].weight, std=5.0)  # else every class score of an untrained net is alike
         torch.nn.init.zeros_(head[-1].bias)
+    model.model[-1].dfl = distances_from_centres()
     model.names = dict(enumerate(CLASSES))
     model.args = {}
     torch.save({"model": model.eval()}, tmp_path / "best.pt")
@@ -309,8 +340,6 @@ def test_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_path)
     order = np.argsort(-theirs[4:].max(0), kind="stable")[: len(ours.scores)]
     assert len(ours.scores) > 20
     assert ours.scores == pytest.approx(theirs[4:].max(0)[order], abs=2e-3)
-    strides = np.repeat([8, 16, 32], [12 * 20, 6 * 10, 3 * 5])
-    centres = theirs[:2] - strides / 2  # the library decodes from the cells' centres, the board from their corners
-    corners = np.concatenate([centres - theirs[2:4] / 2, centres + theirs[2:4] / 2]).T.clip(0, [160, 96, 160, 96])
+    corners = corners_xyxy(theirs).clip(0, [160, 96, 160, 96])
     distance = np.abs(ours.boxes_xyxy[:, None] - corners[None]).sum(2).min(1)
     assert distance.max() < 0.05

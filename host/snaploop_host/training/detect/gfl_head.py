@@ -55,6 +55,20 @@ def _anchors_at_corners() -> Iterator[None]:
         module.make_anchors = make_anchors
 
 
+def distances_from_centres() -> nn.Sequential:
+    """The library's last step before the boxes, for weights that count from corners: soft-max over the bins, then distances from centres.
+
+    For a best.pt, in place of the head's `dfl`. Of torch's own layers, so that the library's predict, val and export read the file
+    rightly wherever this package is not. (N, 4 x bins, cells) → (N, 4, cells): left, top, right, bottom in cells.
+    """
+    mean: Any = nn.Conv1d(4 * DISTANCE_BINS, 4, 1, groups=4)
+    with torch.no_grad():
+        mean.weight.copy_(torch.arange(float(DISTANCE_BINS)).view(1, DISTANCE_BINS, 1).expand(4, -1, -1))
+        mean.bias.copy_(torch.tensor([0.5, 0.5, -0.5, -0.5]))
+    layers = [nn.Unflatten(1, (4, DISTANCE_BINS)), nn.Softmax(2), nn.Flatten(1, 2), mean]
+    return nn.Sequential(*layers).requires_grad_(False)
+
+
 class MergedHead(nn.Module):
     """One level of a trained head as the board wants it: (1, C, h, w) features → (1, h, w, classes + 4 × bins), logits first.
 

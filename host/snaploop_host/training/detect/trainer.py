@@ -34,7 +34,7 @@ from ..job_spec import Parameters
 from ..stopping import AS_GOOD, is_stable
 from ..thread_tuner import ThreadTuner
 from .augment import augmentation_of
-from .gfl_head import CornerLoss, model_description
+from .gfl_head import CornerLoss, distances_from_centres, model_description
 from .picture_dataset import PictureSplit, TrainingBatches
 from .task import MOST_VALIDATION_PICTURES
 
@@ -256,6 +256,7 @@ class QuickDetectionTrainer(DetectionTrainer):
         partial = self.best.with_suffix(".part")
         plain: Any = ModelEMA(average).ema.half().to(memory_format=torch.contiguous_format)
         plain.criterion = None
+        plain.model[-1].dfl = distances_from_centres().half()
         torch.save(
             {"epoch": self.epoch, "model": None, "ema": plain, "train_args": vars(self.args), "optimizer": None},
             partial,

@@ -283,7 +283,7 @@ def corners_xyxy(answer):
 
 
 def check_that_the_library_reads_it_too(artifacts, settings):
-    """The clearest find lies where the board's decoder puts it; best.pt is in half precision."""
+    """Its clearest cell draws the box that the board's decoder draws: model.onnx has the same weights."""
     import onnxruntime
     import torch
 
@@ -302,8 +302,8 @@ def check_that_the_library_reads_it_too(artifacts, settings):
     clearest = decode_heads(outputs, 0.001).boxes_xyxy[0]
     with torch.inference_mode():
         answer = load_checkpoint(str(artifacts / "best.pt"))[0].float().eval()(torch.from_numpy(pixels))[0][0].numpy()
-    boxes = corners_xyxy(answer)[answer[4:].max(0) > 0.8 * answer[4:].max()].clip(0, [160, 96, 160, 96])
-    assert np.abs(boxes - clearest).max(1).min() < 1  # px; cells are 8 and more
+    box = corners_xyxy(answer)[answer[4:].max(0).argmax()].clip(0, [160, 96, 160, 96])
+    assert np.abs(box - clearest).max() < 0.5  # px; half a cell is 4 and more
 
 
 def test_heads_of_the_onnx_file_decode_to_what_the_network_itself_says(tmp_path):

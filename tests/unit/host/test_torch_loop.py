@@ -41,6 +41,20 @@ class Toy:
             yield (noise + 150 * classes.view(-1, 1, 1, 1)).to(torch.uint8), classes
 
 
+class Killed(Toy):
+    """Ends as a job that is cancelled does, before this batch of this epoch is trained."""
+
+    def __init__(self, number, place=0):
+        super().__init__()
+        self.at = (number, place)
+
+    def epoch(self, number, first=0):
+        for place, batch in enumerate(super().epoch(number, first), first):
+            if (number, place) == self.at:
+                raise JobCancelled
+            yield batch
+
+
 def network():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
@@ -118,14 +132,8 @@ def test_resumed_training_still_knows_what_it_started_from(tmp_path, monkeypatch
     monkeypatch.setattr(torch_loop, "CHECKPOINT_INTERVAL_S", 0.0)
     start, plan = network().state_dict(), Plan(3, 100, 0.005, is_warm=True)
 
-    class Killed(Toy):
-        def epoch(self, number, first=0):
-            if number == 1:
-                raise JobCancelled
-            yield from super().epoch(number, first)
-
     with pytest.raises(JobCancelled):
-        run(tmp_path, Killed(), judge=scripted(0.8, 0.5), plan=plan)
+        run(tmp_path, Killed(1), judge=scripted(0.8, 0.5), plan=plan)
     fitted, curve = run(tmp_path, judge=scripted(0.6, 0.7), plan=plan)
     assert (fitted.best_epoch, fitted.epochs, curve.start_metrics) == (0, 3, {"top1": 0.8})
     assert all(torch.equal(fitted.weights[name], value) for name, value in start.items())
@@ -144,15 +152,8 @@ def test_killed_and_started_again_ends_as_if_never_killed(tmp_path, monkeypatch,
     monkeypatch.setattr(torch_loop, "CHECKPOINT_INTERVAL_S", 0.0)
     whole, _ = run(tmp_path / "whole")
 
-    class Killed(Toy):
-        def epoch(self, number, first=0):
-            for place, batch in enumerate(super().epoch(number, first), first):
-                if (number, place) == killed_at:
-                    raise JobCancelled
-                yield batch
-
     with pytest.raises(JobCancelled):
-        run(tmp_path / "cut", Killed())
+        run(tmp_path / "cut", Killed(*killed_at))
     again, notes = Toy(), []
     resumed, curve = run(tmp_path / "cut", again, notes=notes)
     assert again.shown[0] == killed_at
@@ -183,14 +184,8 @@ def test_in_float16_gradients_are_scaled_and_a_resumed_run_keeps_the_scale(tmp_p
     whole = scales[:]
     scales.clear()
 
-    class Killed(Toy):
-        def epoch(self, number, first=0):
-            if number == 4:
-                raise JobCancelled
-            yield from super().epoch(number, first)
-
     with pytest.raises(JobCancelled):
-        run(tmp_path / "cut", Killed())
+        run(tmp_path / "cut", Killed(4))
     run(tmp_path / "cut")
     assert scales == whole
 
